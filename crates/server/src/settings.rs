@@ -1,0 +1,36 @@
+//! Settings: one table of definitions, read from a file, the environment and flags, in this order of growing weight.
+//!
+//! Owns what a setting is called, which values it takes, its default and its documentation. Does not know flags
+//! parsers, sockets or what the server does with a value.
+//!
+//! Two stages: [`SettingsInput`] is what was said, each value with its origin; [`Settings`] is complete and
+//! cross-checked, and [`SettingsInput::resolve`] is the one step between them.
+
+mod byte_size;
+mod check;
+mod default_file;
+mod definition;
+mod duration;
+mod environment;
+mod error;
+mod file;
+mod kind;
+mod log_level;
+mod markdown;
+mod origin;
+mod policy;
+mod rule;
+mod suggestion;
+mod table;
+
+pub use default_file::default_file;
+pub use definition::{Definition, Range};
+pub use duration::parse_duration;
+pub use environment::variable_name;
+pub use error::SettingsError;
+pub use kind::InvalidValue;
+pub use log_level::LogLevel;
+pub use markdown::settings_markdown;
+pub use origin::Origin;
+pub use policy::{Policies, StreamPolicy};
+pub use table::{SETTINGS, Settings, SettingsInput};

@@ -1,0 +1,198 @@
+//! The form of one definition, and the macro that turns the table of them into types.
+
+use super::kind::Kind;
+use super::{Origin, SettingsError};
+
+/// What is known of one setting: its name, values, default and documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// The name in the file. The flag has `-` for `_`; the environment variable is `TIDINGS_` and the name in capitals.
+    pub key: &'static str,
+    /// One word for the kind of its values: `duration`, `bytes`, `integer`, …
+    pub kind: &'static str,
+    /// What to write, as the end of a sentence that begins with "write".
+    pub advice: &'static str,
+    /// The value where nobody says another, as it would be written.
+    pub default: &'static str,
+    /// The smallest and the largest value, where the kind has an order.
+    pub range: Option<Range>,
+    /// The heading it stands under.
+    pub group: &'static str,
+    /// Full sentences for a person who has not seen the server before.
+    pub doc: &'static str,
+    /// Whether help and documentation leave it out.
+    pub hidden: bool,
+}
+
+impl Definition {
+    /// The flag: `--long-poll-timeout`, here without the dashes.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// The environment variable: `TIDINGS_LONG_POLL_TIMEOUT`.
+    pub fn variable(&self) -> String {
+        super::variable_name(self.key)
+    }
+}
+
+/// The smallest and the largest value of a setting, as they would be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// At least this.
+    pub least: &'static str,
+    /// At most this.
+    pub most: &'static str,
+}
+
+/// A value that somebody said, and who.
+#[derive(Clone, Debug)]
+pub(super) struct Given<T> {
+    pub(super) value: T,
+    /// As it was written, for errors that name it.
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+impl<T> Given<T> {
+    /// Reads a text as a value of that kind and range.
+    pub(super) fn parse(
+        key: &str,
+        kind: &Kind<T>,
+        range: Option<Range>,
+        (text, origin): (&str, Origin),
+    ) -> Result<Given<T>, SettingsError> {
+        let value = (kind.parse)(text).map_err(|invalid| SettingsError::InvalidValue {
+            place: origin.place_of(key),
+            text: text.to_owned(),
+            invalid,
+            advice: kind.advice,
+        })?;
+        if let Some(Range { least, most }) = range {
+            let amount = (kind.amount)(&value);
+            if amount < (kind.amount)(&written(kind, least)) || (kind.amount)(&written(kind, most)) < amount {
+                let place = origin.place_of(key);
+                return Err(SettingsError::OutOfRange { place, text: text.to_owned(), least, most });
+            }
+        }
+        Ok(Given { value, text: text.to_owned(), origin })
+    }
+}
+
+/// The value of a text that stands in the table itself.
+pub(super) fn written<T>(kind: &Kind<T>, text: &'static str) -> T {
+    (kind.parse)(text).expect("a test reads every default and range of the table")
+}
+
+/// Turns the table into [`Settings`](super::Settings), [`SettingsInput`](super::SettingsInput), their defaults
+/// and the list of [`Definition`]s, so that each setting is written down once.
+macro_rules! settings_table {
+    ($(
+        group $group:literal {
+            $(
+                $(#[doc = $doc:literal])+
+                $key:ident: $type:ty = $kind:ident $default:literal
+                    $(in $least:literal..=$most:literal)? $(; $hidden:ident)?,
+            )+
+        }
+    )+) => {
+        /// All settings of a server: complete, each in its range, and checked against each other.
+        ///
+        /// Made by [`SettingsInput::resolve`] only.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct Settings {
+            $($(
+                $(#[doc = $doc])+
+                pub $key: $type,
+            )+)+
+            /// What streams are given by their names.
+            pub policies: Policies,
+        }
+
+        /// What the file, the environment and flags said, each value with its origin. Nothing is complete here.
+        #[derive(Clone, Debug, Default)]
+        pub struct SettingsInput {
+            $($( pub(super) $key: Option<Given<$type>>, )+)+
+            /// The tables `[[streams]]` of the file, in its order.
+            pub(super) rules: Vec<Rule>,
+        }
+
+        /// Every setting, in the order of the documentation.
+        pub static SETTINGS: &[Definition] = &[$($(
+            Definition {
+                key: stringify!($key),
+                kind: kind::$kind.name,
+                advice: kind::$kind.advice,
+                default: $default,
+                range: range!($($least, $most)?),
+                group: $group,
+                doc: concat!($($doc),+).trim_ascii(),
+                hidden: hidden!($($hidden)?),
+            },
+        )+)+];
+
+        impl SettingsInput {
+            /// Takes the text of one setting. A later text of the same setting replaces the earlier.
+            pub fn set(&mut self, key: &str, text: &str, origin: Origin) -> Result<(), SettingsError> {
+                match key {
+                    $($(
+                        stringify!($key) => {
+                            let range = range!($($least, $most)?);
+                            let given = Given::parse(key, &kind::$kind, range, (text, origin))?;
+                            self.$key = Some(given);
+                        }
+                    )+)+
+                    _ => return Err(unknown_setting(key, &origin)),
+                }
+                Ok(())
+            }
+
+            /// These values, and where nothing was said those of a weaker origin.
+            #[must_use]
+            pub fn or(mut self, weaker: SettingsInput) -> SettingsInput {
+                self.rules.extend(weaker.rules);
+                SettingsInput {
+                    $($( $key: self.$key.or(weaker.$key), )+)+
+                    rules: self.rules,
+                }
+            }
+
+            /// Every setting with its value or its default; the rules that join two of them are not checked yet.
+            pub(super) fn fill(&self) -> Settings {
+                let filled = Settings {
+                    $($(
+                        $key: match &self.$key {
+                            Some(given) => given.value.clone(),
+                            None => written(&kind::$kind, $default),
+                        },
+                    )+)+
+                    policies: Policies::default(),
+                };
+                filled
+            }
+        }
+    };
+}
+
+/// The range of a setting, if the table gives one.
+macro_rules! range {
+    () => {
+        None
+    };
+    ($least:literal, $most:literal) => {
+        Some(Range { least: $least, most: $most })
+    };
+}
+
+/// Whether the table marks a setting as hidden.
+macro_rules! hidden {
+    () => {
+        false
+    };
+    (hidden) => {
+        true
+    };
+}
+
+pub(super) use {hidden, range, settings_table};

@@ -1,0 +1,106 @@
+//! The kinds of values that settings take, and how each is read from text.
+
+use super::LogLevel;
+use super::byte_size::parse_bytes;
+use super::duration::parse_duration;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidings_model::{Durability, Pattern};
+
+/// A kind of value: how its text is read, and what a person is told to write.
+pub(super) struct Kind<T> {
+    /// One word for tables of documentation.
+    pub(super) name: &'static str,
+    /// Goes on after "write ".
+    pub(super) advice: &'static str,
+    /// Reads the text.
+    pub(super) parse: fn(&str) -> Result<T, InvalidValue>,
+    /// How much a value is, to be held against a [`Range`](super::Range); zero for kinds without order.
+    pub(super) amount: fn(&T) -> u128,
+}
+
+/// What is wrong with the text of a value: "has no unit". It goes on after the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct InvalidValue {
+    reason: String,
+}
+
+impl InvalidValue {
+    pub(super) fn new(reason: impl Into<String>) -> InvalidValue {
+        InvalidValue { reason: reason.into() }
+    }
+}
+
+pub(super) const DURATION: Kind<Duration> = Kind {
+    name: "duration",
+    advice: "whole numbers with units, such as `30s`, `500ms`, `1h30m` or `7d`",
+    parse: parse_duration,
+    amount: Duration::as_nanos,
+};
+
+pub(super) const BYTES: Kind<usize> = Kind {
+    name: "bytes",
+    advice: "a number of bytes, or of KiB, MiB or GiB, such as `64KiB` or `8 MiB`",
+    parse: parse_bytes,
+    amount: |bytes| *bytes as u128,
+};
+
+pub(super) const COUNT: Kind<usize> = Kind {
+    name: "integer",
+    advice: "a whole number, such as `1000`",
+    parse: |text| text.trim().parse().map_err(|_| InvalidValue::new("is not a whole number")),
+    amount: |count| *count as u128,
+};
+
+pub(super) const PATH: Kind<PathBuf> = Kind {
+    name: "path",
+    advice: "the path of a folder",
+    parse: |text| if text.is_empty() { Err(InvalidValue::new("is empty")) } else { Ok(PathBuf::from(text)) },
+    amount: |_| 0,
+};
+
+pub(super) const ADDRESS: Kind<SocketAddr> = Kind {
+    name: "address",
+    advice: "an IP address and a port, such as `127.0.0.1:4437` or `[::]:4437`",
+    parse: |text| text.parse().map_err(|_| InvalidValue::new("is not an address")),
+    amount: |_| 0,
+};
+
+pub(super) const ADDRESS_OR_NONE: Kind<Option<SocketAddr>> = Kind {
+    name: "address",
+    advice: "an IP address and a port, such as `127.0.0.1:9001`, or nothing",
+    parse: |text| if text.is_empty() { Ok(None) } else { (ADDRESS.parse)(text).map(Some) },
+    amount: |_| 0,
+};
+
+pub(super) const DURABILITY: Kind<Durability> = Kind {
+    name: "word",
+    advice: "`disk` or `memory`",
+    parse: |text| Durability::parse(text).ok_or_else(|| InvalidValue::new("is not a durability")),
+    amount: |_| 0,
+};
+
+pub(super) const LOG_LEVEL: Kind<LogLevel> = Kind {
+    name: "word",
+    advice: "`error`, `warn`, `info` or `debug`",
+    parse: |text| LogLevel::parse(text).ok_or_else(|| InvalidValue::new("is not a log level")),
+    amount: |_| 0,
+};
+
+pub(super) const SWITCH: Kind<bool> = Kind {
+    name: "boolean",
+    advice: "`true` or `false`",
+    parse: |text| text.parse().map_err(|_| InvalidValue::new("is neither `true` nor `false`")),
+    amount: |_| 0,
+};
+
+pub(super) const PATTERN: Kind<Pattern> = Kind {
+    name: "pattern",
+    advice: "a stream name in which `*` is one segment and `**` any number, such as `orders/*`",
+    parse: |text| {
+        Pattern::parse(text).map_err(|invalid| InvalidValue::new(format!("is no pattern ({invalid})")))
+    },
+    amount: |_| 0,
+};

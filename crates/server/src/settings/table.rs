@@ -1,0 +1,79 @@
+//! The table: every setting of the server, once.
+
+use super::definition::{Given, hidden, range, settings_table, written};
+use super::environment::unknown_setting;
+use super::rule::Rule;
+use super::{Definition, LogLevel, Origin, Policies, Range, SettingsError, kind};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidings_model::Durability;
+
+settings_table! {
+    group "Server" {
+        /// The folder that holds all streams. It is made if it is missing; one server at a time may use it.
+        data: PathBuf = PATH "tidings-data",
+        /// The address and port to listen on, for HTTP, SSE and WebSocket alike. Port 0 takes any free port.
+        /// There are no tokens yet: whoever reaches this address may read and publish.
+        listen: SocketAddr = ADDRESS "127.0.0.1:4437",
+        /// How many worker threads serve connections. 0 is one for each core.
+        workers: usize = COUNT "0" in "0"..="1024",
+        /// Which lines go to the log on standard error: `error`, `warn`, `info` or `debug`, each with those before it.
+        log: LogLevel = LOG_LEVEL "info",
+        /// A test listener that sends every WebSocket message back. It has no other use.
+        ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden,
+    }
+    group "Following" {
+        /// How long a long poll is held when nothing is published and the request has no `timeout`.
+        long_poll_timeout: Duration = DURATION "30s" in "1ms"..="1h",
+        /// The longest `timeout` that a long poll may ask for. A longer one is shortened to it.
+        long_poll_timeout_max: Duration = DURATION "120s" in "1ms"..="1d",
+        /// What pollers are advised to wait between two polls (`Stream-Poll-Interval`). The advice grows with load.
+        poll_interval: Duration = DURATION "1s" in "1s"..="1d",
+        /// How long an SSE client waits before it connects again (`retry:`). Up to 3s is advised.
+        sse_retry: Duration = DURATION "2s" in "1ms"..="60s",
+        /// When nothing else was sent on an SSE or WebSocket connection for this long, a heartbeat is.
+        /// A WebSocket that stays silent for 2.5 heartbeats is closed.
+        heartbeat: Duration = DURATION "25s" in "1s"..="1h",
+    }
+    group "Storing" {
+        /// What an acknowledgement means where a stream does not say: `disk` is written and synced,
+        /// `memory` is gone after a restart, and readers are told so.
+        default_durability: Durability = DURABILITY "disk",
+        /// The size of one file of the log. It must have room for two of the largest messages.
+        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="4 GiB",
+        /// How much of the newest messages is kept in memory, over all streams. Older ones are read from disk.
+        tail_cache_bytes: usize = BYTES "64 MiB" in "64 KiB"..="1 TiB",
+    }
+    group "Limits" {
+        /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.
+        max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB",
+        /// How many messages one publish may hold (the elements of a JSON array). Above it: 413.
+        max_batch_messages: usize = COUNT "10000" in "1"..="1000000",
+        /// The largest request head. Above it: 431, or 414 when the address alone is too long.
+        max_header_bytes: usize = BYTES "16 KiB" in "1 KiB"..="1 MiB",
+        /// How many connections are open at a time, and never more than the system allows. Above it: 503, closed.
+        max_connections: usize = COUNT "15000" in "1"..="10000000",
+        /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
+        max_subscriptions: usize = COUNT "1000" in "1"..="1000000",
+        /// How many streams the server holds. Above it, creating one is answered 507.
+        max_streams: usize = COUNT "1000000" in "1"..="1000000000",
+        /// How many producers (`Producer-Id`) one stream remembers. Above it: 429.
+        max_producers: usize = COUNT "10000" in "1"..="10000000",
+        /// How many publishes may wait to be stored. Above it: 503 with `Retry-After`.
+        max_pending_publishes: usize = COUNT "8192" in "1"..="1000000",
+        /// How much one answer of a poll or long poll holds before the rest must be asked for.
+        /// A larger message goes alone.
+        page_bytes: usize = BYTES "1 MiB" in "1 KiB"..="1 GiB",
+        /// How long the head or the body of a request may take to arrive. After it: 408, closed.
+        request_timeout: Duration = DURATION "15s" in "1ms"..="1h",
+        /// How long a connection may stay open between two requests. After it, the connection is closed.
+        keep_alive_timeout: Duration = DURATION "75s" in "1ms"..="1d",
+    }
+    group "Draining" {
+        /// On SIGTERM, followers are told to come back within this time, spread out.
+        drain_window: Duration = DURATION "10s" in "1ms"..="1h",
+        /// On SIGTERM, the server ends after this time at the latest.
+        drain_timeout: Duration = DURATION "10s" in "1ms"..="1h",
+    }
+}
