@@ -1,1 +1,28 @@
-//! To be written.
+//! The test harness: starts the real binary, speaks to it over real sockets, breaks the network between.
+//!
+//! Its four transports are written by hand over `TcpStream`, apart from the product's own client and wire crates, so that a test can't
+//! share their mistakes. Knows `docs/protocol.md` and nothing else of tidings.
+
+mod api;
+mod binary;
+mod clock;
+mod follower;
+mod http;
+mod proxy;
+mod random;
+mod reader;
+mod server;
+mod socket;
+mod wall_clock;
+
+pub use api::{Api, Producer};
+pub use binary::tidings_binary;
+pub use clock::{Deadline, PATIENCE, eventually, pause};
+pub use follower::{Event, FollowError, Follower, Message, Reset, Start, Transport};
+pub use http::{Connection, Request, Response};
+pub use proxy::{Fault, Proxy};
+pub use random::Random;
+pub use reader::Reader;
+pub use server::{Server, ServerBuilder};
+pub use socket::{Close, Frame, Socket};
+pub use wall_clock::WallClock;

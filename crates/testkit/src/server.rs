@@ -1,0 +1,191 @@
+//! The server under test: the real binary, in a process of its own, with a data folder of its own.
+
+mod output;
+mod port;
+
+use crate::clock::{Deadline, PATIENCE, eventually};
+use crate::http::{Connection, Request};
+use crate::tidings_binary;
+use output::Output;
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use tempfile::TempDir;
+
+/// How often another port is tried when somebody took the chosen one.
+const PORTS_TRIED_MAX: usize = 8;
+
+/// How a server is to be started.
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl ServerBuilder {
+    /// One more argument of `tidings serve`.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<OsString>) -> ServerBuilder {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// One more environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> ServerBuilder {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not become ready; the message holds what it printed.
+    pub fn start(self) -> Server {
+        let data = tempfile::tempdir().expect("a temporary folder can be made");
+        for _ in 0..PORTS_TRIED_MAX {
+            let address = port::free_address();
+            match launch(&self, data.path(), address) {
+                Ok((child, output)) => {
+                    return Server { how: self, data, address, child: Some(child), output };
+                }
+                Err(failed) if failed.contains("in use") => {}
+                Err(failed) => panic!("{failed}"),
+            }
+        }
+        panic!("{PORTS_TRIED_MAX} ports in a row were in use")
+    }
+}
+
+/// A running server. Ends with the value; what it printed is shown when the test fails.
+#[derive(Debug)]
+pub struct Server {
+    how: ServerBuilder,
+    data: TempDir,
+    address: SocketAddr,
+    child: Option<Child>,
+    output: Output,
+}
+
+impl Server {
+    /// Starts one with the settings that most tests want: long polls end after half a second.
+    pub fn start() -> Server {
+        Server::builder().start()
+    }
+
+    /// Like [`Server::start`], with more to say.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default().argument("--long-poll-timeout").argument("500ms")
+    }
+
+    /// Where it listens, also after a restart.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What it has printed since its last start, standard output and error together.
+    pub fn printed(&self) -> String {
+        self.output.text()
+    }
+
+    /// `kill -9`: it has no chance to do anything.
+    pub fn kill_9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("a process that we started can be killed");
+            child.wait().expect("a killed process ends");
+        }
+    }
+
+    /// Starts it again on the same data and the same port, after it was ended.
+    pub fn restart(&mut self) {
+        self.kill_9();
+        let deadline = Deadline::patient();
+        loop {
+            match launch(&self.how, self.data.path(), self.address) {
+                Ok((child, output)) => {
+                    self.child = Some(child);
+                    self.output = output;
+                    return;
+                }
+                // What an ended process held may be given back a moment later.
+                Err(failed) if failed.contains("in use") && !deadline.passed() => {}
+                Err(failed) => panic!("it does not start again: {failed}"),
+            }
+        }
+    }
+
+    /// SIGTERM, without waiting for the end.
+    pub fn ask_to_end(&self) {
+        let child = self.child.as_ref().expect("the server is running");
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
+        kill_process(pid, Signal::TERM).expect("a process that we started can be signalled");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it goes on for longer than [`PATIENCE`].
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the server is running");
+        eventually("the server ends", || child.try_wait().expect("a child can be waited for"))
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_end();
+        self.wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill_9();
+        if std::thread::panicking() {
+            eprintln!("--- the server at {} printed:\n{}---", self.address, self.output.text());
+        }
+    }
+}
+
+/// Starts the process and waits until it is ready; else what it printed.
+fn launch(how: &ServerBuilder, data: &Path, address: SocketAddr) -> Result<(Child, Output), String> {
+    let mut child = Command::new(tidings_binary())
+        .arg("serve")
+        .arg("--data")
+        .arg(data)
+        .arg("--listen")
+        .arg(address.to_string())
+        .args(&how.arguments)
+        .envs(how.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    let output = Output::of(&mut child);
+    let deadline = Deadline::patient();
+    while !deadline.passed() {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return Err(format!("the server ended with {status} and printed:\n{}", output.whole_text()));
+        }
+        if output.text().contains(&format!("http://{address}")) && is_ready(address) {
+            return Ok((child, output));
+        }
+        crate::pause(std::time::Duration::from_millis(2));
+    }
+    let _killed = child.kill();
+    let _ended = child.wait();
+    Err(format!("the server was not ready within {PATIENCE:?} and printed:\n{}", output.whole_text()))
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let answer = Connection::open(address)
+        .and_then(|mut connection| connection.ask(&Request::get("/health/ready"), Deadline::patient()));
+    answer.is_ok_and(|answer| answer.status == 200)
+}
