@@ -1,1 +1,51 @@
-//! To be written.
+//! The wire of tidings, encoded and decoded: targets, headers, queries, problems, answers.
+//!
+//! Knows `docs/protocol.md`, for the server and for clients. Does not know sockets, tasks, the source of time
+//! (`now` is a parameter) or the log.
+
+mod cache_control;
+mod cache_cursor;
+mod civil;
+mod create_request;
+mod digits;
+mod error_code;
+mod etag;
+pub mod header_name;
+mod header_value;
+mod headers;
+mod http1_request;
+mod http_date;
+mod list_request;
+mod method;
+mod offset_text;
+mod percent;
+mod problem;
+mod publish_request;
+mod query;
+mod read_request;
+mod response;
+mod rfc3339;
+mod target;
+
+pub use cache_control::{CacheControl, PageLife};
+pub use cache_cursor::CacheCursor;
+pub use create_request::{CreateRequest, lifetime_header, retention_headers};
+pub use digits::{INTEGER_MAX, write_decimal};
+pub use error_code::ErrorCode;
+pub use etag::{ETag, IfNoneMatch, PageEnd};
+pub use header_value::HeaderValue;
+pub use headers::Headers;
+pub use http_date::HttpDate;
+pub use http1_request::{BodyLength, FIELDS_MAX, FieldSlots, Head, RequestHead, Version, parse_head};
+pub use list_request::ListRequest;
+pub use method::Method;
+pub use offset_text::offset_text;
+pub use problem::{Problem, ProblemFacts, ProblemView};
+pub use publish_request::{
+    ContentTypeGiven, Producer, PublishIdentity, PublishRequest, check_key, check_producer_id,
+    check_stream_seq,
+};
+pub use read_request::{Live, ReadRequest, StartGiven, parse_upgrade_start};
+pub use response::{Connection, Http1Form, OpenBody, Response};
+pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
+pub use target::{Route, Target, stream_path};

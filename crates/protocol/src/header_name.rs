@@ -1,0 +1,159 @@
+//! Names of headers, in lower case, and the lists that CORS needs.
+
+/// `Access-Control-Allow-Headers`
+pub const ACCESS_CONTROL_ALLOW_HEADERS: &str = "access-control-allow-headers";
+/// `Access-Control-Allow-Methods`
+pub const ACCESS_CONTROL_ALLOW_METHODS: &str = "access-control-allow-methods";
+/// `Access-Control-Allow-Origin`
+pub const ACCESS_CONTROL_ALLOW_ORIGIN: &str = "access-control-allow-origin";
+/// `Access-Control-Expose-Headers`
+pub const ACCESS_CONTROL_EXPOSE_HEADERS: &str = "access-control-expose-headers";
+/// `Access-Control-Max-Age`
+pub const ACCESS_CONTROL_MAX_AGE: &str = "access-control-max-age";
+/// `Allow`
+pub const ALLOW: &str = "allow";
+/// `Authorization`
+pub const AUTHORIZATION: &str = "authorization";
+/// `Cache-Control`
+pub const CACHE_CONTROL: &str = "cache-control";
+/// `Connection`
+pub const CONNECTION: &str = "connection";
+/// `Content-Encoding`
+pub const CONTENT_ENCODING: &str = "content-encoding";
+/// `Content-Length`
+pub const CONTENT_LENGTH: &str = "content-length";
+/// `Content-Type`
+pub const CONTENT_TYPE: &str = "content-type";
+/// `Cross-Origin-Resource-Policy`
+pub const CROSS_ORIGIN_RESOURCE_POLICY: &str = "cross-origin-resource-policy";
+/// `Date`
+pub const DATE: &str = "date";
+/// `ETag`
+pub const ETAG: &str = "etag";
+/// `Expect`
+pub const EXPECT: &str = "expect";
+/// `Host`
+pub const HOST: &str = "host";
+/// `Idempotency-Key`
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// `If-None-Match`
+pub const IF_NONE_MATCH: &str = "if-none-match";
+/// `Last-Event-ID`
+pub const LAST_EVENT_ID: &str = "last-event-id";
+/// `Location`
+pub const LOCATION: &str = "location";
+/// `Producer-Epoch`
+pub const PRODUCER_EPOCH: &str = "producer-epoch";
+/// `Producer-Expected-Seq`
+pub const PRODUCER_EXPECTED_SEQ: &str = "producer-expected-seq";
+/// `Producer-Id`
+pub const PRODUCER_ID: &str = "producer-id";
+/// `Producer-Received-Seq`
+pub const PRODUCER_RECEIVED_SEQ: &str = "producer-received-seq";
+/// `Producer-Seq`
+pub const PRODUCER_SEQ: &str = "producer-seq";
+/// `Retry-After`
+pub const RETRY_AFTER: &str = "retry-after";
+/// `Sec-WebSocket-Accept`
+pub const SEC_WEBSOCKET_ACCEPT: &str = "sec-websocket-accept";
+/// `Sec-WebSocket-Key`
+pub const SEC_WEBSOCKET_KEY: &str = "sec-websocket-key";
+/// `Sec-WebSocket-Protocol`
+pub const SEC_WEBSOCKET_PROTOCOL: &str = "sec-websocket-protocol";
+/// `Sec-WebSocket-Version`
+pub const SEC_WEBSOCKET_VERSION: &str = "sec-websocket-version";
+/// `Stream-Closed`
+pub const STREAM_CLOSED: &str = "stream-closed";
+/// `Stream-Cursor`
+pub const STREAM_CURSOR: &str = "stream-cursor";
+/// `Stream-Duplicate`
+pub const STREAM_DUPLICATE: &str = "stream-duplicate";
+/// `Stream-Durability`
+pub const STREAM_DURABILITY: &str = "stream-durability";
+/// `Stream-Earliest-Offset`
+pub const STREAM_EARLIEST_OFFSET: &str = "stream-earliest-offset";
+/// `Stream-Expires-At`
+pub const STREAM_EXPIRES_AT: &str = "stream-expires-at";
+/// `Stream-Forked-From`, of the base protocol; refused
+pub const STREAM_FORKED_FROM: &str = "stream-forked-from";
+/// `Stream-Next-Offset`
+pub const STREAM_NEXT_OFFSET: &str = "stream-next-offset";
+/// `Stream-Poll-Interval`
+pub const STREAM_POLL_INTERVAL: &str = "stream-poll-interval";
+/// `Stream-Reset`
+pub const STREAM_RESET: &str = "stream-reset";
+/// `Stream-Retention-Age`
+pub const STREAM_RETENTION_AGE: &str = "stream-retention-age";
+/// `Stream-Retention-Bytes`
+pub const STREAM_RETENTION_BYTES: &str = "stream-retention-bytes";
+/// `Stream-Retention-Count`
+pub const STREAM_RETENTION_COUNT: &str = "stream-retention-count";
+/// `Stream-Seq`
+pub const STREAM_SEQ: &str = "stream-seq";
+/// `Stream-SSE-Data-Encoding`
+pub const STREAM_SSE_DATA_ENCODING: &str = "stream-sse-data-encoding";
+/// `Stream-TTL`
+pub const STREAM_TTL: &str = "stream-ttl";
+/// `Stream-Up-To-Date`
+pub const STREAM_UP_TO_DATE: &str = "stream-up-to-date";
+/// `Transfer-Encoding`
+pub const TRANSFER_ENCODING: &str = "transfer-encoding";
+/// `Upgrade`
+pub const UPGRADE: &str = "upgrade";
+/// `Vary`
+pub const VARY: &str = "vary";
+/// `X-Accel-Buffering`
+pub const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
+/// `X-Content-Type-Options`
+pub const X_CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
+
+/// The request headers that a page of another origin may send.
+pub const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, last-event-id, \
+    producer-epoch, producer-id, producer-seq, stream-closed, stream-durability, stream-expires-at, \
+    stream-retention-age, stream-retention-bytes, stream-retention-count, stream-seq, stream-ttl";
+
+/// The response headers that a page of another origin may see.
+pub const EXPOSE_HEADERS: &str = "allow, cache-control, content-encoding, content-type, etag, location, \
+    producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, \
+    stream-cursor, stream-duplicate, stream-durability, stream-earliest-offset, stream-expires-at, \
+    stream-next-offset, stream-poll-interval, stream-reset, stream-retention-age, stream-retention-bytes, \
+    stream-retention-count, stream-sse-data-encoding, stream-ttl, stream-up-to-date, vary";
+
+/// The methods that a page of another origin may use.
+pub const ALLOW_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+
+/// For how many seconds a page may remember the answer to `OPTIONS`.
+pub const ALLOW_MAX_AGE_S: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_listed(list: &str, name: &str) -> bool {
+        list.split(", ").any(|listed| listed == name)
+    }
+
+    #[test]
+    fn every_stream_header_of_the_documentation_is_in_a_list() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let names = quoted.map(|span| span.split(':').next().unwrap_or_default().to_ascii_lowercase());
+        let ours = names
+            .filter(|name| name.starts_with("stream-") || name.starts_with("producer-"))
+            .filter(|name| !name.ends_with('*'));
+        let mut count = 0;
+        for name in ours {
+            assert!(is_listed(ALLOW_HEADERS, &name) || is_listed(EXPOSE_HEADERS, &name), "{name}");
+            count += 1;
+        }
+        assert!(20 < count);
+    }
+
+    #[test]
+    fn a_preflight_allows_a_conditional_read() {
+        assert!(is_listed(ALLOW_HEADERS, IF_NONE_MATCH));
+        assert!(is_listed(ALLOW_HEADERS, LAST_EVENT_ID));
+        assert!(is_listed(EXPOSE_HEADERS, ETAG));
+    }
+}

@@ -1,0 +1,157 @@
+//! Problems: how a refusal is told, as `application/problem+json`.
+//!
+//! Knows the members and headers that go with a code. Does not know who refused, or why.
+
+mod view;
+
+pub use view::ProblemView;
+
+use crate::ErrorCode;
+use std::borrow::Cow;
+use std::fmt;
+use tidings_model::{Offset, Reset};
+
+/// A refusal: its code, what to do about it, and the facts that a program can act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What went wrong.
+    pub code: ErrorCode,
+    /// A sentence for the caller that says what to do. Nothing secret, nothing of the server's inside.
+    pub detail: Cow<'static, str>,
+    /// What a program needs to go on.
+    pub facts: ProblemFacts,
+}
+
+/// What a program needs to go on after a refusal; most refusals have nothing to add.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProblemFacts {
+    /// Nothing beyond the code.
+    None,
+    /// The offset can't be continued (members and headers).
+    Reset(Reset),
+    /// The stream is closed at this tail (headers).
+    Closed {
+        /// The last offset there will ever be.
+        tail: Offset,
+    },
+    /// A newer epoch of the producer is known (header).
+    Stale {
+        /// The known one.
+        epoch: u64,
+    },
+    /// A sequence of the producer is missing (headers).
+    Gap {
+        /// The one that must come next.
+        expected: u64,
+        /// The one that came.
+        received: u64,
+    },
+    /// Come back later (header).
+    RetryAfter {
+        /// When.
+        seconds: u64,
+    },
+    /// The methods that the path has (header).
+    Allow {
+        /// As `Allow` lists them.
+        methods: &'static str,
+    },
+}
+
+impl Problem {
+    /// The media type of the body.
+    pub const CONTENT_TYPE: &str = "application/problem+json";
+
+    /// A refusal without further facts.
+    pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { code, detail: detail.into(), facts: ProblemFacts::None }
+    }
+
+    /// The same refusal with these facts.
+    #[must_use]
+    pub fn with(self, facts: ProblemFacts) -> Problem {
+        Problem { facts, ..self }
+    }
+
+    /// "Your offset can't be continued."
+    pub fn reset(reset: Reset) -> Problem {
+        let detail = "begin again at `earliest` to read what is kept, or at `tail` for what is new";
+        Problem::new(ErrorCode::Reset, detail).with(ProblemFacts::Reset(reset))
+    }
+
+    /// "No such stream."
+    pub fn stream_not_found() -> Problem {
+        Problem::new(ErrorCode::StreamNotFound, "create the stream with PUT, or publish with `create=true`")
+    }
+
+    /// "No such path."
+    pub fn not_found() -> Problem {
+        Problem::new(
+            ErrorCode::NotFound,
+            "a stream is at /v1/stream/{name}, the list of streams at /v1/streams",
+        )
+    }
+
+    /// "The stream is closed."
+    pub fn stream_closed(tail: Offset) -> Problem {
+        let detail = "the stream takes no more messages; publish to another one";
+        Problem::new(ErrorCode::StreamClosed, detail).with(ProblemFacts::Closed { tail })
+    }
+
+    /// "A newer epoch of this producer is known."
+    pub fn producer_stale(epoch: u64) -> Problem {
+        let detail = "another instance of this producer has taken over; stop, or begin a higher epoch";
+        Problem::new(ErrorCode::ProducerStale, detail).with(ProblemFacts::Stale { epoch })
+    }
+
+    /// "A sequence of this producer is missing."
+    pub fn producer_gap(expected: u64, received: u64) -> Problem {
+        let detail = "send the sequence `Producer-Expected-Seq` first, then this one again";
+        Problem::new(ErrorCode::ProducerGap, detail).with(ProblemFacts::Gap { expected, received })
+    }
+
+    /// "Too much at the moment."
+    pub fn too_busy(retry_after_s: u64) -> Problem {
+        let detail = "the server is busy; try again after `Retry-After` seconds";
+        Problem::new(ErrorCode::TooBusy, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
+    }
+
+    /// "The server is about to end."
+    pub fn draining(retry_after_s: u64) -> Problem {
+        let detail = "the server is about to end; try again after `Retry-After` seconds";
+        Problem::new(ErrorCode::Draining, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
+    }
+
+    /// "The path does not have that method."
+    pub fn method_not_allowed(methods: &'static str) -> Problem {
+        let detail = "use one of the methods that `Allow` lists";
+        Problem::new(ErrorCode::MethodNotAllowed, detail).with(ProblemFacts::Allow { methods })
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.code.status()
+    }
+
+    /// The body.
+    pub fn to_json(&self) -> Vec<u8> {
+        let reset = match &self.facts {
+            ProblemFacts::Reset(reset) => Some(reset),
+            ProblemFacts::None
+            | ProblemFacts::Closed { .. }
+            | ProblemFacts::Stale { .. }
+            | ProblemFacts::Gap { .. }
+            | ProblemFacts::RetryAfter { .. }
+            | ProblemFacts::Allow { .. } => None,
+        };
+        view::encode(self, reset)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
