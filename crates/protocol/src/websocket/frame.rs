@@ -1,0 +1,235 @@
+//! Frames: their headers, and how they are written.
+//!
+//! ```text
+//! byte 0   FIN · 000 · opcode (4 bits)
+//! byte 1   MASK · length (7 bits), or 126: 2 bytes of length follow, or 127: 8 bytes
+//!          4 bytes of mask, from a client
+//!          the payload
+//! ```
+
+use super::close_code::CloseCode;
+use super::mask::apply_mask;
+use super::{Role, Violation};
+
+const FIN: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const MASKED: u8 = 0x80;
+const LENGTH_OF_2: u8 = 126;
+const LENGTH_OF_8: u8 = 127;
+
+/// The longest payload of a control frame.
+pub const CONTROL_BYTES_MAX: usize = 125;
+
+/// The longest header.
+pub const HEADER_BYTES_MAX: usize = 14;
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// Goes on with a fragmented message.
+    Continuation,
+    /// Begins a message of UTF-8.
+    Text,
+    /// Begins a message of bytes.
+    Binary,
+    /// Ends the connection.
+    Close,
+    /// Asks for a pong.
+    Ping,
+    /// Answers a ping, or says "I live".
+    Pong,
+}
+
+impl Opcode {
+    fn parse(nibble: u8) -> Result<Opcode, Violation> {
+        match nibble {
+            0 => Ok(Opcode::Continuation),
+            1 => Ok(Opcode::Text),
+            2 => Ok(Opcode::Binary),
+            8 => Ok(Opcode::Close),
+            9 => Ok(Opcode::Ping),
+            10 => Ok(Opcode::Pong),
+            _ => Err(Violation::protocol("a reserved opcode")),
+        }
+    }
+
+    fn nibble(self) -> u8 {
+        match self {
+            Opcode::Continuation => 0,
+            Opcode::Text => 1,
+            Opcode::Binary => 2,
+            Opcode::Close => 8,
+            Opcode::Ping => 9,
+            Opcode::Pong => 10,
+        }
+    }
+
+    /// Whether such a frame may stand between the fragments of a message.
+    pub fn is_control(self) -> bool {
+        matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
+    }
+}
+
+/// Whether more frames of the same message follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fin {
+    /// The message goes on in another frame.
+    More,
+    /// The message ends with this frame.
+    Last,
+}
+
+/// What stands before a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Whether the message ends here.
+    pub fin: Fin,
+    /// What the frame is.
+    pub opcode: Opcode,
+    /// The mask, in frames of a client.
+    pub mask: Option<[u8; 4]>,
+    /// The length of the payload.
+    pub payload_bytes: u64,
+}
+
+impl FrameHeader {
+    /// Reads a header and its length from the front of `input`; `None` when more bytes are needed.
+    ///
+    /// Every rule of RFC 6455 that can be judged from a header alone is judged as soon as its bytes are there.
+    pub fn parse(input: &[u8], reader: Role) -> Result<Option<(FrameHeader, usize)>, Violation> {
+        let Some(&first) = input.first() else {
+            return Ok(None);
+        };
+        if first & RESERVED != 0 {
+            return Err(Violation::protocol("a reserved bit is set"));
+        }
+        let opcode = Opcode::parse(first & 0x0f)?;
+        let fin = if first & FIN == 0 { Fin::More } else { Fin::Last };
+        if opcode.is_control() && fin == Fin::More {
+            return Err(Violation::protocol("a control frame is fragmented"));
+        }
+        let Some(&second) = input.get(1) else {
+            return Ok(None);
+        };
+        let short_length = second & !MASKED;
+        check_masked(second & MASKED != 0, reader)?;
+        if opcode.is_control() && CONTROL_BYTES_MAX < usize::from(short_length) {
+            return Err(Violation::protocol("a control frame is longer than 125 bytes"));
+        }
+        let Some((payload_bytes, length_end)) = parse_length(short_length, &input[2..])? else {
+            return Ok(None);
+        };
+        let header = FrameHeader { fin, opcode, mask: None, payload_bytes };
+        match reader {
+            Role::Client => Ok(Some((header, length_end))),
+            Role::Server => Ok(input[length_end..]
+                .first_chunk()
+                .map(|&mask| (FrameHeader { mask: Some(mask), ..header }, length_end + 4))),
+        }
+    }
+}
+
+fn check_masked(is_masked: bool, reader: Role) -> Result<(), Violation> {
+    match reader {
+        Role::Server if !is_masked => Err(Violation::protocol("a client's frame is not masked")),
+        Role::Client if is_masked => Err(Violation::protocol("a server's frame is masked")),
+        Role::Server | Role::Client => Ok(()),
+    }
+}
+
+/// The length of the payload and where it ends, from what stands after the first two bytes.
+fn parse_length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
+    let (length, end, least) = match short {
+        LENGTH_OF_2 => match rest.first_chunk() {
+            Some(&bytes) => (u64::from(u16::from_be_bytes(bytes)), 4, u64::from(LENGTH_OF_2)),
+            None => return Ok(None),
+        },
+        LENGTH_OF_8 => match rest.first_chunk() {
+            Some(&bytes) => (u64::from_be_bytes(bytes), 10, 1 << 16),
+            None => return Ok(None),
+        },
+        _ => (u64::from(short), 2, 0),
+    };
+    if length < least {
+        return Err(Violation::protocol("a length is not in its shortest form"));
+    }
+    if length >> 63 != 0 {
+        return Err(Violation::protocol("the highest bit of a length is set"));
+    }
+    Ok(Some((length, end)))
+}
+
+/// Appends the header of a whole message of a server, whose payload of `payload_bytes` must follow.
+pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_bytes: usize) {
+    write_any_header(out, opcode, Fin::Last, None, payload_bytes);
+}
+
+/// Appends a frame; a client must give a mask that nobody can guess.
+pub fn write_frame(out: &mut Vec<u8>, opcode: Opcode, fin: Fin, mask: Option<[u8; 4]>, payload: &[u8]) {
+    write_any_header(out, opcode, fin, mask, payload.len());
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if let Some(mask) = mask {
+        apply_mask(&mut out[start..], mask);
+    }
+}
+
+/// Appends a whole text frame of a server whose payload is built in place.
+///
+/// Room is left for the header of a payload of 126 to 65,535 bytes; for others the payload is moved once.
+pub fn write_text_frame(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    const ROOM: usize = 4;
+    let start = out.len();
+    out.extend_from_slice(&[0; ROOM]);
+    write(out);
+    let mut header = Vec::with_capacity(HEADER_BYTES_MAX);
+    write_header(&mut header, Opcode::Text, out.len() - start - ROOM);
+    if header.len() == ROOM {
+        out[start..start + ROOM].copy_from_slice(&header);
+    } else {
+        out.splice(start..start + ROOM, header);
+    }
+}
+
+/// Appends the close frame of a server. A reason is cut where it would not fit.
+pub fn write_close(out: &mut Vec<u8>, code: CloseCode, reason: &str) {
+    write_frame(out, Opcode::Close, Fin::Last, None, &close_payload(code, reason));
+}
+
+/// The payload of a close frame.
+pub fn close_payload(code: CloseCode, reason: &str) -> Vec<u8> {
+    let mut payload = code.to_number().to_be_bytes().to_vec();
+    let room = CONTROL_BYTES_MAX - payload.len();
+    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(room)]);
+    payload
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "each arm has checked the range")]
+fn write_any_header(
+    out: &mut Vec<u8>,
+    opcode: Opcode,
+    fin: Fin,
+    mask: Option<[u8; 4]>,
+    payload_bytes: usize,
+) {
+    let fin_bit = match fin {
+        Fin::More => 0,
+        Fin::Last => FIN,
+    };
+    let mask_bit = if mask.is_some() { MASKED } else { 0 };
+    out.push(fin_bit | opcode.nibble());
+    match payload_bytes {
+        0..126 => out.push(mask_bit | payload_bytes as u8),
+        126..65_536 => {
+            out.push(mask_bit | LENGTH_OF_2);
+            out.extend_from_slice(&(payload_bytes as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(mask_bit | LENGTH_OF_8);
+            out.extend_from_slice(&(payload_bytes as u64).to_be_bytes());
+        }
+    }
+    if let Some(mask) = mask {
+        out.extend_from_slice(&mask);
+    }
+}

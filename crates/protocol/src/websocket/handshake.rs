@@ -1,0 +1,143 @@
+//! The upgrade from HTTP: checked by the server, asked and verified by a client.
+
+use super::SUBPROTOCOL;
+use crate::header_name::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use crate::headers::Headers;
+use crate::{ErrorCode, Problem};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha1::{Digest, Sha1};
+
+const VERSION: &str = "13";
+
+/// What RFC 6455 appends to a key before it is hashed.
+const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The fields that belong to an answer of status 426.
+pub const UPGRADE_REQUIRED_FIELDS: [(&str, &str); 3] =
+    [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, VERSION)];
+
+/// Whether a request asks for a WebSocket, rightly or wrongly.
+pub fn asks_for_websocket(headers: &(impl Headers + ?Sized)) -> bool {
+    headers.lists(CONNECTION, "upgrade") && headers.lists(UPGRADE, "websocket")
+}
+
+/// An upgrade that is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    accept_key: String,
+    subprotocol: Option<&'static str>,
+}
+
+impl Accept {
+    /// Checks a `GET` request of HTTP/1.1. A refusal with status 426 goes with [`UPGRADE_REQUIRED_FIELDS`].
+    pub fn check(headers: &(impl Headers + ?Sized)) -> Result<Accept, Problem> {
+        if !asks_for_websocket(headers) {
+            let detail = "send `Connection: Upgrade` and `Upgrade: websocket`";
+            return Err(Problem::new(ErrorCode::UpgradeRequired, detail));
+        }
+        if headers.single(SEC_WEBSOCKET_VERSION)? != Some(VERSION.as_bytes()) {
+            return Err(Problem::new(ErrorCode::UpgradeRequired, "send `Sec-WebSocket-Version: 13`"));
+        }
+        let key = headers.single(SEC_WEBSOCKET_KEY)?.unwrap_or_default();
+        if !BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == ClientKey::NONCE_BYTES) {
+            let detail = "`Sec-WebSocket-Key` must be 16 bytes in base64";
+            return Err(Problem::new(ErrorCode::InvalidHeader, detail));
+        }
+        let subprotocol = lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).then_some(SUBPROTOCOL);
+        Ok(Accept { accept_key: accept_key(key), subprotocol })
+    }
+
+    /// The fields of the answer, whose status is 101.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let always =
+            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, &*self.accept_key)];
+        always.into_iter().chain(self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name)))
+    }
+}
+
+/// The key of one upgrade that a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    text: String,
+}
+
+impl ClientKey {
+    /// How many random bytes a key is made of.
+    pub const NONCE_BYTES: usize = 16;
+
+    /// From random bytes.
+    pub fn new(nonce: [u8; ClientKey::NONCE_BYTES]) -> ClientKey {
+        ClientKey { text: BASE64_STANDARD.encode(nonce) }
+    }
+
+    /// The fields of the request, beside those of any `GET`.
+    pub fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            (CONNECTION, "Upgrade"),
+            (UPGRADE, "websocket"),
+            (SEC_WEBSOCKET_VERSION, VERSION),
+            (SEC_WEBSOCKET_KEY, &self.text),
+            (SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL),
+        ]
+    }
+
+    /// Checks the answer to such a request.
+    pub fn verify(&self, status: u16, headers: &(impl Headers + ?Sized)) -> Result<(), NotUpgraded> {
+        if status != 101 {
+            return Err(NotUpgraded::Status { status });
+        }
+        if !asks_for_websocket(headers) {
+            return Err(NotUpgraded::OtherProtocol);
+        }
+        if headers.first_text(SEC_WEBSOCKET_ACCEPT) != Some(&accept_key(self.text.as_bytes())) {
+            return Err(NotUpgraded::OtherKey);
+        }
+        if headers.first_text("sec-websocket-extensions").is_some() {
+            return Err(NotUpgraded::Extension);
+        }
+        match headers.first_text(SEC_WEBSOCKET_PROTOCOL) {
+            None | Some(SUBPROTOCOL) => Ok(()),
+            Some(_) => Err(NotUpgraded::OtherProtocol),
+        }
+    }
+}
+
+/// Why an answer is not the upgrade that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotUpgraded {
+    /// Another status than 101; the body may say why.
+    #[error("the server answered the upgrade with status {status}")]
+    Status {
+        /// Which.
+        status: u16,
+    },
+    /// Not a WebSocket, or one of another subprotocol.
+    #[error("the server upgraded to something else than a WebSocket of tidings")]
+    OtherProtocol,
+    /// Not an answer to this request.
+    #[error("the server's `Sec-WebSocket-Accept` doesn't fit the key")]
+    OtherKey,
+    /// None was asked for.
+    #[error("the server chose an extension that nobody asked for")]
+    Extension,
+}
+
+/// What `Sec-WebSocket-Accept` must be for a key.
+pub fn accept_key(key: &[u8]) -> String {
+    let digest = Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize();
+    BASE64_STANDARD.encode(digest)
+}
+
+/// As [`Headers::lists`], but letter case counts, as it does in names of subprotocols.
+fn lists_exactly(headers: &(impl Headers + ?Sized), name: &str, element: &str) -> bool {
+    let mut is_listed = false;
+    headers.each(name, &mut |value| {
+        let mut elements = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        is_listed |= elements.any(|listed| listed == element.as_bytes());
+    });
+    is_listed
+}
