@@ -159,7 +159,7 @@ mod tests {
         let request = parsed(&pairs).unwrap();
         assert_eq!(request.config.content_type.as_str(), "Text/Plain; charset=utf-8");
         assert!(matches!(request.config.lifetime, Lifetime::Until { at: Timestamp(1_795_341_600_000), .. }));
-        assert_eq!(request.config.retention.age, Some(Duration::from_secs(60)));
+        assert_eq!(request.config.retention.age, Some(Duration::from_mins(1)));
         assert_eq!(request.config.durability, Some(Durability::Memory));
         assert!(request.closed);
 

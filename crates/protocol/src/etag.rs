@@ -168,14 +168,10 @@ fn for_each_tag(value: &[u8], on_tag: &mut dyn FnMut(&[u8])) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const TAG: ETag =
-        ETag { start: Offset { incarnation: incarnation(), index: 3 }, end_index: 12, end: PageEnd::Inside };
-
-    const fn incarnation() -> Incarnation {
-        match Incarnation::from_bits(0xabc) {
-            Some(incarnation) => incarnation,
-            None => panic!("zero"),
-        }
+    /// The page from message 3 to message 12.
+    fn tag(end: PageEnd) -> ETag {
+        let start = Offset { incarnation: Incarnation::of_disk(0xabc), index: 3 };
+        ETag { start, end_index: 12, end }
     }
 
     fn text(tag: &ETag) -> String {
@@ -191,33 +187,32 @@ mod tests {
 
     #[test]
     fn a_tag_tells_what_the_answer_tells() {
-        assert_eq!(text(&TAG), r#""0000000000000abc:3:12""#);
-        assert_eq!(text(&ETag { end: PageEnd::Tail, ..TAG }), r#""0000000000000abc:3:12:t""#);
-        assert_eq!(text(&ETag { end: PageEnd::Closed, ..TAG }), r#""0000000000000abc:3:12:c""#);
+        assert_eq!(text(&tag(PageEnd::Inside)), r#""0000000000000abc:3:12""#);
+        assert_eq!(text(&tag(PageEnd::Tail)), r#""0000000000000abc:3:12:t""#);
+        assert_eq!(text(&tag(PageEnd::Closed)), r#""0000000000000abc:3:12:c""#);
         for end in [PageEnd::Inside, PageEnd::Tail, PageEnd::Closed] {
-            let tag = ETag { end, ..TAG };
-            assert_eq!(condition(&[&text(&tag)]), IfNoneMatch::One(tag));
+            assert_eq!(condition(&[&text(&tag(end))]), IfNoneMatch::One(tag(end)));
         }
     }
 
     #[test]
     fn weak_forms_lists_and_the_star_match() {
-        let own = text(&TAG);
+        let own = text(&tag(PageEnd::Inside));
         for values in [
             &[&own[..]][..],
             &[&format!("W/{own}")],
-            &[&format!("\"a, b\" , ,{own}")],
+            &[&format!("\"a,b\" , ,{own}")],
             &[&format!("{own},\"x\"")],
             &["\"x\"", &own],
             &["*"],
         ] {
-            assert!(condition(values).matches(&TAG), "{values:?}");
+            assert!(condition(values).matches(&tag(PageEnd::Inside)), "{values:?}");
         }
     }
 
     #[test]
     fn malformed_and_foreign_conditions_do_not_match() {
-        let own = text(&TAG);
+        let own = text(&tag(PageEnd::Inside));
         for values in [
             &[][..],
             &[""],
@@ -234,7 +229,7 @@ mod tests {
             &["*, *"],
             &[&format!("w/{own}")],
         ] {
-            assert!(!condition(values).matches(&TAG), "{values:?}");
+            assert!(!condition(values).matches(&tag(PageEnd::Inside)), "{values:?}");
         }
     }
 }

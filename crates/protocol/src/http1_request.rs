@@ -115,15 +115,16 @@ fn complete<'h, 'b>(
     if has_lone_lf {
         return Err(invalid("lines end with CR LF"));
     }
-    let version = match request.version {
+    let httparse::Request { method, path, version, headers } = request;
+    let version = match version {
         Some(0) => Version::Http10,
         Some(_) | None => Version::Http11,
     };
-    let fields: &'h [httparse::Header<'b>] = request.headers;
+    let fields: &'h [httparse::Header<'b>] = headers;
     check_host(fields, version)?;
     Ok(RequestHead {
-        method: Method::parse(request.method.unwrap_or_default()),
-        target: request.path.unwrap_or_default(),
+        method: Method::parse(method.unwrap_or_default()),
+        target: path.unwrap_or_default(),
         version,
         fields,
         bytes: head.len(),

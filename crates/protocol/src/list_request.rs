@@ -1,9 +1,9 @@
 //! What a request for the list of streams asks for.
 
-use crate::ErrorCode;
-use crate::Problem;
 use crate::digits::parse_decimal;
 use crate::query::{QueryWriter, invalid, parameters};
+use crate::{ErrorCode, Problem};
+use std::borrow::Cow;
 
 /// One page of the list of streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl ListRequest {
         };
         Ok(ListRequest {
             prefix: prefix.unwrap_or_default().into_owned(),
-            after: after.map(|name| name.into_owned()),
+            after: after.map(Cow::into_owned),
             limit,
         })
     }

@@ -135,10 +135,8 @@ impl ReadRequest {
 /// Where a WebSocket on a stream's path begins: `offset` or `last`, the tail where both are absent.
 pub fn parse_upgrade_start(query: &str) -> Result<Start, Problem> {
     let no_headers: [(&str, &str); 0] = [];
-    match StartParameters::parse_query(query)?.parse(&no_headers[..])? {
-        StartGiven::Absent => Ok(Start::Now),
-        given => Ok(given.start()),
-    }
+    let given = StartParameters::parse_query(query)?.parse(&no_headers[..])?;
+    Ok(if given == StartGiven::Absent { Start::Now } else { given.start() })
 }
 
 impl<'q> Given<'q> {

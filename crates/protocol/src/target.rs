@@ -80,8 +80,9 @@ impl Route {
     pub fn check_method(&self, method: Method) -> Result<(), Problem> {
         let is_there = match (self, method) {
             (_, Method::Other) => false,
-            (Route::Stream(_), _) | (_, Method::Get | Method::Options) => true,
-            (Route::HealthLive | Route::HealthReady, Method::Head) => true,
+            (Route::Stream(_), _)
+            | (_, Method::Get | Method::Options)
+            | (Route::HealthLive | Route::HealthReady, Method::Head) => true,
             (_, Method::Head | Method::Put | Method::Post | Method::Delete) => false,
         };
         if is_there { Ok(()) } else { Err(Problem::method_not_allowed(self.methods())) }

@@ -8,16 +8,16 @@ fn parsed<T>(text: &str, check: impl FnOnce(Head<'_, '_>) -> T) -> T {
 }
 
 fn complete_head<T>(text: &str, check: impl FnOnce(RequestHead<'_, '_>) -> T) -> T {
-    parsed(text, |head| match head {
-        Head::Complete(head) => check(head),
-        other => panic!("{text:?}: {other:?}"),
+    parsed(text, |head| {
+        let Head::Complete(head) = head else { panic!("{text:?}: {head:?}") };
+        check(head)
     })
 }
 
 fn refused(text: &str) -> ErrorCode {
-    parsed(text, |head| match head {
-        Head::Invalid(problem) => problem.code,
-        other => panic!("{text:?}: {other:?}"),
+    parsed(text, |head| {
+        let Head::Invalid(problem) = head else { panic!("{text:?}: {head:?}") };
+        problem.code
     })
 }
 

@@ -6,7 +6,7 @@ use crate::query::invalid;
 use std::time::Duration;
 
 /// What a longer timeout is taken as. Every server's own limit is far below.
-const TIMEOUT_MAX: Duration = Duration::from_secs(86_400);
+const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
 /// Reads `30`, `0.5` or `.5`; parts of a millisecond are dropped.
 pub(super) fn parse(text: &str) -> Result<Duration, Problem> {
