@@ -1,3 +1,44 @@
-//! To be written.
+//! Repository chores: `cargo xtask test` runs every test, `cargo xtask tidy` checks what no other tool does.
+//!
+//! Knows the layout of the repository. Does not know what tidings does.
 
-fn main() {}
+#![expect(clippy::print_stdout, reason = "printing is what a chore is for")]
+
+mod clock;
+mod paint;
+mod settings_page;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test       everything that CI runs, in order; installs what it needs; ends with `N passed, N failed`
+  tidy       layers, module docs, error codes, file sizes, generated pages
+  settings   writes docs/settings.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
+        ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
+        ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Programs that the tests need beside Rust.
+
+use anyhow::{Context, bail, ensure};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The oldest Node.js that runs other people's suites.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// A program that a Debian package brings.
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need { program: "cc", package: "gcc", why: "to link, and to set the clock of a server back" },
+    Need { program: "curl", package: "curl", why: "the simplest client" },
+    Need { program: "vmstat", package: "procps", why: "the program that never stops in the README" },
+    Need { program: "chromium", package: "chromium", why: "a browser's own EventSource" },
+];
+
+/// Installs what is missing, where it can.
+pub(super) fn install() -> anyhow::Result<()> {
+    check_node()?;
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_installed(need.program)).collect();
+    if missing.is_empty() {
+        println!(
+            "node, npm, {}: all here",
+            NEEDS.iter().map(|need| need.program).collect::<Vec<_>>().join(", ")
+        );
+        return Ok(());
+    }
+    for need in &missing {
+        println!("{} is missing: {}", need.program, need.why);
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    if !is_root() || !is_installed("apt-get") {
+        bail!(
+            "install {} and run this again; as root on Debian it would install them itself",
+            packages.join(", ")
+        );
+    }
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&[&["install", "--yes", "--quiet", "--no-install-recommends"], packages.as_slice()].concat())
+}
+
+fn check_node() -> anyhow::Result<()> {
+    ensure!(is_installed("npm"), "npm is missing: install Node.js {NODE_MAJOR_MIN} or newer with npm");
+    let output = Command::new("node")
+        .arg("--version")
+        .output()
+        .with_context(|| format!("node is missing: install Node.js {NODE_MAJOR_MIN} or newer"))?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    ensure!(
+        major.is_some_and(|major| NODE_MAJOR_MIN <= major),
+        "Node.js {version} is too old: {NODE_MAJOR_MIN} is needed"
+    );
+    Ok(())
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    // The owner of our own entry in /proc; a system without it has no apt-get either.
+    use std::os::unix::fs::MetadataExt;
+    Path::new("/proc/self").metadata().is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .status()
+        .context("apt-get")?;
+    ensure!(status.success(), "apt-get {}: {status}", arguments.join(" "));
+    Ok(())
+}

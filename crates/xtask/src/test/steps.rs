@@ -1,0 +1,78 @@
+//! The steps, in their order: what is quick and what is most often wrong comes first.
+
+use super::counts::Form;
+use super::needs;
+use super::step::{Action, Program, Step};
+use crate::workspace::{Workspace, cargo};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Where other people's suites and clients are.
+const FOREIGN: &str = "conformance/foreign";
+
+pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
+    let inside = |name, why, action: fn() -> anyhow::Result<()>| Step {
+        name,
+        why,
+        action: Action::Inside(Box::new(action)),
+    };
+    let run = |name, why, program| Step { name, why, action: Action::Run(program) };
+    vec![
+        inside("programs", "installs what the tests need", needs::install),
+        run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
+        run("lints", "clippy, warnings are errors", cargo_run(CLIPPY)),
+        run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
+        run(
+            "tests",
+            "cargo test",
+            cargo_run(&["test", "--workspace", "--no-fail-fast"]).counting(Form::PassedAndFailed),
+        ),
+        run("binary", "what the foreign programs talk to", cargo_run(&["build", "--package", "tidings-cli"])),
+        run("npm packages", "npm ci", foreign("npm", &["ci", "--ignore-scripts"])),
+        run(
+            "conformance suite",
+            "Durable Streams, all but forks",
+            node(workspace, &["suite/run.mjs"]).counting(Form::PassedAndFailed),
+        ),
+        run(
+            "foreign clients",
+            "curl, ws, @durable-streams/client",
+            node_tests(
+                workspace,
+                &["clients/curl.test.mjs", "clients/websocket.test.mjs", "clients/durable-streams.test.mjs"],
+            ),
+        ),
+        run("browser", "EventSource of Chromium", node_tests(workspace, &["clients/browser.test.mjs"])),
+    ]
+}
+
+const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
+
+fn cargo_run(arguments: &[&str]) -> Program {
+    program(cargo(), arguments, PathBuf::from("."))
+}
+
+fn foreign(path: &str, arguments: &[&str]) -> Program {
+    program(path.into(), arguments, PathBuf::from(FOREIGN))
+}
+
+fn node(workspace: &Workspace, arguments: &[&str]) -> Program {
+    let mut program = foreign("node", arguments);
+    program.environment.push(("TIDINGS_BIN", workspace.binary().into()));
+    program
+}
+
+fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
+    node(workspace, &[&["--test", "--test-reporter=spec"], files].concat()).counting(Form::Node)
+}
+
+fn program(path: OsString, arguments: &[&str], folder: PathBuf) -> Program {
+    let arguments = arguments.iter().map(OsString::from).collect();
+    Program { path, arguments, folder, environment: Vec::new(), form: Form::None }
+}
+
+impl Program {
+    fn counting(self, form: Form) -> Program {
+        Program { form, ..self }
+    }
+}
