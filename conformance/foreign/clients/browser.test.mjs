@@ -1,0 +1,100 @@
+// Chromium's own `EventSource`, in a page served over loopback.
+
+import assert from "node:assert/strict"
+import { access, mkdtemp, rm } from "node:fs/promises"
+import { createServer } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before } from "node:test"
+import { chromium } from "playwright-core"
+import { createStream, eventually, publish, range, serverTest } from "../server.mjs"
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
+const PATIENCE_MS = 30_000
+// Without these it asks for the hosts of its maker at every start.
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+]
+
+/** The page: an EventSource, and what it received. It is of another origin than the server, as pages mostly are. */
+const PAGE = `<!doctype html><title>EventSource</title><script>
+  const received = [], offsets = []
+  let opened = 0, failed = 0
+  const source = new EventSource(new URLSearchParams(location.search).get("url"))
+  source.onopen = () => { opened += 1 }
+  source.onerror = () => { failed += 1 }
+  source.addEventListener("data", (event) => {
+    received.push(...JSON.parse(event.data))
+    offsets.push(event.lastEventId)
+  })
+</script>`
+
+let folder
+let context
+let site
+
+before(async () => {
+  await access(CHROMIUM).catch(() => {
+    throw new Error(`there is no ${CHROMIUM}: \`apt-get install chromium\`, or name one in CHROMIUM`)
+  })
+  folder = await mkdtemp(join(tmpdir(), "tidings-chromium-"))
+  context = await chromium.launchPersistentContext(folder, { executablePath: CHROMIUM, headless: true, args: FLAGS })
+  site = createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end(PAGE))
+  await new Promise((listening) => site.listen(0, "127.0.0.1", listening))
+})
+
+after(async () => {
+  await context?.close()
+  site?.close()
+  if (folder) await rm(folder, { recursive: true, force: true })
+})
+
+async function open(url) {
+  const page = await context.newPage()
+  await page.goto(`http://127.0.0.1:${site.address().port}/?url=${encodeURIComponent(url)}`)
+  return {
+    state: () =>
+      page.evaluate(() => ({ received, offsets, opened, failed, readyState: source.readyState })),
+    close: () => page.close(),
+  }
+}
+
+serverTest("an EventSource resumes after the server was killed, and misses and repeats nothing", async (server) => {
+  await createStream(server, "a")
+  const page = await open(`${server.stream("a")}?offset=-1&live=sse`)
+  for (const round of range(0, 3)) {
+    for (const n of range(round * 100, round * 100 + 100)) {
+      await publish(server, "a", n)
+      if (n % 100 === 50) {
+        await server.kill9()
+        await server.restart()
+      }
+    }
+  }
+  const all = range(0, 300)
+  await eventually("everything has come", PATIENCE_MS, async () => (await page.state()).received.length >= all.length)
+  const { received, offsets, opened } = await page.state()
+  assert.deepEqual(received, all)
+  assert.deepEqual(offsets, [...new Set(offsets)].sort())
+  assert.ok(opened >= 2, `it was opened ${opened} times`)
+  await page.close()
+})
+
+serverTest("an EventSource stops at the end of a closed stream", async (server) => {
+  await createStream(server, "a")
+  await publish(server, "a", [1, 2])
+  const page = await open(`${server.stream("a")}?offset=-1&live=sse`)
+  await eventually("the first messages", PATIENCE_MS, async () => (await page.state()).received.length === 2)
+  const headers = { "Content-Type": "application/json", "Stream-Closed": "true" }
+  await fetch(server.stream("a"), { method: "POST", headers, body: "3" })
+  const CLOSED = 2
+  await eventually("it has stopped", PATIENCE_MS, async () => (await page.state()).readyState === CLOSED)
+  assert.deepEqual((await page.state()).received, [1, 2, 3])
+  await page.close()
+})
