@@ -51,6 +51,8 @@ pub enum ProblemFacts {
         /// When.
         seconds: u64,
     },
+    /// The path speaks WebSocket only (headers).
+    Upgrade,
     /// The methods that the path has (header).
     Allow {
         /// As `Allow` lists them.
@@ -75,7 +77,10 @@ impl Problem {
 
     /// "Your offset can't be continued."
     pub fn reset(reset: Reset) -> Problem {
-        let detail = "begin again at `earliest` to read what is kept, or at `tail` for what is new";
+        let detail = match reset.tail {
+            Some(_) => "begin again at `earliest` to read what is kept, or at `tail` for what is new",
+            None => "the stream is gone; begin again when there is a new one",
+        };
         Problem::new(ErrorCode::Reset, detail).with(ProblemFacts::Reset(reset))
     }
 
@@ -122,6 +127,12 @@ impl Problem {
         Problem::new(ErrorCode::Draining, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
     }
 
+    /// "This path is a WebSocket."
+    pub fn upgrade_required() -> Problem {
+        let detail = "open this path as a WebSocket (RFC 6455, version 13)";
+        Problem::new(ErrorCode::UpgradeRequired, detail).with(ProblemFacts::Upgrade)
+    }
+
     /// "The path does not have that method."
     pub fn method_not_allowed(methods: &'static str) -> Problem {
         let detail = "use one of the methods that `Allow` lists";
@@ -142,6 +153,7 @@ impl Problem {
             | ProblemFacts::Stale { .. }
             | ProblemFacts::Gap { .. }
             | ProblemFacts::RetryAfter { .. }
+            | ProblemFacts::Upgrade
             | ProblemFacts::Allow { .. } => None,
         };
         view::encode(self, reset)

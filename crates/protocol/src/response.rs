@@ -33,7 +33,8 @@ pub struct Response {
 impl Response {
     /// An answer without headers and body.
     pub fn new(status: u16) -> Response {
-        Response { status, headers: Vec::new(), body: Bytes::new() }
+        // A poll has six headers of its own: one allocation holds them.
+        Response { status, headers: Vec::with_capacity(8), body: Bytes::new() }
     }
 
     /// The same answer with one more header.
@@ -78,6 +79,11 @@ impl Response {
             }
             ProblemFacts::RetryAfter { seconds } => {
                 response = response.with(header_name::RETRY_AFTER, *seconds);
+            }
+            ProblemFacts::Upgrade => {
+                response = response
+                    .with(header_name::UPGRADE, "websocket")
+                    .with(header_name::SEC_WEBSOCKET_VERSION, 13);
             }
             ProblemFacts::Allow { methods } => response = response.with(header_name::ALLOW, *methods),
         }
@@ -161,10 +167,8 @@ mod tests {
         assert!(!headers(&Problem::reset(gone)).contains_key("stream-next-offset"));
 
         let found = headers(&Problem::stream_closed(tail));
-        assert_eq!(
-            (&found["stream-closed"], &found["stream-next-offset"]),
-            (&"true".parse().unwrap(), &tail.to_string().parse().unwrap())
-        );
+        assert_eq!(found["stream-closed"], "true");
+        assert_eq!(found["stream-next-offset"], tail.to_string());
         assert_eq!(headers(&Problem::producer_stale(3))["producer-epoch"], "3");
         let found = headers(&Problem::producer_gap(4, 6));
         assert_eq!(found["producer-expected-seq"], "4");
@@ -172,5 +176,8 @@ mod tests {
         assert_eq!(headers(&Problem::too_busy(2))["retry-after"], "2");
         assert_eq!(headers(&Problem::draining(5))["retry-after"], "5");
         assert_eq!(headers(&Problem::method_not_allowed("GET"))["allow"], "GET");
+        let found = headers(&Problem::upgrade_required());
+        assert_eq!(found["upgrade"], "websocket");
+        assert_eq!(found["sec-websocket-version"], "13");
     }
 }

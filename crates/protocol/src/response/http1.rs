@@ -91,7 +91,9 @@ impl Response {
     /// The `Connection` header, where the version's default says something else.
     fn connection(&self, form: &Http1Form) -> Option<&'static str> {
         match (self.status, form.connection, form.version) {
-            (101, _, _) => Some("upgrade"),
+            // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
+            (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
+            (426, Connection::Close, _) => Some("close, upgrade"),
             (_, Connection::Close, _) => Some("close"),
             (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
             (_, Connection::KeepAlive, Version::Http11) => None,
@@ -200,6 +202,8 @@ mod tests {
         assert!(old.contains("\r\nconnection: keep-alive\r\n"));
         let upgrade = whole(&Response::new(101), &kept());
         assert!(upgrade.contains("\r\nconnection: upgrade\r\n"));
+        let required = whole(&Response::new(426), &form(Version::Http11, Connection::Close));
+        assert!(required.contains("\r\nconnection: close, upgrade\r\n"));
     }
 
     #[test]
