@@ -1,4 +1,4 @@
-//! The wire of tidings, encoded and decoded: targets, headers, queries, problems, answers.
+//! The wire of tidings, encoded and decoded: targets, headers, queries, problems, responses, JSON, SSE, WebSocket.
 //!
 //! Knows `docs/protocol.md`, for the server and for clients. Does not know sockets, tasks, the source of time
 //! (`now` is a parameter) or the log.
