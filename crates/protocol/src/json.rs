@@ -7,6 +7,8 @@ pub mod text;
 
 use bytes::Bytes;
 use scanner::Scanner;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// How deep the arrays and objects of one message may nest.
@@ -87,4 +89,9 @@ pub fn parse_string(value: &str) -> Option<Cow<'_, str>> {
         None if inner.bytes().all(|byte| b' ' <= byte) => Some(Cow::Borrowed(inner)),
         _ => serde_json::from_str(value).ok().map(Cow::Owned),
     }
+}
+
+/// For a member that may be absent but whose `null` is a value: serde would take both for `None`.
+pub(crate) fn present<'de, D: Deserializer<'de>>(source: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(source).map(Some)
 }

@@ -6,12 +6,14 @@
 //! Each arrow is plain data that takes bytes from its caller's buffer. Does not know sockets, subscriptions or time.
 
 pub mod assembler;
+pub mod client_message;
 pub mod close_code;
 pub mod frame;
 pub mod frame_decoder;
 pub mod handshake;
 pub mod input;
 mod mask;
+pub mod server_message;
 
 /// The subprotocol; not insisted on.
 pub const SUBPROTOCOL: &str = "tidings.v1";

@@ -1,9 +1,11 @@
 //! Small pieces of JSON, written straight into a buffer.
 
+use crate::digits::{fill_decimal, write_decimal};
 use crate::offset_text::offset_text;
 use crate::rfc3339::rfc3339_text;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use std::time::Duration;
 use tidings_model::{Offset, Timestamp};
 
 /// Appends a string in quotes.
@@ -57,6 +59,16 @@ pub fn write_time(out: &mut Vec<u8>, time: Timestamp) {
     out.push(b'"');
     out.extend_from_slice(&rfc3339_text(time));
     out.push(b'"');
+}
+
+/// Appends a span of time as a number of seconds, with milliseconds where it has some.
+pub fn write_seconds(out: &mut Vec<u8>, span: Duration) {
+    write_decimal(span.as_secs(), out);
+    if span.subsec_millis() != 0 {
+        let mut fraction = *b".000";
+        fill_decimal(u64::from(span.subsec_millis()), &mut fraction[1..]);
+        out.extend_from_slice(&fraction);
+    }
 }
 
 /// Appends `true` or `false`.
