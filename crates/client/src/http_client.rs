@@ -1,0 +1,127 @@
+//! HTTP/1.1 to one server: requests out, heads and whole answers back, each with a limit.
+//!
+//! Does not know what an answer means.
+
+use crate::answer::Answer;
+use crate::{ClientOptions, Failure, ServerUrl, Unreachable};
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::error::Error;
+use std::time::Duration;
+use tidings_protocol::HeaderValue;
+use tokio::time::timeout;
+
+/// A pool of connections to one server.
+#[derive(Debug)]
+pub(crate) struct HttpClient {
+    server: ServerUrl,
+    options: ClientOptions,
+    pool: legacy::Client<HttpConnector, Full<Bytes>>,
+}
+
+impl HttpClient {
+    /// How long an idle connection is kept. Less than the server's `keep_alive_timeout`, so that it is seldom
+    /// the server that closes.
+    const IDLE_MAX: Duration = Duration::from_mins(1);
+
+    /// Idle connections that are kept.
+    const IDLE_COUNT_MAX: usize = 4;
+
+    pub(crate) fn new(server: ServerUrl, options: ClientOptions) -> HttpClient {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(options.connect_timeout));
+        connector.set_nodelay(true);
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(HttpClient::IDLE_MAX)
+            .pool_max_idle_per_host(HttpClient::IDLE_COUNT_MAX)
+            .build(connector);
+        HttpClient { server, options, pool }
+    }
+
+    pub(crate) fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    pub(crate) fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+
+    /// A request. `target` is a path with its query, encoded.
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, HeaderValue)],
+        body: Bytes,
+    ) -> Request<Full<Bytes>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(self.server.join(target))
+            .header(header::USER_AGENT, &self.options.user_agent);
+        for (name, value) in headers {
+            let mut bytes = Vec::new();
+            value.write(&mut bytes);
+            request = request.header(*name, bytes);
+        }
+        request.body(Full::new(body)).expect("names, values and targets are encoded by the protocol")
+    }
+
+    /// Sends a request and gives the head of the answer, however long that takes.
+    pub(crate) async fn open(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Unreachable> {
+        self.pool.request(request).await.map_err(|error| {
+            let reason = root_cause(&error);
+            if error.is_connect() { Unreachable::Connect(reason) } else { Unreachable::Broken(reason) }
+        })
+    }
+
+    /// Sends a request and gives the whole answer.
+    pub(crate) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let silence_max = self.options.silence_max;
+        let silent = |_| Unreachable::Silent(silence_max);
+        let response = timeout(silence_max, self.open(request)).await.map_err(silent)??;
+        Ok(self.whole(response, &mut || {}).await?)
+    }
+
+    /// The whole answer, once its head is there. `on_bytes` hears of each piece of the body.
+    pub(crate) async fn whole(
+        &self,
+        response: Response<Incoming>,
+        on_bytes: &mut (dyn FnMut() + Send),
+    ) -> Result<Answer, Unreachable> {
+        let (head, mut incoming) = response.into_parts();
+        let silence_max = self.options.silence_max;
+        let bytes_max = self.options.answer_bytes_max;
+        let mut body = Vec::new();
+        while let Some(frame) =
+            timeout(silence_max, incoming.frame()).await.map_err(|_| Unreachable::Silent(silence_max))?
+        {
+            let frame = frame.map_err(|error| Unreachable::Broken(root_cause(&error)))?;
+            if let Ok(data) = frame.into_data() {
+                if bytes_max < body.len() + data.len() {
+                    return Err(Unreachable::TooLarge { bytes_max });
+                }
+                on_bytes();
+                body.extend_from_slice(&data);
+            }
+        }
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.into() })
+    }
+}
+
+/// The innermost reason: the outer ones only say that something failed.
+pub(crate) fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

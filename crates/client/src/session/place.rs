@@ -1,0 +1,145 @@
+//! Where a follow stands: what makes it give each message once, in order, whoever brings it.
+
+use crate::Message;
+use tidings_model::{Offset, Start};
+
+/// Where a follow stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// No answer has named an offset yet.
+    Asked(Start),
+    /// Everything before was given, nothing after it.
+    At(Offset),
+}
+
+/// What arrived does not go on from the place: something between is missing, or it is of another incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Discontinuity;
+
+impl Place {
+    /// The place of a follow that begins so.
+    pub(crate) fn new(start: Start) -> Place {
+        match start {
+            Start::After(offset) => Place::At(offset),
+            Start::Beginning | Start::Now | Start::Last(_) => Place::Asked(start),
+        }
+    }
+
+    /// Where a request has to begin.
+    pub(crate) fn start(self) -> Start {
+        match self {
+            Place::Asked(start) => start,
+            Place::At(offset) => Start::After(offset),
+        }
+    }
+
+    /// The messages of these that are new, which are then given. An error leaves the place as it was.
+    pub(crate) fn take(&mut self, messages: Vec<Message>) -> Result<Vec<Message>, Discontinuity> {
+        let mut place = *self;
+        let mut taken = messages;
+        let mut result = Ok(());
+        taken.retain(|message| match place.step(message.offset) {
+            Ok(Step::New) => true,
+            Ok(Step::Old) => false,
+            Err(discontinuity) => {
+                result = Err(discontinuity);
+                false
+            }
+        });
+        result?;
+        *self = place;
+        Ok(taken)
+    }
+
+    fn step(&mut self, offset: Offset) -> Result<Step, Discontinuity> {
+        if let Place::At(here) = *self {
+            if here.incarnation != offset.incarnation || here.index + 1 < offset.index {
+                return Err(Discontinuity);
+            }
+            if offset.index <= here.index {
+                return Ok(Step::Old);
+            }
+        }
+        *self = Place::At(offset);
+        Ok(Step::New)
+    }
+
+    /// Somebody says that everything before `offset` was sent. An error leaves the place as it was.
+    pub(crate) fn reach(&mut self, offset: Offset) -> Result<(), Discontinuity> {
+        match *self {
+            Place::Asked(_) => {
+                *self = Place::At(offset);
+                Ok(())
+            }
+            Place::At(here) if here.incarnation == offset.incarnation && offset.index <= here.index => Ok(()),
+            Place::At(_) => Err(Discontinuity),
+        }
+    }
+
+    /// Whether a reader that has come to `reached` stands here, or further.
+    pub(crate) fn is_at(self, reached: Option<Offset>) -> bool {
+        match (self, reached) {
+            (Place::Asked(_), _) => true,
+            (Place::At(_), None) => false,
+            (Place::At(here), Some(reached)) => {
+                here.incarnation == reached.incarnation && here.index <= reached.index
+            }
+        }
+    }
+}
+
+enum Step {
+    New,
+    Old,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::script::{message, offset, other_incarnation};
+
+    fn indexes(messages: &[Message]) -> Vec<u64> {
+        messages.iter().map(|message| message.offset.index).collect()
+    }
+
+    #[test]
+    fn a_message_is_taken_once_whoever_brings_it() {
+        let mut place = Place::At(offset(3));
+        let taken = place.take(vec![message(2), message(3), message(4), message(5)]).unwrap();
+        assert_eq!(indexes(&taken), [4, 5]);
+        assert_eq!(place.take(vec![message(4), message(5)]), Ok(vec![]));
+        assert_eq!(place, Place::At(offset(5)));
+    }
+
+    #[test]
+    fn a_gap_is_never_passed() {
+        let mut place = Place::At(offset(3));
+        assert_eq!(place.take(vec![message(4), message(6)]), Err(Discontinuity));
+        assert_eq!(place, Place::At(offset(3)));
+        assert_eq!(place.reach(offset(4)), Err(Discontinuity));
+        assert_eq!(place.reach(offset(2)), Ok(()));
+        assert_eq!(place, Place::At(offset(3)));
+    }
+
+    #[test]
+    fn another_incarnation_does_not_go_on() {
+        let mut place = Place::At(offset(3));
+        let mut foreign = message(4);
+        foreign.offset = other_incarnation(4);
+        assert_eq!(place.take(vec![foreign]), Err(Discontinuity));
+        assert_eq!(place.reach(other_incarnation(3)), Err(Discontinuity));
+        assert!(!place.is_at(Some(other_incarnation(9))));
+    }
+
+    #[test]
+    fn the_first_answer_says_where_now_is() {
+        let mut place = Place::new(Start::Now);
+        assert_eq!(place.start(), Start::Now);
+        place.reach(offset(9)).unwrap();
+        assert_eq!(place.start(), Start::After(offset(9)));
+
+        let mut place = Place::new(Start::Last(2));
+        assert_eq!(indexes(&place.take(vec![message(8), message(9)]).unwrap()), [8, 9]);
+        assert_eq!(place, Place::At(offset(9)));
+    }
+}

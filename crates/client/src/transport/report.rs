@@ -1,0 +1,53 @@
+//! How a transport tells the session what it hears.
+
+use crate::session::{AttemptId, Heard};
+use crate::{Failure, Page, ReadError};
+use tokio::sync::mpsc;
+
+/// What is heard, and in which attempt.
+pub(crate) type Report = (AttemptId, Heard);
+
+/// The way from one attempt to the session. It is bounded: who does not take its messages slows the transport down, and
+/// nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporter {
+    id: AttemptId,
+    mailbox: mpsc::Sender<Report>,
+}
+
+/// The follow has ended: nobody listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone;
+
+impl Reporter {
+    pub(crate) fn new(id: AttemptId, mailbox: mpsc::Sender<Report>) -> Reporter {
+        Reporter { id, mailbox }
+    }
+
+    /// Tells, waiting for room.
+    pub(crate) async fn tell(&self, heard: Heard) -> Result<(), Gone> {
+        self.mailbox.send((self.id, heard)).await.map_err(|_| Gone)
+    }
+
+    /// Tells that something was heard; where there is no room, it is known already.
+    pub(crate) fn tell_bytes(&self) {
+        let _full_or_gone = self.mailbox.try_send((self.id, Heard::Bytes));
+    }
+}
+
+impl Heard {
+    /// What a page, or the refusal of one, says.
+    pub(crate) fn of_page(result: Result<Page, ReadError>) -> Heard {
+        match result {
+            Ok(page) => Heard::Page(page),
+            Err(ReadError::StreamNotFound) => Heard::Missing,
+            Err(ReadError::Reset(reset)) => Heard::Reset(reset),
+            Err(ReadError::Failed(failure)) => Heard::Lost(failure),
+        }
+    }
+
+    /// A failure of any kind.
+    pub(crate) fn lost(failure: impl Into<Failure>) -> Heard {
+        Heard::Lost(failure.into())
+    }
+}
