@@ -162,6 +162,11 @@ impl Log {
         live.or_else(|| self.pending.iter().find_map(deleted))
     }
 
+    /// Whether there is a stream of that name once everything staged is committed.
+    pub fn contains(&self, name: &str) -> bool {
+        self.streams.named(name).is_some()
+    }
+
     /// A handle that makes segments ready ahead of their need. Without it they are made while operations wait.
     pub fn filler(&self) -> SegmentFiller {
         SegmentFiller(Arc::clone(&self.supply))

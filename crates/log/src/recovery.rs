@@ -54,10 +54,11 @@ pub(crate) fn recover(
         scan.rewrite_unvouched()?;
         storage.sync_directory()?;
     }
+    let cut_epoch = if settings.has(PlantedBug::EpochTwice) { 0 } else { evidence.epoch_max };
     let end = End {
         segment: Arc::clone(&slots[last].segment),
         at,
-        epoch: scan.epoch.max(evidence.epoch_max) + 1,
+        epoch: scan.epoch.max(cut_epoch) + 1,
         last_frame: scan.next_frame - 1,
         last_with_entries: scan.last_with_entries,
         vouched_upto: scan.vouched_upto,

@@ -91,6 +91,10 @@ pub enum PlantedBug {
     CutDamage,
     /// Recovery takes frames that an earlier recovery cut.
     StaleEpoch,
+    /// A new epoch is greater than that of the frames that are read, but not of those that are cut.
+    EpochTwice,
+    /// Recovery syncs what it found, but does not write it once more.
+    NoRewriteAfterRecovery,
     /// What recovery found is shown before it is synced.
     NoSyncAfterRecovery,
     /// A commit is visible before it is written.

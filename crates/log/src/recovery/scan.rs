@@ -95,7 +95,9 @@ impl<'a> Scan<'a> {
             let file = &place.segment.file;
             let mut bytes = vec![0; place.bytes];
             file.read_at(u64::from(place.at), &mut bytes)?;
-            file.write_at(u64::from(place.at), &bytes)?;
+            if !self.settings.has(PlantedBug::NoRewriteAfterRecovery) {
+                file.write_at(u64::from(place.at), &bytes)?;
+            }
             let next = self.unvouched.get(index + 1);
             if next.is_none_or(|next| !Arc::ptr_eq(&next.segment, &place.segment)) {
                 file.sync()?;
