@@ -102,6 +102,20 @@ impl Connection {
         }
     }
 
+    /// The answer to the question for an upgrade; after a `101` the bytes belong to somebody else.
+    pub(crate) fn upgrade_answer(
+        &mut self,
+        request: &Request,
+        deadline: Deadline,
+    ) -> io::Result<Option<Response>> {
+        let Some(head) = self.head(deadline)? else { return Ok(None) };
+        if head.status == 101 {
+            return Ok(Some(head.into_response(Vec::new())));
+        }
+        self.incoming = Some(Incoming { decoder: BodyDecoder::of(&head, request), head, body: Vec::new() });
+        self.answer(request, deadline)
+    }
+
     /// What lies under it.
     pub(crate) fn wire(&mut self) -> &mut Wire {
         &mut self.wire

@@ -24,5 +24,5 @@ pub use proxy::{Fault, Proxy};
 pub use random::Random;
 pub use reader::Reader;
 pub use server::{Server, ServerBuilder};
-pub use socket::{Close, Frame, Socket};
+pub use socket::{Close, Frame, Socket, Upgrade};
 pub use wall_clock::WallClock;

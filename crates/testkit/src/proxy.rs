@@ -144,11 +144,8 @@ fn pass_answers(mut server: &TcpStream, mut client: &TcpStream, shared: &Shared)
         client.write_all(&part[..allowed])?;
         passed += allowed;
         if breaks {
-            if matches!(fault, Fault::ResetAfter(_)) {
-                reset(client)?;
-            }
             shared.broken.fetch_add(1, Ordering::SeqCst);
-            return Ok(());
+            return if matches!(fault, Fault::ResetAfter(_)) { reset(client) } else { Ok(()) };
         }
     }
 }

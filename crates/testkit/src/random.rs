@@ -22,14 +22,14 @@ impl Random {
     }
 
     /// A number below `end`, which is not zero.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.number() % end
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.number() % end as u64).expect("it is less than a usize")
     }
 
     /// A time from `shortest` up to but not including `longest`.
     pub fn duration(&mut self, shortest: Duration, longest: Duration) -> Duration {
         let span = u64::try_from(longest.saturating_sub(shortest).as_micros()).unwrap_or(u64::MAX);
-        shortest + Duration::from_micros(self.below(span.max(1)))
+        shortest + Duration::from_micros(self.number() % span.max(1))
     }
 }
 

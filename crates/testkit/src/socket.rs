@@ -36,6 +36,15 @@ pub struct Close {
     pub reason: String,
 }
 
+/// How the question for an upgrade was answered.
+#[derive(Debug)]
+pub enum Upgrade {
+    /// It is one.
+    Open(Socket),
+    /// Another status than 101.
+    Refused(Response),
+}
+
 /// An open connection.
 #[derive(Debug)]
 pub struct Socket {
@@ -46,8 +55,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Connects and upgrades; a refused upgrade is an error that names the status.
-    pub fn open(address: SocketAddr, target: &str) -> io::Result<Socket> {
+    /// Connects and asks for the upgrade.
+    pub fn open(address: SocketAddr, target: &str) -> io::Result<Upgrade> {
         let mut connection = Connection::open(address)?;
         let request = Request::get(target)
             .header("Connection", "Upgrade")
@@ -56,15 +65,29 @@ impl Socket {
             .header("Sec-WebSocket-Protocol", "tidings.v1")
             .header("Sec-WebSocket-Key", KEY);
         connection.send(&request)?;
-        let head = connection.head(Deadline::patient())?.ok_or(io::ErrorKind::TimedOut)?;
-        let answer: Response = head.into_response(Vec::new());
-        let accepted = answer.header("sec-websocket-accept") == Some(ACCEPT)
+        let answer =
+            connection.upgrade_answer(&request, Deadline::patient())?.ok_or(io::ErrorKind::TimedOut)?;
+        if answer.status != 101 {
+            return Ok(Upgrade::Refused(answer));
+        }
+        let is_upgrade = answer.header("sec-websocket-accept") == Some(ACCEPT)
             && answer.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
             && answer.header("sec-websocket-protocol").is_none_or(|value| value == "tidings.v1");
-        if answer.status != 101 || !accepted {
+        if !is_upgrade {
             return Err(violation(format!("the upgrade was answered with {answer:?}")));
         }
-        Ok(Socket { wire: connection.into_wire(), masks: Random::seeded(1), parts: None })
+        Ok(Upgrade::Open(Socket { wire: connection.into_wire(), masks: Random::seeded(1), parts: None }))
+    }
+
+    /// Connects and upgrades on a server that runs.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn expect(address: SocketAddr, target: &str) -> Socket {
+        match Socket::open(address, target) {
+            Ok(Upgrade::Open(socket)) => socket,
+            refused => panic!("{target}: {refused:?}"),
+        }
     }
 
     /// Sends a text message.

@@ -1,10 +1,10 @@
 //! WebSocket: one connection that follows one stream.
 
-use super::envelope::{Envelope, ResetBody};
+use super::envelope::{Envelope, ResetBody, refusal};
 use super::{Event, Feed, FollowError, Message, Received, Start};
 use crate::api;
 use crate::clock::Deadline;
-use crate::socket::{Frame, Socket};
+use crate::socket::{Frame, Socket, Upgrade};
 use serde::Deserialize;
 use std::io;
 use std::net::SocketAddr;
@@ -29,8 +29,10 @@ struct Header<'a> {
 impl WebSocket {
     pub(super) fn open(address: SocketAddr, stream: &str, start: &Start) -> Result<WebSocket, FollowError> {
         let target = format!("{}?{}", api::path(stream), start.query());
-        let socket = Socket::open(address, &target).map_err(FollowError::from)?;
-        Ok(WebSocket { socket, greeted: false })
+        match Socket::open(address, &target)? {
+            Upgrade::Open(socket) => Ok(WebSocket { socket, greeted: false }),
+            Upgrade::Refused(answer) => Err(refusal(&answer)),
+        }
     }
 
     fn on_text(&mut self, text: &str, received: &mut Received) -> Result<(), FollowError> {

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 ///
 /// A test that restarts its server needs the same port again, while followers knock on it. With a port that the system may give to one
 /// of these knocks, a connection to nobody can connect to itself and hold the port.
-const PORTS: std::ops::Range<u64> = 12_000..32_000;
+const PORTS: std::ops::Range<usize> = 12_000..32_000;
 
 /// A loopback address where nobody listens.
 pub(super) fn free_address() -> SocketAddr {
