@@ -76,7 +76,8 @@ impl Package {
         let edges = dependencies
             .iter()
             .filter_map(|dependency| {
-                let to = dependency["name"].as_str().filter(|to| ours.contains(to))?;
+                // A crate may turn on its own features in its tests; that is no edge.
+                let to = dependency["name"].as_str().filter(|to| ours.contains(to) && *to != name)?;
                 Some(Edge { to: to.to_owned(), in_tests: dependency["kind"].as_str() == Some("dev") })
             })
             .collect();
