@@ -1,3 +1,39 @@
-//! To be written.
+//! The binary `tidings`: runs the server, publishes, reads, follows and looks after streams.
+//!
+//! Owns the words of the command line and what is printed. Does not know how a follow falls back or resumes (the
+//! client does), nor what the server does with its settings.
 
-fn main() {}
+mod arguments;
+mod command;
+mod exit;
+mod follow_output;
+mod hints;
+mod lines;
+mod message_output;
+mod patience;
+mod server_arguments;
+mod settings_flags;
+mod status_line;
+mod style;
+mod values;
+mod wall_clock;
+
+use arguments::Arguments;
+use clap::Parser;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use style::{Ink, Style};
+
+fn main() -> ExitCode {
+    match Arguments::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            if !stop.is_quiet() {
+                let mut out = io::stderr().lock();
+                let label = Style::of(&out).paint(Ink::Alarm, "tidings:");
+                let _nobody_listens = writeln!(out, "{label} {stop}");
+            }
+            stop.code()
+        }
+    }
+}

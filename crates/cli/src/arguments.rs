@@ -1,0 +1,126 @@
+//! The command line as a whole: its commands, and what each runs in.
+
+use crate::command::close::CloseArguments;
+use crate::command::config::ConfigArguments;
+use crate::command::create::CreateArguments;
+use crate::command::delete::DeleteArguments;
+use crate::command::follow::FollowArguments;
+use crate::command::publish::PublishArguments;
+use crate::command::read::ReadArguments;
+use crate::command::serve::ServeArguments;
+use crate::command::streams::StreamsArguments;
+use crate::exit::{EXIT_CODES, Stop};
+use clap::{Parser, Subcommand};
+use std::io::{self, BufWriter};
+
+/// Named streams of messages, followed by polling, long polling, SSE and WebSocket, all from one offset.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a server
+    Serve(Box<ServeArguments>),
+    /// Publish a message, or each line of standard input
+    Publish(PublishArguments),
+    /// Print what is stored in a stream
+    Read(ReadArguments),
+    /// Print what is stored in streams and go on with what is published
+    Follow(FollowArguments),
+    /// List streams
+    Streams(StreamsArguments),
+    /// Create a stream
+    Create(CreateArguments),
+    /// Close a stream: nothing can be published to it any more
+    Close(CloseArguments),
+    /// Delete a stream and its messages
+    Delete(DeleteArguments),
+    /// Check or print the settings of a server
+    Config(ConfigArguments),
+}
+
+impl Arguments {
+    /// Runs the command to its end.
+    pub(crate) fn run(self) -> Result<(), Stop> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match self.command {
+            // The server has its own threads and runtimes, and prints by itself.
+            Command::Serve(arguments) => {
+                drop(out);
+                arguments.run()
+            }
+            Command::Config(arguments) => arguments.run(&mut out),
+            Command::Publish(arguments) => until_interrupted(arguments.run(&mut out)),
+            Command::Read(arguments) => until_interrupted(arguments.run(&mut out)),
+            Command::Follow(arguments) => until_interrupted(arguments.run(&mut out)),
+            Command::Streams(arguments) => until_interrupted(arguments.run(&mut out)),
+            Command::Create(arguments) => until_interrupted(arguments.run(&mut out)),
+            Command::Close(arguments) => until_interrupted(arguments.run(&mut out)),
+            Command::Delete(arguments) => until_interrupted(arguments.run()),
+        }
+    }
+}
+
+/// Runs a client command on this thread, until it is done or Ctrl-C comes.
+fn until_interrupted(command: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = command => outcome,
+            _interrupted = tokio::signal::ctrl_c() => Err(Stop::Interrupted),
+        }
+    });
+    // A thread may still wait for a line of standard input; it ends with the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_names_that_scripts_rely_on_are_there() {
+        for line in [
+            "tidings serve --data d --listen 127.0.0.1:0 --long-poll-timeout 30s --default-durability disk",
+            "tidings serve --ws-echo 127.0.0.1:0 --max-message-bytes 16777216",
+            "tidings publish host/vmstat --lines --url http://127.0.0.1:1",
+            "tidings publish demo {} --content-type application/json --key k --no-create --close",
+            "tidings read demo --from -1 --limit 3 --json",
+            "tidings follow a b --via poll --every 2s --from last:10 --json --count 3",
+            "tidings follow a --via auto --on-reset earliest --from now",
+            "tidings streams --prefix orders/ --json",
+            "tidings config check --config x.toml",
+            "tidings config default",
+        ] {
+            let parsed = Arguments::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_wrong_usage() {
+        for line in [
+            "tidings publish demo x --lines",
+            "tidings publish demo --lines --key k",
+            "tidings follow",
+            "tidings follow demo --every 0s --via poll",
+            "tidings follow demo --via carrier-pigeon",
+            "tidings read a//b",
+            "tidings read demo --limit 0",
+        ] {
+            let code = Arguments::try_parse_from(line.split(' ')).err().map(|error| error.exit_code());
+            assert_eq!(code, Some(2), "{line}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands, one file each: its arguments and what it does.
+
+pub(crate) mod close;
+pub(crate) mod config;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod follow;
+pub(crate) mod publish;
+pub(crate) mod read;
+pub(crate) mod serve;
+pub(crate) mod streams;

@@ -1,0 +1,69 @@
+//! What `tidings serve` prints when it is ready: lines that can be pasted into another terminal.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Prints where the server listens, and one line for each thing to try first.
+pub(crate) fn print_hints(out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
+    let url = format!("http://{}", reachable(address));
+    let stream = format!("{url}/v1/stream/demo");
+    let url_flag =
+        if url == crate::server_arguments::DEFAULT_URL { String::new() } else { format!(" --url {url}") };
+    write!(
+        out,
+        "\
+tidings listens on {url}
+
+# publish a message
+curl -X POST -H 'Content-Type: application/json' -d '{{\"hello\":\"world\"}}' '{stream}?create=true'
+# read what is stored (poll)
+curl -i '{stream}?offset=-1'
+# hold until there is news (long poll)
+curl -i '{stream}?offset=now&live=long-poll'
+# follow (SSE)
+curl -N '{stream}?offset=-1&live=sse'
+# follow (WebSocket)
+tidings follow demo --via websocket{url_flag}
+
+"
+    )?;
+    out.flush()
+}
+
+/// An address that a client on this machine can connect to: a wildcard stands for all of them.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hints(address: &str) -> String {
+        let mut out = Vec::new();
+        print_hints(&mut out, address.parse().unwrap()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_real_address_is_printed() {
+        let text = hints("127.0.0.1:4437");
+        let publish = "\ncurl -X POST -H 'Content-Type: application/json' -d '{\"hello\":\"world\"}' \
+                       'http://127.0.0.1:4437/v1/stream/demo?create=true'\n";
+        assert!(text.contains(publish), "{text}");
+        assert!(text.contains("\ntidings follow demo --via websocket\n"), "{text}");
+    }
+
+    #[test]
+    fn another_port_and_a_wildcard_can_be_pasted_too() {
+        let text = hints("0.0.0.0:81");
+        assert!(text.starts_with("tidings listens on http://127.0.0.1:81\n"), "{text}");
+        assert!(text.contains("--via websocket --url http://127.0.0.1:81\n"), "{text}");
+        assert!(hints("[::]:81").contains("'http://[::1]:81/v1/stream/demo?offset=-1'"));
+    }
+}
