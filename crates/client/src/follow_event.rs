@@ -106,9 +106,8 @@ impl FollowError {
     /// Whether following again in the same way may work later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            FollowError::StreamNotFound => true,
             FollowError::Failed(failure) => failure.is_retryable(),
-            FollowError::Reset(_) | FollowError::Closed => false,
+            FollowError::StreamNotFound | FollowError::Reset(_) | FollowError::Closed => false,
         }
     }
 }
@@ -116,13 +115,14 @@ impl FollowError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Malformed;
+    use crate::{Malformed, Unreachable};
     use tidings_model::ResetReason;
 
     #[test]
-    fn only_what_may_change_by_itself_is_retryable() {
+    fn only_a_failure_that_passes_is_retryable() {
         let reset = Reset { reason: ResetReason::Deleted, earliest: None, tail: None };
-        assert!(FollowError::StreamNotFound.is_retryable());
+        assert!(FollowError::Failed(Unreachable::Ended.into()).is_retryable());
+        assert!(!FollowError::StreamNotFound.is_retryable());
         assert!(!FollowError::Reset(reset).is_retryable());
         assert!(!FollowError::Closed.is_retryable());
         assert!(!FollowError::Failed(Malformed("x".into()).into()).is_retryable());

@@ -21,6 +21,8 @@ mod loss;
 mod place;
 #[cfg(test)]
 pub(crate) mod script;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub(crate) use action::{Action, AttemptId, Heard};
@@ -58,6 +60,8 @@ pub(crate) struct Session {
     is_turn_due: bool,
     /// The transport that the user was told of.
     connected: Option<Transport>,
+    /// Whether anything was ever heard that is the protocol.
+    has_spoken: bool,
     /// `ETag` of the last poll, for the place where it ended.
     etag: Option<(Offset, String)>,
     actions: VecDeque<Action>,
@@ -93,6 +97,7 @@ impl Session {
             now,
             is_turn_due: true,
             connected: None,
+            has_spoken: false,
             etag: None,
             actions: VecDeque::new(),
             events: VecDeque::new(),
@@ -327,6 +332,7 @@ impl Session {
     }
 
     fn tell_connected(&mut self, transport: Transport) {
+        self.has_spoken = true;
         if self.connected != Some(transport) {
             self.connected = Some(transport);
             self.events.push_back(FollowEvent::Status(Status::Connected { transport }));

@@ -11,12 +11,9 @@ impl Session {
     /// An attempt has failed.
     pub(super) fn on_lost(&mut self, id: AttemptId, failure: Failure, now: Instant) {
         let transport = self.attempt(id).transport;
-        if failure.is_retryable() {
-            self.on_lost_for_a_while(id, failure, now);
-        } else if self.ladder.can_do_without(transport) {
-            // Something on the way refuses this transport; others may pass.
-            let spread = self.spread();
-            self.ladder.on_blocked(transport, now, spread);
+        // Who has spoken the protocol before will do so again: a page that came between is of a proxy or a captive portal.
+        let is_foreign = self.has_spoken && matches!(failure, Failure::Malformed(_));
+        if failure.is_retryable() || is_foreign || self.ladder.can_do_without(transport) {
             self.on_lost_for_a_while(id, failure, now);
         } else {
             self.fail(FollowError::Failed(failure));
@@ -32,7 +29,9 @@ impl Session {
         }
         self.connected = None;
         self.is_caught_up = false;
-        if !lost.is_leaving {
+        // Several attempts that fail together wait together.
+        let is_waiting = now < self.pause_until && failure.retry_after().is_none();
+        if !lost.is_leaving && !is_waiting {
             let wait = match failure.retry_after() {
                 Some(wait) => self.backoff.at_least(wait),
                 None => self.backoff.next_wait(),
@@ -54,7 +53,8 @@ impl Session {
         if Self::is_long(lost.life(now)) {
             self.ladder.on_long_life(lost.transport);
             self.backoff.on_success();
-        } else if Self::is_swallowed(lost, failure) {
+        } else if Self::is_swallowed(lost, failure) || !failure.is_retryable() {
+            // Something on the way keeps this transport from working; others may pass.
             let spread = self.spread();
             self.ladder.on_blocked(lost.transport, now, spread);
         } else if !lost.is_leaving && failure.retry_after().is_none() {

@@ -167,7 +167,10 @@ impl Script {
         events
             .flat_map(|event| match event {
                 FollowEvent::Messages(messages) => messages,
-                _ => Vec::new(),
+                FollowEvent::Live { .. }
+                | FollowEvent::Reset(_)
+                | FollowEvent::Closed { .. }
+                | FollowEvent::Status(_) => Vec::new(),
             })
             .map(|message| message.offset.index)
             .collect()

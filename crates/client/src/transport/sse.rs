@@ -14,7 +14,7 @@ use tidings_model::Start;
 use tidings_protocol::Live;
 use tidings_protocol::envelope::parse_envelopes;
 use tidings_protocol::sse::control::{Control, ControlEnd, parse_reset};
-use tidings_protocol::sse::parser::{Event, Item, Parser};
+use tidings_protocol::sse::parser::{Event, EventTooLarge, Item, Parser};
 use tidings_protocol::sse::{CONTROL, DATA, RESET};
 
 /// Asks for what comes after `from`, for ever, and tells what comes.
@@ -52,13 +52,10 @@ async fn read(source: &Source, response: Response<Incoming>, reporter: &Reporter
         let mut input = &data[..];
         reporter.tell_bytes();
         while let Some(item) = parser.next_item(&mut input) {
-            let heard = match item {
-                Ok(item) => meaning(item).unwrap_or_else(Heard::lost),
-                Err(too_large) => Heard::lost(Unreachable::TooLarge { bytes_max: too_large.bytes_max }),
-            };
-            match heard {
-                Heard::Lost(_) => return Ok(heard),
-                heard => reporter.tell(heard).await?,
+            let too_large = |error: EventTooLarge| Unreachable::TooLarge { bytes_max: error.bytes_max };
+            match item.map_err(too_large).map_err(Failure::from).and_then(meaning) {
+                Ok(heard) => reporter.tell(heard).await?,
+                Err(failure) => return Ok(Heard::Lost(failure)),
             }
         }
     }

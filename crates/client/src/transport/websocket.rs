@@ -51,6 +51,13 @@ async fn connect(source: &Source) -> Result<TokioIo<Upgraded>, Failure> {
 /// What is read between two turns, at most.
 const READ_BYTES: usize = 64 << 10;
 
+/// What one read has brought.
+struct Turn {
+    heard: Vec<Heard>,
+    /// Why there will be no more.
+    end: Option<Failure>,
+}
+
 struct Connection {
     io: TokioIo<Upgraded>,
     assembler: Assembler,
@@ -80,16 +87,14 @@ impl Connection {
                 read = self.io.read(&mut incoming) => match read {
                     Ok(0) => return Ok(Heard::lost(Unreachable::Ended)),
                     Ok(count) => {
-                        let heard = self.on_bytes(&mut incoming[..count]);
+                        let Turn { heard, end } = self.on_bytes(&mut incoming[..count]);
                         reporter.tell_bytes();
-                        if let Err(broken) = self.flush().await {
-                            return Ok(Heard::lost(broken));
-                        }
+                        let flushed = self.flush().await;
                         for heard in heard {
-                            match heard {
-                                Heard::Lost(_) => return Ok(heard),
-                                heard => reporter.tell(heard).await?,
-                            }
+                            reporter.tell(heard).await?;
+                        }
+                        if let Some(failure) = end.or(flushed.err().map(Failure::from)) {
+                            return Ok(Heard::Lost(failure));
                         }
                     }
                     Err(error) => return Ok(Heard::lost(Unreachable::Broken(error.to_string()))),
@@ -106,34 +111,33 @@ impl Connection {
         }
     }
 
-    /// What these bytes say; what has to be answered is then in `outgoing`. A loss is the last of it.
-    fn on_bytes(&mut self, bytes: &mut [u8]) -> Vec<Heard> {
+    /// What these bytes say. What has to be answered is then in `outgoing`.
+    fn on_bytes(&mut self, bytes: &mut [u8]) -> Turn {
         let mut input = Input::new(bytes);
         let mut heard = Vec::new();
         while let Some(message) = self.assembler.next_message(&self.rules, &mut input) {
-            let meaning = match message {
-                Ok(assembler::Message::Text(text)) => meaning(&Bytes::copy_from_slice(text.as_bytes())),
-                Ok(assembler::Message::Binary(_)) => Err(Malformed("it sent a binary message".into()).into()),
-                Ok(assembler::Message::Pong(_)) => Ok(Heard::Bytes),
-                Ok(assembler::Message::Ping(payload)) => {
-                    let payload = payload.into_owned();
-                    self.send(Opcode::Pong, &payload);
-                    Ok(Heard::Bytes)
-                }
-                Ok(assembler::Message::Close { code, reason }) => Err(self.on_close(code, &reason)),
-                Err(violation) => Err(self.on_violation(violation)),
-            };
-            match (meaning, heard.last_mut()) {
+            match (self.on_message(message), heard.last_mut()) {
                 (Ok(Heard::Bytes), _) => {}
                 (Ok(Heard::Messages(mut new)), Some(Heard::Messages(messages))) => messages.append(&mut new),
                 (Ok(other), _) => heard.push(other),
-                (Err(failure), _) => {
-                    heard.push(Heard::Lost(failure));
-                    break;
-                }
+                (Err(failure), _) => return Turn { heard, end: Some(failure) },
             }
         }
-        heard
+        Turn { heard, end: None }
+    }
+
+    fn on_message(&mut self, message: Result<assembler::Message<'_>, Violation>) -> Result<Heard, Failure> {
+        match message {
+            Ok(assembler::Message::Text(text)) => meaning(&Bytes::copy_from_slice(text.as_bytes())),
+            Ok(assembler::Message::Binary(_)) => Err(Malformed("it sent a binary message".to_owned()).into()),
+            Ok(assembler::Message::Pong(_)) => Ok(Heard::Bytes),
+            Ok(assembler::Message::Ping(payload)) => {
+                self.send(Opcode::Pong, &payload);
+                Ok(Heard::Bytes)
+            }
+            Ok(assembler::Message::Close { code, reason }) => Err(self.on_close(code, &reason)),
+            Err(violation) => Err(self.on_violation(violation)),
+        }
     }
 
     fn on_close(&mut self, code: Option<CloseCode>, reason: &str) -> Failure {

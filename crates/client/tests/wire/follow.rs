@@ -1,0 +1,273 @@
+//! Follows over each transport: what is asked, what is given, and how they go on after a break.
+
+use crate::peer::{Peer, answer, envelopes, page, problem, token};
+use std::time::Duration;
+use tidings_client::{Failure, Follow, FollowError, FollowEvent, FollowOptions, Status, Transport, Via};
+use tidings_model::{Offset, Reset, ResetReason, Start, StreamName};
+use tidings_protocol::websocket::frame::Opcode;
+
+fn follow(peer: &Peer, via: Via, start: Start) -> Follow {
+    let options = FollowOptions { via, start, wait_for_stream: true };
+    peer.client().follow(&StreamName::parse("a/b").unwrap(), options)
+}
+
+fn after(index: u64) -> Start {
+    Start::After(Offset::parse(&token(index)).unwrap())
+}
+
+/// The next event that is not a status.
+async fn event(follow: &mut Follow) -> FollowEvent {
+    loop {
+        match follow.next().await.unwrap() {
+            FollowEvent::Status(_) => {}
+            event => return event,
+        }
+    }
+}
+
+/// The places after the next messages, until there are so many.
+async fn given(follow: &mut Follow, count: usize) -> Vec<u64> {
+    let mut places = Vec::new();
+    while places.len() < count {
+        if let FollowEvent::Messages(messages) = event(follow).await {
+            for message in messages {
+                assert_eq!(message.data.as_json(), Some(&*message.offset.index.to_string()));
+                places.push(message.offset.index);
+            }
+        }
+    }
+    places
+}
+
+const SSE_HEAD: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 100\n";
+
+fn control(index: u64) -> String {
+    let offset = token(index);
+    format!(
+        "event: control\ndata:{{\"streamNextOffset\":\"{offset}\",\"streamCursor\":\"1\",\"upToDate\":true}}\n\n"
+    )
+}
+
+fn data(from: u64, to: u64) -> String {
+    format!("id: {}\nevent: data\ndata:{}\n\n{}", token(to), envelopes(from, to), control(to))
+}
+
+#[tokio::test]
+async fn polls_are_conditional_at_the_tail() {
+    let peer = Peer::bind().await;
+    let every = Some(Duration::from_millis(1));
+    let mut follow = follow(&peer, Via::Poll { every }, Start::Last(2));
+    let server = async {
+        let first = peer.answer(&page(3, 5)).await;
+        assert_eq!(first.line, "GET /v1/stream/a/b?envelope=true&last=2 HTTP/1.1");
+        let second = peer.answer(&page(5, 5)).await;
+        assert_eq!(second.line, format!("GET /v1/stream/a/b?envelope=true&offset={} HTTP/1.1", token(5)));
+        assert_eq!(second.header("if-none-match"), None);
+        let headers = format!("Stream-Next-Offset: {}\r\nStream-Up-To-Date: true\r\n", token(5));
+        let third = peer.answer(&answer("304 Not Modified", &headers, "")).await;
+        assert_eq!(third.header("if-none-match"), Some("\"t5\""));
+        peer.answer(&page(5, 6)).await;
+    };
+    let (places, ()) = tokio::join!(given(&mut follow, 3), server);
+    assert_eq!(places, [4, 5, 6]);
+}
+
+#[tokio::test]
+async fn a_long_poll_that_is_cut_is_asked_again_from_the_last_message() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::LongPoll, after(3));
+    let server = async {
+        let first = peer.answer(&page(3, 5)).await;
+        let query = format!("envelope=true&live=long-poll&offset={}&timeout=25", token(3));
+        assert_eq!(first.line, format!("GET /v1/stream/a/b?{query} HTTP/1.1"));
+        // Half an answer.
+        let whole = page(5, 9);
+        peer.answer(&whole[..whole.len() - 10]).await;
+        let third = peer.answer(&page(5, 7)).await;
+        assert!(third.line.contains(&token(5)), "{}", third.line);
+    };
+    let (places, ()) = tokio::join!(given(&mut follow, 4), server);
+    assert_eq!(places, [4, 5, 6, 7]);
+}
+
+#[tokio::test]
+async fn sse_goes_on_where_it_ended() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::Sse, Start::Now);
+    let server = async {
+        let mut first = peer.answer(SSE_HEAD).await;
+        assert_eq!(first.line, "GET /v1/stream/a/b?envelope=true&live=sse&offset=now HTTP/1.1");
+        first.send(&format!("id: {}\n{}", token(3), control(3))).await;
+        first.send(": heartbeat\n\n").await;
+        let event = data(3, 5);
+        let (start, rest) = event.split_at(40);
+        first.send(start).await;
+        first.send(rest).await;
+        drop(first);
+        let mut second = peer.answer(SSE_HEAD).await;
+        assert!(second.line.contains(&token(5)), "{}", second.line);
+        second.send(&data(4, 6)).await;
+        second
+    };
+    let (places, _open) = tokio::join!(given(&mut follow, 3), server);
+    assert_eq!(places, [4, 5, 6]);
+}
+
+#[tokio::test]
+async fn a_reset_in_mid_stream_can_not_be_overlooked() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::Sse, after(3));
+    let reset = Reset {
+        reason: ResetReason::Trimmed,
+        earliest: Offset::parse(&token(50)).ok(),
+        tail: Offset::parse(&token(60)).ok(),
+    };
+    let server = async {
+        let mut first = peer.answer(SSE_HEAD).await;
+        let (earliest, tail) = (token(50), token(60));
+        let members = format!(r#"{{"reason":"trimmed","earliest":"{earliest}","tail":"{tail}"}}"#);
+        first.send(&format!("event: reset\ndata:{members}\n\n")).await;
+        let mut second = peer.answer(SSE_HEAD).await;
+        assert!(second.line.contains(&earliest), "{}", second.line);
+        second.send(&data(50, 51)).await;
+        second
+    };
+    let user = async {
+        assert_eq!(event(&mut follow).await, FollowEvent::Reset(reset));
+        assert_eq!(follow.next().await, Err(FollowError::Reset(reset)));
+        follow.resume_at(reset.earliest.unwrap());
+        given(&mut follow, 1).await
+    };
+    let (places, _open) = tokio::join!(user, server);
+    assert_eq!(places, [51]);
+}
+
+#[tokio::test]
+async fn a_refused_offset_is_a_reset_over_http() {
+    let peer = Peer::bind().await;
+    let headers = format!(
+        "Stream-Reset: deleted\r\nStream-Earliest-Offset: {}\r\nStream-Next-Offset: {}\r\n",
+        token(0),
+        token(2)
+    );
+    for via in [Via::Poll { every: None }, Via::LongPoll, Via::Sse] {
+        let mut follow = follow(&peer, via, after(3));
+        let gone = problem("410 Gone", &headers, "reset");
+        let (event, _request) = tokio::join!(event(&mut follow), peer.answer(&gone));
+        let FollowEvent::Reset(reset) = event else { panic!("{event:?}") };
+        assert_eq!((reset.reason, reset.tail.unwrap().index), (ResetReason::Deleted, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_subscribes_answers_pings_and_comes_back() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::WebSocket, Start::Now);
+    let server = async {
+        let mut first = peer.websocket().await;
+        assert_eq!(first.line(), "GET /v1/ws HTTP/1.1");
+        first.hello().await;
+        assert_eq!(first.receive().await, r#"{"type":"subscribe","stream":"a/b","offset":"now"}"#);
+        first.tell("subscribed", 3, "").await;
+        first.tell("live", 3, "").await;
+        first.send_frame(Opcode::Ping, b"?").await;
+        assert_eq!(first.receive().await, "pong ?");
+        first.message(4).await;
+        first.message(5).await;
+        first.send_frame(Opcode::Close, &1001_u16.to_be_bytes()).await;
+        assert_eq!(first.receive().await, "close Some(1001)");
+        let mut second = peer.websocket().await;
+        second.hello().await;
+        let expected = format!(r#"{{"type":"subscribe","stream":"a/b","offset":"{}"}}"#, token(5));
+        assert_eq!(second.receive().await, expected);
+        second.tell("subscribed", 5, "").await;
+        second.message(6).await;
+        second.send(r#"{"type":"of_the_future"}"#).await;
+        second.tell("closed", 6, "").await;
+        second
+    };
+    let user = async {
+        let places = given(&mut follow, 3).await;
+        let end = event(&mut follow).await;
+        (places, end, follow.next().await)
+    };
+    let ((places, end, then), _open) = tokio::join!(user, server);
+    assert_eq!(places, [4, 5, 6]);
+    assert!(matches!(end, FollowEvent::Closed { offset } if offset.index == 6));
+    assert_eq!(then, Err(FollowError::Closed));
+}
+
+#[tokio::test]
+async fn auto_falls_back_where_upgrades_are_refused() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::Auto, Start::Beginning);
+    let server = async {
+        let mut sse = None;
+        while sse.is_none() {
+            let mut request = peer.request().await;
+            match request.line.as_str() {
+                "GET /v1/ws HTTP/1.1" => request.send(&answer("403 Forbidden", "", "no")).await,
+                line if line.contains("live=sse") => {
+                    request.send(SSE_HEAD).await;
+                    request.send(&data(2, 4)).await;
+                    sse = Some(request);
+                }
+                line if line.contains("offset=-1") => request.send(&page(0, 2)).await,
+                _ => request.send(&page(2, 2)).await,
+            }
+        }
+        sse
+    };
+    let user = async {
+        let mut connected = Vec::new();
+        let mut places = Vec::new();
+        while places.len() < 4 {
+            match follow.next().await.unwrap() {
+                FollowEvent::Status(Status::Connected { transport }) => connected.push(transport),
+                FollowEvent::Messages(messages) => {
+                    places.extend(messages.iter().map(|message| message.offset.index));
+                }
+                _ => {}
+            }
+        }
+        (places, connected.pop())
+    };
+    let ((places, connected), _open) = tokio::join!(user, server);
+    assert_eq!(places, [1, 2, 3, 4]);
+    assert_eq!(connected, Some(Transport::Sse));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_waited_for_is_asked_for_again() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::Sse, Start::Now);
+    let server = async {
+        peer.answer(&problem("404 Not Found", "", "stream_not_found")).await;
+        let mut second = peer.answer(SSE_HEAD).await;
+        assert!(second.line.contains("offset=-1"), "{}", second.line);
+        second.send(&data(0, 1)).await;
+        second
+    };
+    let (places, _open) = tokio::join!(given(&mut follow, 1), server);
+    assert_eq!(places, [1]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_does_not_pass_is_given_to_the_user() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::Sse, Start::Now);
+    let server = async {
+        peer.answer(&problem("503 Service Unavailable", "Retry-After: 0\r\n", "too_busy")).await;
+        peer.answer(&problem("403 Forbidden", "", "forbidden")).await;
+    };
+    let user = async {
+        loop {
+            if let Err(error) = follow.next().await {
+                break error;
+            }
+        }
+    };
+    let (error, ()) = tokio::join!(user, server);
+    assert!(matches!(error, FollowError::Failed(Failure::Refused(refusal)) if refusal.code == "forbidden"));
+}
