@@ -1,1 +1,24 @@
-//! To be written.
+//! Live streams over the log: one order of commits, acknowledgements that wait, readers, wake-ups, the tail cache.
+//!
+//! Owns the commit thread, the threads that read the disk, and what every worker may see of a stream. Does not
+//! know HTTP, JSON, SSE or WebSocket, and starts no task: a worker drives its readers itself.
+
+mod clock;
+mod committer;
+mod directory;
+mod engine;
+mod fetch;
+mod inbox;
+mod mortality;
+mod reader;
+mod retention;
+mod stream;
+mod tail_cache;
+
+pub use clock::{Clock, SystemClock};
+pub use engine::{Engine, EngineSettings, Health, Policy, StartError, TooBusy, open_folder};
+pub use fetch::{Fetch, FetchError};
+pub use inbox::{Inbox, News, Reply, Token, WorkerId};
+pub use reader::{Page, PageLimit, Part, Reader, Step};
+pub use stream::{FollowerKind, Stream, StreamSummary};
+pub use tidings_log::{Identity, Operation, Outcome, Producer, Publish, Refusal};

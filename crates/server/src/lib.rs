@@ -1,3 +1,18 @@
-//! To be written.
+//! The server: listeners, workers and the four transports, settings and limits.
+//!
+//! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
+//! engine's business.
 
+mod authorise;
+mod exchange;
+mod forms;
+mod health;
+mod list;
+mod operation;
+mod request;
+mod server;
 pub mod settings;
+mod transport;
+mod worker;
+
+pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

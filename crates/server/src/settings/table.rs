@@ -41,7 +41,9 @@ settings_table! {
         /// `memory` is gone after a restart, and readers are told so.
         default_durability: Durability = DURABILITY "disk",
         /// The size of one file of the log. It must have room for two of the largest messages.
-        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="4 GiB",
+        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="1 GiB",
+        /// What all `memory` streams may take together. When it is used up, publishing to them is answered 507.
+        memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
         /// How much of the newest messages is kept in memory, over all streams. Older ones are read from disk.
         tail_cache_bytes: usize = BYTES "64 MiB" in "64 KiB"..="1 TiB",
     }

@@ -1,0 +1,101 @@
+//! Inboxes: how the engine's threads tell a worker what happened.
+
+use crate::fetch::FetchError;
+use crate::stream::Stream;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use tidings_log::{Outcome, Refusal};
+use tidings_model::Batch;
+
+/// Which worker; at most [`WorkerId::COUNT_MAX`] of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerId(u8);
+
+impl WorkerId {
+    /// Streams remember who watches them in a word of bits.
+    pub const COUNT_MAX: usize = 64;
+
+    pub(crate) fn new(index: usize) -> Option<WorkerId> {
+        let id = u8::try_from(index).ok()?;
+        (index < WorkerId::COUNT_MAX).then_some(WorkerId(id))
+    }
+
+    pub(crate) fn bit(self) -> u64 {
+        1 << self.0
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A worker's own word for who waits for an answer.
+pub type Token = u64;
+
+/// What was waited for.
+#[derive(Debug)]
+pub enum Reply {
+    /// What became of an operation, after it was stored or refused.
+    Operation(Result<Outcome, Refusal>),
+    /// Messages from the disk.
+    Fetched(Result<Vec<Batch>, FetchError>),
+}
+
+/// All that happened since the worker last looked.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Streams that this worker watches and that changed, each once.
+    pub changed: Vec<Arc<Stream>>,
+    /// Answers.
+    pub replies: Vec<(Token, Reply)>,
+}
+
+/// Where a worker finds its news. Bounded by what the worker has asked for and watches.
+pub struct Inbox {
+    worker: WorkerId,
+    news: Mutex<News>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Inbox {
+    pub(crate) fn new(worker: WorkerId, wake: Box<dyn Fn() + Send + Sync>) -> Inbox {
+        Inbox { worker, news: Mutex::default(), wake }
+    }
+
+    /// Whose it is.
+    pub fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    /// Takes everything. Changes of the streams taken are told again from here on, so look at them after this.
+    pub fn take(&self) -> News {
+        let news = std::mem::take(&mut *self.news.lock().expect("nobody panics while holding an inbox"));
+        for stream in &news.changed {
+            stream.seen(self.worker);
+        }
+        news
+    }
+
+    pub(crate) fn wake(&self) {
+        (self.wake)();
+    }
+
+    /// Puts news in, and wakes the worker unless it was woken for older news that it has not taken.
+    pub(crate) fn put(&self, changed: &mut Vec<Arc<Stream>>, replies: &mut Vec<(Token, Reply)>) {
+        let mut news = self.news.lock().expect("nobody panics while holding an inbox");
+        let idle = news.changed.is_empty() && news.replies.is_empty();
+        news.changed.append(changed);
+        news.replies.append(replies);
+        let any = !(news.changed.is_empty() && news.replies.is_empty());
+        drop(news);
+        if idle && any {
+            (self.wake)();
+        }
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inbox({:?})", self.worker)
+    }
+}

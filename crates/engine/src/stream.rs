@@ -1,0 +1,331 @@
+//! A stream as everybody in the process sees it: what is committed of it, and who waits for more.
+
+use crate::inbox::WorkerId;
+use crate::reader::{Page, PageLimit, Part, Step, end_of, take};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tidings_log::{StoredStream, StreamView};
+use tidings_model::{
+    Batch, Durability, Incarnation, Lifetime, Offset, Reset, ResetReason, Retention, StreamConfig, StreamName,
+    Timestamp,
+};
+
+/// One live stream. The commit thread moves it on; workers read it and watch it.
+///
+/// The lock is held for a few hundred nanoseconds at a time and never over a system call.
+pub struct Stream {
+    name: StreamName,
+    incarnation: Incarnation,
+    config: Arc<StreamConfig>,
+    durability: Durability,
+    retention: Retention,
+    created: Timestamp,
+    stored: StoredStream,
+    live: Mutex<Live>,
+    accessed: AtomicU64,
+    followers: [AtomicU32; FollowerKind::COUNT],
+    polls: Polls,
+}
+
+/// What changes. `cached` is a run of batches without holes that ends at the tail.
+struct Live {
+    earliest: u64,
+    tail: u64,
+    bytes: u64,
+    closed: bool,
+    deleted: bool,
+    cached: VecDeque<Arc<Batch>>,
+    /// Workers that must hear of a change, a bit each.
+    watchers: u64,
+    /// Workers that were told and have not looked yet: they need not be told twice.
+    told: u64,
+}
+
+/// A kind of follower, for counting only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerKind(pub usize);
+
+impl FollowerKind {
+    /// How many kinds there can be.
+    pub const COUNT: usize = 3;
+}
+
+/// What a list says of a stream.
+#[derive(Clone, Debug)]
+pub struct StreamSummary {
+    /// Its earliest index.
+    pub earliest: u64,
+    /// Its tail index.
+    pub tail: u64,
+    /// Bytes of the messages that it keeps.
+    pub bytes: u64,
+    /// Nothing will follow.
+    pub closed: bool,
+    /// Open followers by kind.
+    pub followers: [u32; FollowerKind::COUNT],
+    /// One-time reads in the last full minute.
+    pub polls: u32,
+}
+
+impl Stream {
+    pub(crate) fn new(view: StreamView, durability: Durability, retention: Retention, now: Timestamp) -> Stream {
+        Stream {
+            name: view.name,
+            incarnation: view.incarnation,
+            config: view.config,
+            durability,
+            retention,
+            created: view.created,
+            stored: view.stored,
+            live: Mutex::new(Live {
+                earliest: view.earliest_index,
+                tail: view.tail_index,
+                bytes: view.bytes,
+                closed: view.closed,
+                deleted: false,
+                cached: VecDeque::new(),
+                watchers: 0,
+                told: 0,
+            }),
+            accessed: AtomicU64::new(now.0),
+            followers: Default::default(),
+            polls: Polls::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &StreamName {
+        &self.name
+    }
+
+    /// Which life of that name.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// What it was created with.
+    pub fn config(&self) -> &Arc<StreamConfig> {
+        &self.config
+    }
+
+    /// What an acknowledgement means here.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// What it keeps: as created, or else by the settings.
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// When it was created.
+    pub fn created(&self) -> Timestamp {
+        self.created
+    }
+
+    /// The offset with that index.
+    pub fn offset(&self, index: u64) -> Offset {
+        Offset { incarnation: self.incarnation, index }
+    }
+
+    /// The earliest and the tail index.
+    pub fn bounds(&self) -> (u64, u64) {
+        let live = self.live();
+        (live.earliest, live.tail)
+    }
+
+    /// The tail index, and whether nothing will follow it.
+    pub fn tail(&self) -> (u64, bool) {
+        let live = self.live();
+        (live.tail, live.closed)
+    }
+
+    /// "Your offset can't be continued", with where this stream could be.
+    pub fn reset(&self, reason: ResetReason) -> Reset {
+        let live = self.live();
+        if live.deleted {
+            return Reset { reason: ResetReason::Deleted, earliest: None, tail: None };
+        }
+        Reset { reason, earliest: Some(self.offset(live.earliest)), tail: Some(self.offset(live.tail)) }
+    }
+
+    /// Asks that `worker` be told of every change from now on. Call it before the step that may find the tail.
+    pub fn watch(&self, worker: WorkerId) {
+        self.live().watchers |= worker.bit();
+    }
+
+    /// The worker has no follower here any more.
+    pub fn unwatch(&self, worker: WorkerId, now: Timestamp) {
+        self.live().watchers &= !worker.bit();
+        self.touch(now);
+    }
+
+    /// The worker looks now: tell it again of what comes after this.
+    pub fn seen(&self, worker: WorkerId) {
+        self.live().told &= !worker.bit();
+    }
+
+    /// Somebody read or published: a TTL begins anew.
+    pub fn touch(&self, now: Timestamp) {
+        self.accessed.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether its lifetime is over. An open follower keeps a TTL from running.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        match self.config.lifetime {
+            Lifetime::Forever => false,
+            Lifetime::Ttl { seconds } => {
+                let idle = now.since(Timestamp(self.accessed.load(Ordering::Relaxed)));
+                seconds <= idle.as_secs() && self.live().watchers == 0
+            }
+            Lifetime::Until { at, .. } => at <= now,
+        }
+    }
+
+    /// Counts a follower of that kind in.
+    pub fn follower_came(&self, kind: FollowerKind) {
+        self.followers[kind.0].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts it out.
+    pub fn follower_left(&self, kind: FollowerKind) {
+        self.followers[kind.0].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts a one-time read.
+    pub fn polled(&self, now: Timestamp) {
+        self.polls.count(now);
+    }
+
+    /// For a list.
+    pub fn summary(&self, now: Timestamp) -> StreamSummary {
+        let live = self.live();
+        StreamSummary {
+            earliest: live.earliest,
+            tail: live.tail,
+            bytes: live.bytes,
+            closed: live.closed,
+            followers: std::array::from_fn(|kind| self.followers[kind].load(Ordering::Relaxed)),
+            polls: self.polls.last_minute(now),
+        }
+    }
+
+    pub(crate) fn stored(&self) -> &StoredStream {
+        &self.stored
+    }
+
+    pub(crate) fn step(&self, next: u64, limit: PageLimit) -> Step {
+        let live = self.live();
+        if live.deleted || next < live.earliest {
+            drop(live);
+            return Step::Reset(self.reset(ResetReason::Trimmed));
+        }
+        if next == live.tail {
+            return Step::AtTail { closed: live.closed };
+        }
+        if live.cached.front().is_none_or(|oldest| next < oldest.first_index) {
+            return Step::Stored;
+        }
+        // The batch that holds `next` is found by halving; catching up through a long cache stays cheap.
+        let first = live.cached.partition_point(|batch| batch.end_index() <= next);
+        let parts = take(live.cached.range(first..).cloned(), next, limit);
+        Step::Page(page(&live, next, parts))
+    }
+
+    pub(crate) fn page(&self, next: u64, parts: Vec<Part>) -> Page {
+        page(&self.live(), next, parts)
+    }
+
+    /// New messages are stored. Returns the workers that must be told.
+    pub(crate) fn on_appended(&self, batch: Arc<Batch>) -> u64 {
+        let mut live = self.live();
+        assert_eq!(live.tail, batch.first_index, "batches of a stream follow one another");
+        live.tail = batch.end_index();
+        live.bytes += batch.bytes() as u64;
+        live.cached.push_back(batch);
+        live.to_tell()
+    }
+
+    pub(crate) fn on_closed(&self) -> u64 {
+        let mut live = self.live();
+        live.closed = true;
+        live.to_tell()
+    }
+
+    pub(crate) fn on_deleted(&self) -> u64 {
+        let mut live = self.live();
+        live.deleted = true;
+        live.to_tell()
+    }
+
+    /// Messages before `earliest` are gone. Readers behind it are told when they step next.
+    pub(crate) fn on_trimmed(&self, earliest: u64, bytes: u64) -> u64 {
+        let mut live = self.live();
+        live.earliest = live.earliest.max(earliest);
+        live.bytes = live.bytes.saturating_sub(bytes);
+        live.to_tell()
+    }
+
+    /// Drops the oldest batch from memory.
+    pub(crate) fn uncache_oldest(&self) {
+        self.live().cached.pop_front();
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().expect("nobody panics while holding the lock of a stream")
+    }
+}
+
+impl Live {
+    fn to_tell(&mut self) -> u64 {
+        let workers = self.watchers & !self.told;
+        self.told |= workers;
+        workers
+    }
+}
+
+fn page(live: &Live, next: u64, parts: Vec<Part>) -> Page {
+    let end = end_of(&parts, next);
+    let at_tail = end == live.tail;
+    Page { start: next, end, at_tail, closed: at_tail && live.closed, parts }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({}, {})", self.name, self.incarnation)
+    }
+}
+
+/// Counts by the minute: the running one and the one before it.
+#[derive(Default)]
+struct Polls {
+    minute: AtomicU64,
+    running: AtomicU32,
+    last: AtomicU32,
+}
+
+impl Polls {
+    // Races at the turn of a minute may lose a few counts; this is a gauge for people.
+    fn count(&self, now: Timestamp) {
+        self.turn(now);
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn last_minute(&self, now: Timestamp) -> u32 {
+        self.turn(now);
+        self.last.load(Ordering::Relaxed)
+    }
+
+    fn turn(&self, now: Timestamp) {
+        let minute = now.0 / 60_000;
+        let before = self.minute.load(Ordering::Relaxed);
+        if before == minute {
+            return;
+        }
+        self.minute.store(minute, Ordering::Relaxed);
+        let counted = self.running.swap(0, Ordering::Relaxed);
+        self.last.store(if before + 1 == minute { counted } else { 0 }, Ordering::Relaxed);
+    }
+}

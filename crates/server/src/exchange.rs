@@ -1,0 +1,79 @@
+//! Exchanges: one request that is being answered, as plain data that is stepped by whoever holds its connection.
+//!
+//! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
+//! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
+
+use crate::worker::core::Core;
+use crate::transport::websocket::FirstSubscription;
+use bytes::Bytes;
+use tidings_protocol::websocket::input::Input;
+use tidings_engine::Reply;
+use tidings_protocol::Response;
+
+/// A request on its way to its answer.
+pub(crate) trait Exchange {
+    /// Goes on as far as it can. What it has to say goes to `out`, in order.
+    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+
+    /// What it asked for under `number` is here.
+    fn on_reply(&mut self, number: u32, reply: Reply);
+
+    /// The stream that it follows under `number` has changed.
+    fn on_changed(&mut self, _number: u32) {}
+
+    /// Bytes from the peer, in a connection that was upgraded. Takes what it can use.
+    fn on_input(&mut self, _input: &mut Input<'_>, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    /// Nothing was sent for the heartbeat interval.
+    fn on_silence(&mut self, _out: &mut Vec<Bytes>) {}
+
+    /// Nothing was heard from the peer for far too long, although it was asked to speak.
+    fn on_unheard(&mut self, _out: &mut Vec<Bytes>) {}
+
+    /// The server is about to end.
+    fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>);
+
+    /// It is over, finished or not: leaves the streams that it follows.
+    fn leave(&mut self, core: &mut Core);
+}
+
+/// How far an exchange came.
+#[derive(Debug)]
+pub(crate) enum Advance {
+    /// It waits for a change, a reply or its peer; at the latest until that time of the worker's clock.
+    Wait {
+        /// Milliseconds; `u64::MAX` is for ever.
+        until_ms: u64,
+    },
+    /// There is more to say as soon as this is flushed.
+    More,
+    /// This is the whole answer.
+    Respond(Response),
+    /// The stream of the answer is at its end.
+    End,
+}
+
+impl Advance {
+    pub(crate) const WAIT: Advance = Advance::Wait { until_ms: u64::MAX };
+}
+
+/// What a request has become.
+pub(crate) enum Opened {
+    /// Answered at once.
+    Response(Response),
+    /// To be answered when the exchange responds.
+    Held(Box<dyn Exchange>),
+    /// The head of the answer, and the exchange that writes the rest of it.
+    Stream(Response, Box<dyn Exchange>),
+    /// The answer after which the connection is a WebSocket, and what that one begins with.
+    Upgrade(Response, FirstSubscription),
+}
+
+impl From<tidings_protocol::Problem> for Opened {
+    fn from(problem: tidings_protocol::Problem) -> Opened {
+        Opened::Response(Response::problem(&problem))
+    }
+}
+
+/// A step of opening that may find the answer early: what is missing, refused or already known.
+pub(crate) type Early<T> = Result<T, Box<Opened>>;

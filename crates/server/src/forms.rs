@@ -1,0 +1,153 @@
+//! Forms: messages as bytes for the wire, encoded once for everybody who stands at the same place.
+//!
+//! Hot path: commit → fan-out. Budget: one encoding a form and page, one look-up and one reference count a follower.
+//! Nothing is kept beyond the turn of the worker: what is asked for again later is rare, and costs memory.
+
+use bytes::Bytes;
+use std::collections::HashMap;
+use tidings_engine::{Page, Stream};
+use tidings_model::{ContentKind, Incarnation};
+use tidings_protocol::envelope::write_envelope;
+use tidings_protocol::sse::control::{Control, ControlEnd, write_control};
+use tidings_protocol::websocket::frame::write_text_frame;
+use tidings_protocol::websocket::server_message::writer::write_message;
+use tidings_protocol::{json, sse};
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Form {
+    /// The body of a poll or long poll.
+    Body {
+        /// Wrapped, each with its offset and time.
+        envelope: bool,
+    },
+    /// Data events, each with its control.
+    Sse {
+        /// Wrapped, each with its offset and time.
+        envelope: bool,
+        /// Whether it is one chunk of a chunked response.
+        chunked: bool,
+        /// The cache key that the controls carry.
+        cursor: u64,
+    },
+    /// One text frame a message.
+    WebSocket,
+}
+
+/// What was encoded in this turn.
+#[derive(Default)]
+pub(crate) struct Forms {
+    encoded: HashMap<(Incarnation, u64, u64, bool, Form), Bytes>,
+}
+
+impl Forms {
+    /// A page in that form.
+    pub(crate) fn encode(&mut self, form: Form, stream: &Stream, page: &Page) -> Bytes {
+        let key = (stream.incarnation(), page.start, page.end, page.at_tail, form);
+        if let Some(bytes) = self.encoded.get(&key) {
+            return bytes.clone();
+        }
+        let kind = stream.config().content_type.kind();
+        let bytes = Bytes::from(match form {
+            Form::Body { envelope: true } => envelopes(stream, kind, page),
+            Form::Body { envelope: false } => body(kind, page),
+            Form::Sse { envelope, chunked, cursor } => {
+                let events = events(stream, kind, page, envelope, cursor);
+                if chunked { chunk(&events) } else { events }
+            }
+            Form::WebSocket => frames(stream, kind, page),
+        });
+        self.encoded.insert(key, bytes.clone());
+        bytes
+    }
+
+    /// The turn is over.
+    pub(crate) fn forget(&mut self) {
+        self.encoded.clear();
+    }
+}
+
+/// One chunk of a chunked response (RFC 9112, section 7.1).
+pub(crate) fn chunk(content: &[u8]) -> Vec<u8> {
+    let mut out = format!("{:x}\r\n", content.len()).into_bytes();
+    out.extend_from_slice(content);
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The end of a chunked response.
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+fn messages(page: &Page) -> impl Iterator<Item = (u64, &Bytes)> {
+    page.parts.iter().flat_map(|part| part.messages())
+}
+
+fn body(kind: ContentKind, page: &Page) -> Vec<u8> {
+    let mut out = Vec::with_capacity(messages(page).map(|(_, data)| data.len() + 1).sum::<usize>() + 2);
+    match kind {
+        ContentKind::Json => json::write_array(&mut out, messages(page).map(|(_, data)| data)),
+        ContentKind::Text | ContentKind::Bytes => {
+            messages(page).for_each(|(_, data)| out.extend_from_slice(data));
+        }
+    }
+    out
+}
+
+fn envelopes(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
+    let mut out = vec![b'['];
+    for part in &page.parts {
+        for (index, data) in part.messages() {
+            if 1 < out.len() {
+                out.push(b',');
+            }
+            write_envelope(&mut out, kind, stream.offset(index), part.time(), data);
+        }
+    }
+    out.push(b']');
+    out
+}
+
+fn events(stream: &Stream, kind: ContentKind, page: &Page, envelope: bool, cursor: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    let control = |out: &mut Vec<u8>, index: u64| {
+        let is_last = index == page.end;
+        let end = if is_last && page.closed { ControlEnd::Closed } else { ControlEnd::Open { cursor } };
+        let up_to_date = is_last && page.at_tail;
+        write_control(out, &Control { next_offset: stream.offset(index), up_to_date, end });
+    };
+    if envelope {
+        sse::write_data_event(&mut out, stream.offset(page.end), &envelopes(stream, kind, page));
+        control(&mut out, page.end);
+        return out;
+    }
+    match kind {
+        ContentKind::Json => {
+            let all = messages(page).map(|(_, data)| data);
+            sse::write_json_event(&mut out, stream.offset(page.end), all);
+            control(&mut out, page.end);
+        }
+        ContentKind::Text | ContentKind::Bytes => {
+            for (index, data) in messages(page) {
+                match kind {
+                    ContentKind::Text => sse::write_text_event(&mut out, stream.offset(index), data),
+                    ContentKind::Json | ContentKind::Bytes => {
+                        sse::write_bytes_event(&mut out, stream.offset(index), data);
+                    }
+                }
+                control(&mut out, index);
+            }
+        }
+    }
+    out
+}
+
+fn frames(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in &page.parts {
+        for (index, data) in part.messages() {
+            let offset = stream.offset(index);
+            write_text_frame(&mut out, |text| write_message(text, stream.name(), kind, offset, part.time(), data));
+        }
+    }
+    out
+}

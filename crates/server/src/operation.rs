@@ -1,0 +1,55 @@
+//! Requests that change something: checked here as far as a look suffices, decided and stored by the engine.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod head;
+pub(crate) mod publish;
+pub(crate) mod refusal;
+
+use crate::exchange::{Advance, Early, Exchange, Opened};
+use crate::request::early;
+use crate::worker::core::Core;
+use crate::worker::followers::Owner;
+use bytes::Bytes;
+use refusal::problem_of;
+use tidings_engine::{Operation, Outcome, Reply};
+use tidings_protocol::{ErrorCode, Problem, Response};
+
+/// An operation that waits to be stored.
+struct Submitted {
+    reply: Option<Reply>,
+    respond: Box<dyn FnOnce(Outcome) -> Response>,
+}
+
+/// Asks the engine, and answers with `respond` once it is stored.
+pub(crate) fn submit(
+    operation: Operation,
+    owner: Owner,
+    core: &mut Core,
+    respond: impl FnOnce(Outcome) -> Response + 'static,
+) -> Early<Opened> {
+    core.submit(operation, owner, 0).map_err(|_busy| early(Problem::too_busy(1)))?;
+    Ok(Opened::Held(Box::new(Submitted { reply: None, respond: Box::new(respond) })))
+}
+
+impl Exchange for Submitted {
+    fn advance(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+        let Some(reply) = self.reply.take() else { return Advance::WAIT };
+        let unused: Box<dyn FnOnce(Outcome) -> Response> = Box::new(|_| Response::new(500));
+        let respond = std::mem::replace(&mut self.respond, unused);
+        Advance::Respond(match reply {
+            Reply::Operation(Ok(outcome)) => respond(outcome),
+            Reply::Operation(Err(refusal)) => Response::problem(&problem_of(&refusal)),
+            Reply::Fetched(_) => Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question")),
+        })
+    }
+
+    fn on_reply(&mut self, _number: u32, reply: Reply) {
+        self.reply = Some(reply);
+    }
+
+    // A publish in flight is finished.
+    fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    fn leave(&mut self, _core: &mut Core) {}
+}

@@ -1,0 +1,31 @@
+//! `HEAD`: what a stream is and where it stands.
+
+use crate::authorise::{Principal, Right, authorise};
+use crate::exchange::{Early, Opened};
+use crate::request::early;
+use crate::transport;
+use crate::worker::core::Core;
+use tidings_model::StreamName;
+use tidings_protocol::{
+    CacheControl, HeaderValue, Response, header_name, lifetime_header, retention_headers,
+};
+
+pub(crate) fn head(name: &StreamName, core: &Core) -> Early<Opened> {
+    authorise(&Principal::Anybody, Right::Read, name).map_err(early)?;
+    let stream = transport::find(core, name)?;
+    let (earliest, _) = stream.bounds();
+    let (tail, closed) = stream.tail();
+    let config = stream.config();
+    let mut response = Response::new(200)
+        .with(header_name::CONTENT_TYPE, &config.content_type)
+        .with(header_name::STREAM_NEXT_OFFSET, stream.offset(tail))
+        .with(header_name::STREAM_EARLIEST_OFFSET, stream.offset(earliest))
+        .with(header_name::STREAM_DURABILITY, stream.durability().as_str())
+        .with(header_name::CACHE_CONTROL, CacheControl::NoStore);
+    if closed {
+        response = response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
+    }
+    response.headers.extend(lifetime_header(&config.lifetime));
+    response.headers.extend(retention_headers(stream.retention()));
+    Ok(Opened::Response(response))
+}

@@ -1,0 +1,180 @@
+//! `POST`: messages for a stream, its close, or both.
+//!
+//! Hot path: publish → commit → acknowledge. Budget up to the engine: one copy of the body out of the read buffer, one
+//! look-up of the name, one place in the commit thread's queue.
+
+use super::create::with_policy;
+use super::submit;
+use crate::authorise::{Principal, Right, authorise};
+use crate::exchange::{Early, Opened};
+use crate::request::{Request, early};
+use crate::worker::core::Core;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tidings_engine::{Identity, Operation, Outcome, Producer, Publish};
+use tidings_model::{ContentKind, ContentType, Lifetime, Retention, StreamConfig, StreamName};
+use tidings_protocol::{
+    ErrorCode, HeaderValue, Headers, Problem, PublishIdentity, PublishRequest, Response, header_name, json,
+};
+
+pub(crate) fn publish<H: Headers + ?Sized>(
+    name: &StreamName,
+    query: &str,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Early<Opened> {
+    let asked = PublishRequest::parse(query, request.headers).map_err(early)?;
+    authorise(&Principal::Anybody, Right::Publish, name).map_err(early)?;
+    let identity = identity(&asked.identity, &request.body);
+    if request.body.is_empty() {
+        return close(name, asked.close, identity, request, core);
+    }
+    let stream = core.engine.find(name, core.now);
+    let creates = asked.create || core.settings.policies.for_stream(name).create_on_publish;
+    let create = match &stream {
+        Some(_) => None,
+        None if creates => {
+            let content_type = asked.content_type.for_creation().map_err(early)?;
+            Some(new_stream(content_type.clone(), name, core).map_err(early)?)
+        }
+        None => return Err(early(Problem::stream_not_found())),
+    };
+    let is_repeat = !matches!(identity, Identity::None);
+    if let Some((tail, true)) = stream.as_ref().map(|stream| stream.tail())
+        && !is_repeat
+    {
+        let tail = stream.as_ref().map(|stream| stream.offset(tail));
+        return Err(early(tail.map_or_else(Problem::stream_not_found, Problem::stream_closed)));
+    }
+    let content_type = asked.content_type.required().map_err(early)?;
+    if let Some(own) = stream.as_ref().map(|stream| &stream.config().content_type)
+        && !own.matches(content_type)
+        && !stream.as_ref().is_some_and(|stream| stream.tail().1)
+    {
+        let detail = format!("send `Content-Type: {own}`, which is the stream's");
+        return Err(early(Problem::new(ErrorCode::ContentTypeMismatch, detail)));
+    }
+    let messages = messages(name, content_type, &request.body, core).map_err(early)?;
+    if messages.is_empty() {
+        return Err(early(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish")));
+    }
+    let operation = Operation::Publish(Publish {
+        name: name.clone(),
+        incarnation: None,
+        create,
+        content_type: Some(content_type.clone()),
+        messages,
+        seq: asked.seq,
+        identity,
+        close: asked.close,
+    });
+    submit(operation, request.owner, core, respond)
+}
+
+fn close<H: Headers + ?Sized>(
+    name: &StreamName,
+    close: bool,
+    identity: Identity,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Early<Opened> {
+    if !close {
+        return Err(early(Problem::new(ErrorCode::EmptyBody, "send a message, or `Stream-Closed: true` to close")));
+    }
+    let producer = match identity {
+        Identity::Producer(producer) => Some(producer),
+        Identity::None | Identity::Key { .. } => None,
+    };
+    let operation = Operation::Close { name: name.clone(), producer };
+    submit(operation, request.owner, core, respond)
+}
+
+/// A stream that a publish makes: of the publish's content type, the rest by the settings.
+pub(crate) fn new_stream(
+    content_type: ContentType,
+    name: &StreamName,
+    core: &Core,
+) -> Result<StreamConfig, Problem> {
+    authorise(&Principal::Anybody, Right::Create, name)?;
+    let config = StreamConfig {
+        content_type,
+        lifetime: Lifetime::Forever,
+        retention: Retention::default(),
+        durability: None,
+    };
+    Ok(with_policy(config, name, core))
+}
+
+/// The messages in a body of that type, within the limits.
+pub(crate) fn messages(
+    name: &StreamName,
+    content_type: &ContentType,
+    body: &Bytes,
+    core: &Core,
+) -> Result<Vec<Bytes>, Problem> {
+    let bytes_max = core.settings.policies.for_stream(name).max_message_bytes;
+    let count_max = core.settings.max_batch_messages;
+    let messages = match content_type.kind() {
+        ContentKind::Json => json::split_messages_within(body, count_max).map_err(|error| match error {
+            json::SplitError::Invalid(invalid) => Problem::new(ErrorCode::InvalidJson, invalid.to_string()),
+            json::SplitError::TooMany { count_max } => {
+                let detail = format!("publish at most {count_max} messages at a time (`max_batch_messages`)");
+                Problem::new(ErrorCode::TooLarge, detail)
+            }
+        })?,
+        ContentKind::Text | ContentKind::Bytes => vec![body.clone()],
+    };
+    if messages.iter().any(|message| bytes_max < message.len()) {
+        let detail = format!("a message has at most {bytes_max} bytes (`max_message_bytes`)");
+        return Err(Problem::new(ErrorCode::TooLarge, detail));
+    }
+    Ok(messages)
+}
+
+fn identity(asked: &PublishIdentity, body: &Bytes) -> Identity {
+    match asked {
+        PublishIdentity::None => Identity::None,
+        PublishIdentity::Producer(producer) => Identity::Producer(Producer {
+            id: producer.id.clone(),
+            epoch: producer.epoch,
+            seq: producer.seq,
+        }),
+        PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: body_hash(body) },
+    }
+}
+
+/// What tells one body from another, for good: nobody can make two bodies that pass for each other.
+pub(crate) fn body_hash(body: &[u8]) -> [u8; 16] {
+    let digest = Sha256::digest(body);
+    std::array::from_fn(|index| digest[index])
+}
+
+fn respond(outcome: Outcome) -> Response {
+    let (tail, duplicate, closed, producer) = match outcome {
+        Outcome::Published { tail, duplicate, closed, producer, .. } => (tail, duplicate, closed, producer),
+        // Closing again is not a duplicate of anything: the stream is as asked.
+        Outcome::Closed { tail, .. } => {
+            let response = Response::new(204).with(header_name::STREAM_NEXT_OFFSET, tail);
+            return response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
+        }
+        Outcome::Created { .. } | Outcome::Existed { .. } | Outcome::Deleted { .. } | Outcome::Trimmed => {
+            return Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question"));
+        }
+    };
+    let mut response = Response::new(if producer.is_some() && !duplicate { 200 } else { 204 });
+    if let Some(tail) = tail {
+        response = response.with(header_name::STREAM_NEXT_OFFSET, tail);
+    }
+    if let Some(producer) = producer {
+        response = response
+            .with(header_name::PRODUCER_EPOCH, producer.epoch)
+            .with(header_name::PRODUCER_SEQ, producer.seq);
+    }
+    if closed {
+        response = response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
+    }
+    if duplicate {
+        response = response.with(header_name::STREAM_DUPLICATE, HeaderValue::TRUE);
+    }
+    response
+}

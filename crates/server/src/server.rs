@@ -1,0 +1,141 @@
+//! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
+
+use crate::settings::{Policies, Settings};
+use crate::worker::{self, Common, Purpose};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
+use tidings_model::{Durability, Retention, StreamName};
+
+/// Why a server did not start, or ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The log could not be opened.
+    #[error("the data folder {}: {source}", folder.display())]
+    Data {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why not.
+        source: Box<StartError>,
+    },
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system has no thread, descriptor or signal to give.
+    #[error("the system refuses what a server needs: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound address once it can be used.
+///
+/// Blocks. When the storage fails, the process ends at once with [`STORAGE_FAILED_EXIT_CODE`]: what is stored then is
+/// decided by recovery at the next start, not by a process that has lost its disk.
+pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+    let settings = Arc::new(settings);
+    let engine = Arc::new(start_engine(&settings)?);
+    let workers = match settings.workers {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let listeners = listen_on(settings.listen, workers)
+        .map_err(|source| RunError::Listen { address: settings.listen, source })?;
+    let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
+    let mut purposes: Vec<_> = listeners.into_iter().map(|listener| (listener, Purpose::Serve)).collect();
+    if let Some(echo) = settings.ws_echo {
+        let listeners = listen_on(echo, 1).map_err(|source| RunError::Listen { address: echo, source })?;
+        purposes.extend(listeners.into_iter().map(|listener| (listener, Purpose::Echo)));
+    }
+    let mut signals = signal_hook::iterator::Signals::new([
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGINT,
+    ])?;
+    let draining = AtomicBool::new(false);
+    let common = Arc::new(Common { engine: Arc::clone(&engine), settings, workers, draining });
+    let mut threads = Vec::new();
+    for (index, (listener, purpose)) in purposes.into_iter().enumerate() {
+        let common = Arc::clone(&common);
+        let thread = thread::Builder::new().name(format!("worker-{index}"));
+        threads.push(thread.spawn(move || worker::run(common, listener, purpose))?);
+    }
+    on_ready(address);
+    signals.forever().next();
+    common.draining.store(true, Ordering::Relaxed);
+    engine.wake_workers();
+    for thread in threads {
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    }
+    drop(common);
+    if let Some(engine) = Arc::into_inner(engine) {
+        engine.stop();
+    }
+    Ok(())
+}
+
+/// The exit code of a process whose storage has failed.
+pub const STORAGE_FAILED_EXIT_CODE: i32 = 74;
+
+impl Policy for Policies {
+    fn retention(&self, name: &StreamName) -> Retention {
+        self.for_stream(name).retention
+    }
+
+    fn durability(&self, name: &StreamName) -> Durability {
+        self.for_stream(name).durability
+    }
+}
+
+fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
+    let refused = |source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) };
+    let storage = tidings_engine::open_folder(&settings.data).map_err(refused)?;
+    Engine::start(EngineSettings {
+        storage,
+        segment_bytes: settings.segment_bytes as u64,
+        memory_bytes: settings.memory_bytes as u64,
+        streams_max: settings.max_streams,
+        producers_max: settings.max_producers,
+        tail_cache_bytes: settings.tail_cache_bytes,
+        pending_operations_max: settings.max_pending_publishes,
+        pending_fetches_max: settings.max_connections,
+        policy: Arc::new(settings.policies.clone()),
+        clock: Arc::new(SystemClock),
+        on_failed: Box::new(|detail| {
+            eprintln!("tidings: the storage has failed, and the server ends: {detail}");
+            std::process::exit(STORAGE_FAILED_EXIT_CODE);
+        }),
+    })
+    .map_err(refused)
+}
+
+/// One listener a worker, all on one address; the kernel spreads connections over them.
+fn listen_on(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+    if address.port() != 0 {
+        // Two servers of one user could share a port without a word; this finds the other one.
+        drop(listener(address, false)?);
+    }
+    let first = listener(address, true)?;
+    let address = first.local_addr()?;
+    let others = (1..count).map(|_| listener(address, true));
+    std::iter::once(Ok(first)).chain(others).collect()
+}
+
+fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    const BACKLOG: i32 = 4_096;
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    sockopt::set_socket_reuseport(&socket, shared)?;
+    bind(&socket, &SocketAddrAny::from(address))?;
+    listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}

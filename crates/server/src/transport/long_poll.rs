@@ -1,0 +1,79 @@
+//! Long polling: reads, and waits once.
+
+use super::page::respond_nothing;
+use super::{LONG_POLL, Read, poll};
+use crate::exchange::{Advance, Exchange, Opened};
+use crate::worker::core::Core;
+use crate::worker::followers::Following;
+use bytes::Bytes;
+use std::time::Duration;
+use tidings_engine::{Reply, Step};
+
+/// A long poll that is held.
+struct LongPoll {
+    read: Read,
+    following: Option<Following>,
+    fetched: Option<Reply>,
+    fetching: bool,
+    until_ms: u64,
+}
+
+/// Answers at once when there are messages in memory or nothing will ever come; holds otherwise.
+pub(super) fn open(read: Read, core: &mut Core) -> Opened {
+    let timeout = read.request.timeout.unwrap_or(core.settings.long_poll_timeout);
+    let timeout = timeout.min(core.settings.long_poll_timeout_max);
+    // Draining, nothing is held any more.
+    let timeout = if core.draining { Duration::ZERO } else { timeout };
+    let following = Some(core.followers.follow(read.reader.stream(), read.owner, 0, LONG_POLL));
+    let until_ms = core.ms_after(timeout);
+    let mut held = LongPoll { read, following, fetched: None, fetching: false, until_ms };
+    match held.advance(core, &mut Vec::new()) {
+        Advance::Respond(response) => {
+            held.leave(core);
+            Opened::Response(response)
+        }
+        Advance::Wait { .. } | Advance::More | Advance::End => Opened::Held(Box::new(held)),
+    }
+}
+
+impl Exchange for LongPoll {
+    fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+        if let Some(reply) = self.fetched.take() {
+            return Advance::Respond(poll::answer_fetched(&self.read, reply, core));
+        }
+        if self.fetching {
+            return Advance::WAIT;
+        }
+        let limit = core.page_limit(self.read.request.limit);
+        match self.read.reader.step(limit) {
+            Step::AtTail { closed: true } => Advance::Respond(respond_nothing(&self.read, true, core)),
+            Step::AtTail { closed: false } if self.until_ms <= core.now_ms => {
+                Advance::Respond(respond_nothing(&self.read, false, core))
+            }
+            Step::AtTail { closed: false } => Advance::Wait { until_ms: self.until_ms },
+            Step::Stored => {
+                self.fetching = true;
+                core.fetch(&self.read.reader, limit, self.read.owner, 0);
+                Advance::WAIT
+            }
+            step @ (Step::Page(_) | Step::Reset(_)) => {
+                let response = poll::answer(&self.read, step, core);
+                Advance::Respond(response.expect("a page and a reset are answered without the disk"))
+            }
+        }
+    }
+
+    fn on_reply(&mut self, _number: u32, reply: Reply) {
+        self.fetched = Some(reply);
+    }
+
+    fn on_drain(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) {
+        self.until_ms = core.now_ms;
+    }
+
+    fn leave(&mut self, core: &mut Core) {
+        if let Some(following) = self.following.take() {
+            core.followers.unfollow(following, core.now);
+        }
+    }
+}

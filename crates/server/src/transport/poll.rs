@@ -1,0 +1,76 @@
+//! Polling: reads once, never waits.
+//!
+//! Hot path: a poll that finds nothing. Budget: one look-up of the name, two short locks, one write; no allocation but
+//! the list of headers.
+
+use super::Read;
+use super::page::respond;
+use crate::exchange::{Advance, Exchange, Opened};
+use crate::worker::core::Core;
+use bytes::Bytes;
+use tidings_engine::{Reply, Step};
+use tidings_protocol::{ErrorCode, Problem, Response};
+
+/// A poll whose messages come from the disk.
+struct Poll {
+    read: Read,
+    fetched: Option<Reply>,
+}
+
+/// Answers at once, unless the disk is needed.
+pub(super) fn open(read: Read, core: &mut Core) -> Opened {
+    read.reader.stream().polled(core.now);
+    let limit = core.page_limit(read.request.limit);
+    let step = read.reader.step(limit);
+    match answer(&read, step, core) {
+        Some(response) => Opened::Response(response),
+        None => {
+            core.fetch(&read.reader, limit, read.owner, 0);
+            Opened::Held(Box::new(Poll { read, fetched: None }))
+        }
+    }
+}
+
+/// The answer to what a step shows; `None` where the disk must be asked.
+pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Response> {
+    match step {
+        Step::Page(page) => Some(respond(read, Some(&page), core)),
+        Step::AtTail { .. } => Some(respond(read, None, core)),
+        Step::Reset(reset) => Some(Response::problem(&Problem::reset(reset))),
+        Step::Stored => None,
+    }
+}
+
+/// The answer to what came from the disk.
+pub(super) fn answer_fetched(read: &Read, reply: Reply, core: &mut Core) -> Response {
+    match reply {
+        Reply::Fetched(Ok(batches)) => {
+            let step = read.reader.fetched(batches, core.page_limit(read.request.limit));
+            answer(read, step, core).unwrap_or_else(unreadable)
+        }
+        Reply::Fetched(Err(_)) | Reply::Operation(_) => unreadable(),
+    }
+}
+
+fn unreadable() -> Response {
+    let detail = "the stored messages can't be read; the server's log says why";
+    Response::problem(&Problem::new(ErrorCode::Internal, detail))
+}
+
+impl Exchange for Poll {
+    fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+        match self.fetched.take() {
+            None => Advance::WAIT,
+            Some(reply) => Advance::Respond(answer_fetched(&self.read, reply, core)),
+        }
+    }
+
+    fn on_reply(&mut self, _number: u32, reply: Reply) {
+        self.fetched = Some(reply);
+    }
+
+    // It is answered in a moment.
+    fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    fn leave(&mut self, _core: &mut Core) {}
+}

@@ -1,0 +1,181 @@
+//! Server-sent events: reads, waits, and repeats, in one response.
+
+use super::{Read, SSE};
+use crate::exchange::{Advance, Exchange, Opened};
+use crate::forms::{Form, LAST_CHUNK, chunk};
+use crate::worker::core::Core;
+use crate::worker::followers::Following;
+use bytes::Bytes;
+use std::time::Duration;
+use tidings_engine::{Page, Reply, Step};
+use tidings_model::{ContentKind, Reset};
+use tidings_protocol::sse::control::{Control, ControlEnd, write_control_with_id};
+use tidings_protocol::{CacheCursor, Response, StartGiven, header_name, sse};
+
+/// A response that goes on.
+struct Sse {
+    read: Read,
+    following: Option<Following>,
+    fetched: Option<Reply>,
+    fetching: bool,
+    state: State,
+}
+
+/// How far the response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing was sent but the head.
+    Begun,
+    /// What was sent last did not end at the tail.
+    Behind,
+    /// The reader was told that it stands at the tail.
+    Live,
+    /// The last event was sent.
+    Ended,
+}
+
+/// Begins the response, unless there is nothing to follow.
+pub(super) fn open(read: Read, core: &mut Core) -> Opened {
+    let stream = read.reader.stream();
+    let resumed = matches!(read.request.start, StartGiven::LastEventId(_));
+    if resumed && stream.tail() == (read.reader.next(), true) {
+        // A browser's EventSource would come back for ever; this stops it.
+        let end = stream.offset(read.reader.next());
+        let nothing = Response::new(204)
+            .with(header_name::STREAM_NEXT_OFFSET, end)
+            .with(header_name::STREAM_CLOSED, tidings_protocol::HeaderValue::TRUE);
+        return Opened::Response(nothing);
+    }
+    let mut head = Response::new(200)
+        .with(header_name::CONTENT_TYPE, sse::CONTENT_TYPE)
+        .with(header_name::CACHE_CONTROL, "no-cache")
+        .with(header_name::X_ACCEL_BUFFERING, "no");
+    if stream.config().content_type.kind() == ContentKind::Bytes && !read.request.envelope {
+        head = head.with(header_name::STREAM_SSE_DATA_ENCODING, "base64");
+    }
+    let following = Some(core.followers.follow(stream, read.owner, 0, SSE));
+    let events = Sse { read, following, fetched: None, fetching: false, state: State::Begun };
+    Opened::Stream(head, Box::new(events))
+}
+
+impl Sse {
+    fn on_page(&mut self, page: &Page, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        self.begin(core, out);
+        let cursor = self.cursor(core);
+        let form = Form::Sse { envelope: self.read.request.envelope, chunked: self.read.chunked, cursor };
+        out.push(core.forms.encode(form, self.read.reader.stream(), page));
+        self.read.reader.advance_to(page.end);
+        self.state = if page.at_tail { State::Live } else { State::Behind };
+        if page.closed { self.end(out) } else { Advance::More }
+    }
+
+    fn on_tail(&mut self, closed: bool, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        if closed || self.state != State::Live {
+            self.begin(core, out);
+            let end = if closed { ControlEnd::Closed } else { ControlEnd::Open { cursor: self.cursor(core) } };
+            let mut events = Vec::new();
+            let control = Control { next_offset: self.read.reader.offset(), up_to_date: true, end };
+            write_control_with_id(&mut events, &control);
+            self.push(events, out);
+            self.state = State::Live;
+        }
+        if closed { self.end(out) } else { Advance::WAIT }
+    }
+
+    fn on_reset(&mut self, reset: &Reset, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        self.begin(core, out);
+        let mut events = Vec::new();
+        sse::write_reset(&mut events, reset);
+        self.push(events, out);
+        self.end(out)
+    }
+
+    /// Before the first event: when a browser comes back after a break.
+    fn begin(&mut self, core: &Core, out: &mut Vec<Bytes>) {
+        if self.state == State::Begun {
+            self.state = State::Behind;
+            self.push_retry(core.settings.sse_retry, out);
+        }
+    }
+
+    fn push_retry(&self, wait: Duration, out: &mut Vec<Bytes>) {
+        let mut field = Vec::new();
+        sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        self.push(field, out);
+    }
+
+    fn push(&self, events: Vec<u8>, out: &mut Vec<Bytes>) {
+        out.push(Bytes::from(if self.read.chunked { chunk(&events) } else { events }));
+    }
+
+    fn end(&mut self, out: &mut Vec<Bytes>) -> Advance {
+        if self.state != State::Ended && self.read.chunked {
+            out.push(Bytes::from_static(LAST_CHUNK));
+        }
+        self.state = State::Ended;
+        Advance::End
+    }
+
+    fn cursor(&self, core: &mut Core) -> u64 {
+        // Without a request's own cursor it is the same for all, so that what is encoded can be shared.
+        let random = if self.read.request.cursor.is_some() { core.random() } else { 0 };
+        CacheCursor::next(core.now, self.read.request.cursor, random).to_number()
+    }
+}
+
+impl Exchange for Sse {
+    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        if self.state == State::Ended {
+            return Advance::End;
+        }
+        let limit = core.slice_limit();
+        let step = match self.fetched.take() {
+            Some(Reply::Fetched(Ok(batches))) => {
+                self.fetching = false;
+                self.read.reader.fetched(batches, limit)
+            }
+            // The response breaks off; asked again, the reader is told why.
+            Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => return Advance::End,
+            None if self.fetching => return Advance::WAIT,
+            None => self.read.reader.step(limit),
+        };
+        match step {
+            Step::Page(page) => self.on_page(&page, core, out),
+            Step::AtTail { closed } => self.on_tail(closed, core, out),
+            Step::Reset(reset) => self.on_reset(&reset, core, out),
+            Step::Stored => {
+                self.fetching = true;
+                core.fetch(&self.read.reader, limit, self.read.owner, 0);
+                Advance::WAIT
+            }
+        }
+    }
+
+    fn on_reply(&mut self, _number: u32, reply: Reply) {
+        self.fetched = Some(reply);
+    }
+
+    fn on_silence(&mut self, out: &mut Vec<Bytes>) {
+        if self.state != State::Ended {
+            self.push(sse::HEARTBEAT.to_vec(), out);
+        }
+    }
+
+    fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.state != State::Ended {
+            let window_ms = u64::try_from(core.settings.drain_window.as_millis()).unwrap_or(u64::MAX).max(1);
+            let wait = Duration::from_millis(core.random() % window_ms);
+            let mut field = Vec::new();
+            sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            field.push(b'\n');
+            self.push(field, out);
+            let _end = self.end(out);
+        }
+    }
+
+    fn leave(&mut self, core: &mut Core) {
+        if let Some(following) = self.following.take() {
+            core.followers.unfollow(following, core.now);
+        }
+    }
+}

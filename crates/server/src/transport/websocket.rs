@@ -1,0 +1,209 @@
+//! WebSocket: reads, waits and repeats, for any number of streams, and publishes, over one connection.
+//!
+//! This file has the connection: the handshake, frames, pings, and the closing handshake from either side. What the
+//! messages mean is the `session`'s business; the test listener's `echo` only sends them back.
+
+mod echo;
+mod publishing;
+mod session;
+mod subscriptions;
+
+use crate::exchange::{Advance, Early, Exchange, Opened};
+use crate::request::early;
+use crate::worker::core::Core;
+use crate::worker::followers::Owner;
+use bytes::Bytes;
+use echo::Echo;
+use session::Session;
+use std::time::Duration;
+use tidings_engine::Reply;
+use tidings_model::{Start, StreamName};
+use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
+use tidings_protocol::websocket::close_code::CloseCode;
+use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
+use tidings_protocol::websocket::handshake::Accept;
+use tidings_protocol::websocket::input::Input;
+use tidings_protocol::websocket::{Role, Violation};
+use tidings_protocol::{HeaderValue, Headers, Problem, Response};
+
+/// What a WebSocket begins with.
+pub(crate) struct FirstSubscription(Option<(StreamName, Start)>);
+
+/// Grants the upgrade. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
+pub(crate) fn open<H: Headers + ?Sized>(
+    headers: &H,
+    upgrades: bool,
+    first: Option<(StreamName, Start)>,
+    core: &Core,
+) -> Early<Opened> {
+    if !upgrades {
+        return Err(early(Problem::upgrade_required()));
+    }
+    if core.draining {
+        return Err(early(Problem::draining(core.settings.drain_window.as_secs().max(1))));
+    }
+    let accept = Accept::check(headers).map_err(early)?;
+    let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
+    let mut head = Response::new(101);
+    head.headers.extend(fields);
+    Ok(Opened::Upgrade(head, FirstSubscription(first)))
+}
+
+/// The exchange that owns an upgraded connection.
+pub(crate) fn begin(first: FirstSubscription, owner: Owner, core: &Core) -> Box<dyn Exchange> {
+    if core.echoes {
+        Box::new(Connection::new(Echo::default()))
+    } else {
+        Box::new(Connection::new(Session::new(first.0, owner)))
+    }
+}
+
+/// What is talked about over a connection.
+pub(super) trait Talk {
+    /// A text message.
+    fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>);
+    /// A binary message; an error closes the connection.
+    fn on_binary(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation>;
+    /// See [`Exchange`].
+    fn on_reply(&mut self, number: u32, reply: Reply);
+    /// See [`Exchange`].
+    fn on_changed(&mut self, number: u32);
+    /// Goes on as far as it can; `out` is for whole frames, `shared` for those that others get too.
+    fn advance(&mut self, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) -> Advance;
+    /// Nothing was sent for the heartbeat interval.
+    fn on_silence(&mut self, out: &mut Vec<u8>);
+    /// The server is about to end.
+    fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
+    /// Leaves what it follows.
+    fn leave(&mut self, core: &mut Core);
+}
+
+/// One WebSocket connection.
+struct Connection<T> {
+    assembler: Assembler,
+    state: State,
+    talk: T,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Our close is sent; the peer's is waited for.
+    Closing { until_ms: u64 },
+    /// Both are sent, or nothing more can be understood.
+    Over,
+}
+
+/// How long the peer has to answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl<T: Talk> Connection<T> {
+    fn new(talk: T) -> Connection<T> {
+        Connection { assembler: Assembler::new(), state: State::Open, talk }
+    }
+
+    fn on_message(&mut self, message: Message<'_>, core: &mut Core, out: &mut Vec<u8>) {
+        match message {
+            Message::Text(text) if self.state == State::Open => self.talk.on_text(&text, core, out),
+            Message::Binary(bytes) if self.state == State::Open => {
+                if let Err(violation) = self.talk.on_binary(&bytes, out) {
+                    write_close(out, violation.code, violation.reason);
+                    self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
+                }
+            }
+            Message::Ping(payload) if self.state == State::Open => {
+                write_frame(out, Opcode::Pong, Fin::Last, None, &payload);
+            }
+            Message::Close { code, .. } => {
+                if self.state == State::Open {
+                    match code {
+                        Some(code) => write_close(out, code, ""),
+                        None => write_frame(out, Opcode::Close, Fin::Last, None, &[]),
+                    }
+                }
+                self.state = State::Over;
+            }
+            Message::Text(_) | Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
+        }
+    }
+}
+
+impl<T: Talk> Exchange for Connection<T> {
+    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        match self.state {
+            State::Over => Advance::End,
+            State::Closing { until_ms } if until_ms <= core.now_ms => Advance::End,
+            State::Closing { until_ms } => Advance::Wait { until_ms },
+            State::Open => {
+                let mut own = Vec::new();
+                let mut shared = Vec::new();
+                let advance = self.talk.advance(core, &mut own, &mut shared);
+                out.push(own.into());
+                out.append(&mut shared);
+                advance
+            }
+        }
+    }
+
+    fn on_reply(&mut self, number: u32, reply: Reply) {
+        self.talk.on_reply(number, reply);
+    }
+
+    fn on_changed(&mut self, number: u32) {
+        self.talk.on_changed(number);
+    }
+
+    fn on_input(&mut self, input: &mut Input<'_>, core: &mut Core, out: &mut Vec<Bytes>) {
+        let rules = Rules { reader: Role::Server, message_bytes_max: frame_bytes_max(core) };
+        let mut frames = Vec::new();
+        while self.state != State::Over {
+            match self.assembler.next_message(&rules, input) {
+                None => break,
+                Some(Ok(message)) => self.on_message(message, core, &mut frames),
+                Some(Err(violation)) => {
+                    write_close(&mut frames, violation.code, violation.reason);
+                    self.state = State::Over;
+                }
+            }
+        }
+        out.push(frames.into());
+    }
+
+    fn on_silence(&mut self, out: &mut Vec<Bytes>) {
+        if self.state == State::Open {
+            let mut frames = Vec::new();
+            self.talk.on_silence(&mut frames);
+            write_frame(&mut frames, Opcode::Ping, Fin::Last, None, &[]);
+            out.push(frames.into());
+        }
+    }
+
+    fn on_unheard(&mut self, out: &mut Vec<Bytes>) {
+        let mut frames = Vec::new();
+        write_close(&mut frames, CloseCode::POLICY, "nothing was heard for 2.5 heartbeats");
+        out.push(frames.into());
+        self.state = State::Over;
+    }
+
+    fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.state == State::Open {
+            let mut frames = Vec::new();
+            self.talk.on_drain(core, &mut frames);
+            write_close(&mut frames, CloseCode::GOING_AWAY, "the server drains");
+            out.push(frames.into());
+            self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
+        }
+    }
+
+    fn leave(&mut self, core: &mut Core) {
+        self.talk.leave(core);
+    }
+}
+
+/// The largest message that a client may send: a published message may double in a JSON string or in base64, and has
+/// a few members around it. The echo has none of that.
+fn frame_bytes_max(core: &Core) -> usize {
+    const MEMBERS_BYTES: usize = 8 << 10;
+    let limit = core.settings.max_message_bytes;
+    if core.echoes { limit } else { limit.saturating_mul(2).saturating_add(MEMBERS_BYTES) }
+}

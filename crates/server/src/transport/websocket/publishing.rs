@@ -1,0 +1,104 @@
+//! Publishes that came over a WebSocket and wait to be stored.
+
+use crate::authorise::{Principal, Right, authorise};
+use crate::operation::publish::{body_hash, new_stream};
+use crate::operation::refusal::problem_of;
+use crate::worker::core::Core;
+use bytes::Bytes;
+use tidings_engine::{Identity, Operation, Outcome, Producer, Reply};
+use tidings_model::{ContentType, StreamName};
+use tidings_protocol::websocket::client_message::Publish;
+use tidings_protocol::websocket::frame::write_text_frame;
+use tidings_protocol::websocket::server_message::writer::{ErrorFrame, PublishedFrame, write_error, write_published};
+use tidings_protocol::{ErrorCode, Problem, PublishIdentity};
+
+/// One that is on its way.
+struct Waiting {
+    number: u32,
+    id: String,
+    stream: StreamName,
+}
+
+/// All of one connection, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Publishing {
+    waiting: Vec<Waiting>,
+}
+
+impl Publishing {
+    pub(super) fn add(&mut self, number: u32, publish: &Publish<'_>) {
+        self.waiting.push(Waiting { number, id: publish.id.clone(), stream: publish.stream.clone() });
+    }
+
+    /// Writes the frame that answers a publish, if that is what the reply is for.
+    pub(super) fn on_reply(&mut self, number: u32, reply: &Reply, out: &mut Vec<u8>) {
+        let Some(at) = self.waiting.iter().position(|it| it.number == number) else { return };
+        let Waiting { id, stream, .. } = self.waiting.remove(at);
+        let result = match reply {
+            Reply::Operation(result) => result.as_ref().map_err(problem_of),
+            Reply::Fetched(_) => Err(Problem::new(ErrorCode::Internal, "an answer to another question")),
+        };
+        match result {
+            Ok(Outcome::Published { tail, duplicate, .. }) => {
+                let frame = PublishedFrame { id: &id, stream: &stream, offset: *tail, duplicate: *duplicate };
+                write_text_frame(out, |text| write_published(text, &frame));
+            }
+            Ok(_) => {}
+            Err(problem) => write_refusal(out, Some(&id), &stream, &problem),
+        }
+    }
+}
+
+/// The operation that stores the message of a frame.
+pub(super) fn operation(publish: &Publish<'_>, core: &Core) -> Result<Operation, Problem> {
+    let name = &publish.stream;
+    authorise(&Principal::Anybody, Right::Publish, name)?;
+    let stream = core.engine.find(name, core.now);
+    let policy = core.settings.policies.for_stream(name);
+    let create = match &stream {
+        Some(_) => None,
+        None if publish.create || policy.create_on_publish => {
+            let content_type = publish.content_type.clone().unwrap_or_else(ContentType::json);
+            Some(new_stream(content_type, name, core)?)
+        }
+        None => return Err(Problem::stream_not_found()),
+    };
+    let kind = match (&stream, &create) {
+        (Some(stream), _) => stream.config().content_type.kind(),
+        (None, Some(config)) => config.content_type.kind(),
+        (None, None) => return Err(Problem::stream_not_found()),
+    };
+    let message = publish.data.to_message(kind)?;
+    if policy.max_message_bytes < message.len() {
+        let detail = format!("a message has at most {} bytes (`max_message_bytes`)", policy.max_message_bytes);
+        return Err(Problem::new(ErrorCode::TooLarge, detail));
+    }
+    Ok(Operation::Publish(tidings_engine::Publish {
+        name: name.clone(),
+        incarnation: None,
+        create,
+        content_type: publish.content_type.clone(),
+        identity: identity(&publish.identity, &message),
+        messages: vec![message],
+        seq: publish.seq.clone(),
+        close: publish.close,
+    }))
+}
+
+fn identity(asked: &PublishIdentity, message: &Bytes) -> Identity {
+    match asked {
+        PublishIdentity::None => Identity::None,
+        PublishIdentity::Producer(producer) => Identity::Producer(Producer {
+            id: producer.id.clone(),
+            epoch: producer.epoch,
+            seq: producer.seq,
+        }),
+        PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: body_hash(message) },
+    }
+}
+
+/// Writes the frame that refuses a publish.
+pub(super) fn write_refusal(out: &mut Vec<u8>, id: Option<&str>, stream: &StreamName, problem: &Problem) {
+    let frame = ErrorFrame { id, stream: Some(stream.as_str()), code: problem.code, message: &problem.detail };
+    write_text_frame(out, |text| write_error(text, &frame));
+}

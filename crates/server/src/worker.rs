@@ -1,0 +1,133 @@
+//! A worker: one thread, one event loop, and every connection that was accepted on it, from first byte to last.
+//!
+//! The loop is plain code over an epoll of its own; tokio turns around it for what is rare (hyper, in `odd`). See
+//! ARCHITECTURE.md for the rules that this order of things keeps.
+
+mod accept;
+mod connection;
+pub(crate) mod core;
+mod drain;
+pub(crate) mod followers;
+mod load;
+mod odd;
+mod output;
+pub(crate) mod poller;
+mod slots;
+mod turn;
+
+use crate::settings::Settings;
+use crate::worker::core::Core;
+use crate::worker::followers::Owner;
+use crate::worker::odd::Tasks;
+use crate::worker::poller::{Poller, Ready};
+use crate::worker::slots::Slots;
+use std::cell::RefCell;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use tidings_engine::Engine;
+use tidings_model::Timestamp;
+use tidings_protocol::HttpDate;
+
+/// What all workers share.
+pub(crate) struct Common {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) settings: Arc<Settings>,
+    /// How many workers share the limit of connections.
+    pub(crate) workers: usize,
+    /// Set once, when the server is asked to end.
+    pub(crate) draining: AtomicBool,
+}
+
+/// Everything of one worker.
+pub(crate) struct Worker {
+    core: Core,
+    common: Arc<Common>,
+    poller: Poller,
+    listener: Option<TcpListener>,
+    slots: Slots,
+    tasks: Tasks,
+    /// What every read goes into, and what is parsed in place.
+    buffer: Vec<u8>,
+    date: (u64, HttpDate),
+    ready: Vec<Ready>,
+    under_the_hand: Vec<u64>,
+    /// Connections that hyper is to have; the loop starts a task for each.
+    handed_over: Vec<odd::HandedOver>,
+    drain_until_ms: Option<u64>,
+}
+
+impl Worker {
+    /// How often the clock of a worker ticks: the grain of timeouts.
+    const TICK_MS: u32 = 20;
+    /// Slots looked at in one tick, at most.
+    const HAND_SHARE: usize = 4_096;
+    /// Every slot is looked at within that many ticks while there are few.
+    const HAND_TICKS: usize = 5;
+    const BUFFER_BYTES: usize = 256 << 10;
+
+    fn new(common: Arc<Common>, listener: TcpListener, now: Instant) -> std::io::Result<Worker> {
+        let poller = Poller::new(Worker::TICK_MS)?;
+        let inbox = common.engine.register(Box::new(poller.waker()));
+        let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
+        poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
+        let core = Core::new(&common, inbox, now);
+        Ok(Worker {
+            date: (0, HttpDate::at(Timestamp(0))),
+            core,
+            common,
+            poller,
+            listener: Some(listener),
+            slots: Slots::default(),
+            tasks: Tasks::default(),
+            buffer: vec![0; Worker::BUFFER_BYTES],
+            ready: Vec::new(),
+            under_the_hand: Vec::new(),
+            handed_over: Vec::new(),
+            drain_until_ms: None,
+        })
+    }
+
+    /// Puts the owner among those who can go on, once.
+    fn queue(&mut self, owner: Owner) {
+        match owner.task() {
+            Some(task) => self.tasks.wake(task),
+            None => {
+                if let Some(slot) = self.slots.get(owner.0).filter(|slot| !slot.queued) {
+                    slot.queued = true;
+                    self.core.ready.push_back(owner);
+                }
+            }
+        }
+    }
+
+    /// Connections in the hands of this worker, parked or with hyper.
+    fn connection_count(&self) -> usize {
+        self.slots.len() + self.tasks.connections
+    }
+}
+
+/// A worker as its tasks see it: borrowed for a moment at a time, never across an await.
+pub(crate) type Shared = Rc<RefCell<Worker>>;
+
+/// What a worker's connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Streams.
+    Serve,
+    /// The test listener.
+    Echo,
+}
+
+/// Runs a worker until it has drained. Blocks the thread.
+pub(crate) fn run(common: Arc<Common>, listener: TcpListener, purpose: Purpose) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async move {
+        let mut worker = Worker::new(common, listener, turn::now())?;
+        worker.core.echoes = purpose == Purpose::Echo;
+        turn::run(Rc::new(RefCell::new(worker))).await
+    })
+}

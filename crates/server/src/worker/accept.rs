@@ -1,0 +1,67 @@
+//! New connections.
+
+use super::Worker;
+use super::poller::Interest;
+use super::slots::Slot;
+use rustix::net::sockopt;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use tidings_protocol::{Connection, Http1Form, Problem, Response, Version};
+
+impl Worker {
+    /// Connections taken in one turn; the others stay with the kernel for a moment.
+    const ACCEPTED_MAX: usize = 64;
+
+    pub(super) fn accept(&mut self) {
+        for _ in 0..Worker::ACCEPTED_MAX {
+            let Some(listener) = &self.listener else { return };
+            match listener.accept() {
+                Ok((socket, _peer)) => self.on_accepted(socket),
+                // None is waiting, or the one that was is gone, or there is no descriptor for it: later.
+                Err(_none) => return,
+            }
+        }
+    }
+
+    fn on_accepted(&mut self, socket: TcpStream) {
+        let workers = self.common.workers;
+        let limit = self.core.settings.max_connections.div_ceil(workers);
+        if limit <= self.connection_count() {
+            return self.refuse(&socket);
+        }
+        if socket.set_nonblocking(true).is_err() || sockopt::set_tcp_nodelay(&socket, true).is_err() {
+            return;
+        }
+        let slot = Slot::new(OwnedFd::from(socket), self.core.now_ms);
+        let due_ms = self.core.ms_after(self.core.settings.request_timeout);
+        let key = self.slots.insert(slot);
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.due_ms = due_ms;
+        if self.poller.add(&slot.socket, key, Interest::Read).is_err() {
+            self.slots.remove(key);
+        }
+    }
+
+    /// One connection too many: it gets its answer without being asked anything.
+    fn refuse(&mut self, socket: &TcpStream) {
+        let mut answer = Vec::new();
+        let response = Response::problem(&Problem::too_busy(1));
+        let form = Http1Form {
+            version: Version::Http11,
+            connection: Connection::Close,
+            is_head: false,
+            date: self.date(),
+        };
+        response.write_http1(&form, &mut answer);
+        // As much as fits into the empty buffer of a new socket, which is all of it.
+        let _sent = rustix::net::send(socket, &answer, rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL);
+    }
+
+    /// No new connections from here on.
+    pub(super) fn stop_accepting(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            self.poller.remove(&listener);
+        }
+    }
+}
+

@@ -1,0 +1,139 @@
+//! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
+
+use crate::forms::Forms;
+use crate::settings::Settings;
+use crate::worker::Common;
+use crate::worker::followers::{Followers, Owner};
+use crate::worker::load::Load;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tidings_engine::{Engine, Fetch, Inbox, News, Operation, PageLimit, Reader, TooBusy};
+use tidings_model::Timestamp;
+
+/// The part of a worker that has no connections.
+pub(crate) struct Core {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) followers: Followers,
+    pub(crate) forms: Forms,
+    pub(crate) load: Load,
+    /// The time of day of this turn.
+    pub(crate) now: Timestamp,
+    /// The worker's own clock, in milliseconds: it never goes back.
+    pub(crate) now_ms: u64,
+    /// Set once the server drains.
+    pub(crate) draining: bool,
+    /// This worker is the test listener, which sends every WebSocket message back.
+    pub(crate) echoes: bool,
+    /// Those who can go on.
+    pub(crate) ready: VecDeque<Owner>,
+    started: Instant,
+    asked: Slab<(Owner, u32)>,
+    refetch: Vec<(Reader, PageLimit, usize)>,
+    random: u64,
+}
+
+impl Core {
+    pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
+        let Common { engine, settings, .. } = common;
+        let time = engine.now();
+        Core {
+            followers: Followers::new(inbox.worker()),
+            forms: Forms::default(),
+            load: Load::default(),
+            now: time,
+            now_ms: 0,
+            draining: false,
+            ready: VecDeque::new(),
+            started: now,
+            asked: Slab::new(),
+            refetch: Vec::new(),
+            random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
+            echoes: false,
+            engine: Arc::clone(engine),
+            settings: Arc::clone(settings),
+            inbox,
+        }
+    }
+
+    /// The time of this turn, taken once.
+    pub(crate) fn on_turn(&mut self, now: Instant) {
+        self.now = self.engine.now();
+        self.now_ms = millis(now.saturating_duration_since(self.started));
+    }
+
+    /// When a duration from now is over.
+    pub(crate) fn ms_after(&self, duration: Duration) -> u64 {
+        self.now_ms.saturating_add(millis(duration))
+    }
+
+    /// How much one piece of a stream that goes on may hold: what a follower that stops reading pins at most.
+    #[expect(clippy::unused_self, reason = "a limit of the worker, as the page of an answer is")]
+    pub(crate) fn slice_limit(&self) -> PageLimit {
+        const SLICE_BYTES: usize = 64 << 10;
+        PageLimit { bytes: SLICE_BYTES, messages: 1_000 }
+    }
+
+    /// How much one answer may hold.
+    pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
+        PageLimit { bytes: self.settings.page_bytes, messages: messages.unwrap_or(u64::MAX) }
+    }
+
+    /// Asks for an operation; its outcome comes to `Exchange::on_reply` with `number`.
+    pub(crate) fn submit(&mut self, operation: Operation, owner: Owner, number: u32) -> Result<(), TooBusy> {
+        let token = self.asked.insert((owner, number));
+        let submitted = self.engine.submit(operation, self.inbox.worker(), token as u64);
+        if submitted.is_err() {
+            self.asked.remove(token);
+        }
+        submitted
+    }
+
+    /// Asks for what the reader needs from the disk; it comes to `Exchange::on_reply` with `number`.
+    pub(crate) fn fetch(&mut self, reader: &Reader, limit: PageLimit, owner: Owner, number: u32) {
+        let token = self.asked.insert((owner, number));
+        self.fetch_as(reader.clone(), limit, token);
+    }
+
+    fn fetch_as(&mut self, reader: Reader, limit: PageLimit, token: usize) {
+        let fetch = Fetch::new(&reader, limit, &self.inbox, token as u64);
+        if self.engine.fetch(fetch).is_err() {
+            // Too many wait for the disk: asked again at the next tick. One a follower at most, so this is bounded.
+            self.refetch.push((reader, limit, token));
+        }
+    }
+
+    /// A clock tick: what the disk was too busy for is asked again.
+    pub(crate) fn on_tick(&mut self) {
+        for (reader, limit, token) in std::mem::take(&mut self.refetch) {
+            self.fetch_as(reader, limit, token);
+        }
+    }
+
+    /// Looks at what happened elsewhere; whoever it concerns is told by `tell` and put among the ready.
+    pub(crate) fn take_news(&mut self) -> News {
+        self.inbox.take()
+    }
+
+    /// Who asked under that token, and under which number of its own.
+    pub(crate) fn asker(&mut self, token: u64) -> Option<(Owner, u32)> {
+        self.asked.try_remove(usize::try_from(token).ok()?)
+    }
+
+    /// 64 bits that nobody can call secret: for spreading load.
+    pub(crate) fn random(&mut self) -> u64 {
+        // splitmix64
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.random;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

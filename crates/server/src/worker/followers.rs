@@ -1,0 +1,106 @@
+//! Who follows what on this worker.
+
+use slab::Slab;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tidings_engine::{FollowerKind, Stream, WorkerId};
+use tidings_model::{Incarnation, Timestamp};
+
+/// Who owns an exchange: a slot's key, or a task's with [`Owner::TASK`] set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Owner(pub(crate) u64);
+
+impl Owner {
+    const TASK: u64 = 1 << 62;
+
+    pub(crate) fn of_task(index: usize) -> Owner {
+        Owner(Owner::TASK | index as u64)
+    }
+
+    /// The index of the task, if it is one.
+    pub(crate) fn task(self) -> Option<usize> {
+        let is_task = self.0 & Owner::TASK != 0;
+        is_task.then(|| usize::try_from(self.0 & !Owner::TASK).expect("it was made of an index"))
+    }
+}
+
+/// One exchange that follows one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Following(usize);
+
+/// The followers of each stream, in the order in which they came.
+pub(crate) struct Followers {
+    worker: WorkerId,
+    groups: HashMap<Incarnation, Group>,
+    links: Slab<Link>,
+}
+
+struct Group {
+    first: Option<usize>,
+    last: Option<usize>,
+}
+
+struct Link {
+    stream: Arc<Stream>,
+    owner: Owner,
+    /// The owner's own number for it.
+    number: u32,
+    kind: FollowerKind,
+    previous: Option<usize>,
+    next: Option<usize>,
+}
+
+impl Followers {
+    pub(crate) fn new(worker: WorkerId) -> Followers {
+        Followers { worker, groups: HashMap::new(), links: Slab::new() }
+    }
+
+    /// From here on the owner hears of every change of the stream. Call it before the step that may find the tail.
+    pub(crate) fn follow(&mut self, stream: &Arc<Stream>, owner: Owner, number: u32, kind: FollowerKind) -> Following {
+        stream.follower_came(kind);
+        let link = Link { stream: Arc::clone(stream), owner, number, kind, previous: None, next: None };
+        let index = self.links.insert(link);
+        let worker = self.worker;
+        let group = self.groups.entry(stream.incarnation()).or_insert_with(|| {
+            stream.watch(worker);
+            Group { first: None, last: None }
+        });
+        match group.last.replace(index) {
+            None => group.first = Some(index),
+            Some(last) => {
+                self.links[last].next = Some(index);
+                self.links[index].previous = Some(last);
+            }
+        }
+        Following(index)
+    }
+
+    pub(crate) fn unfollow(&mut self, following: Following, now: Timestamp) {
+        let link = self.links.remove(following.0);
+        link.stream.follower_left(link.kind);
+        let incarnation = link.stream.incarnation();
+        let Some(group) = self.groups.get_mut(&incarnation) else { return };
+        match link.previous {
+            None => group.first = link.next,
+            Some(previous) => self.links[previous].next = link.next,
+        }
+        match link.next {
+            None => group.last = link.previous,
+            Some(next) => self.links[next].previous = link.previous,
+        }
+        if group.first.is_none() {
+            self.groups.remove(&incarnation);
+            link.stream.unwatch(self.worker, now);
+        }
+    }
+
+    /// Those who follow the stream, with their own number for it.
+    pub(crate) fn of(&self, stream: &Stream) -> impl Iterator<Item = (Owner, u32)> {
+        let mut at = self.groups.get(&stream.incarnation()).and_then(|group| group.first);
+        std::iter::from_fn(move || {
+            let link = &self.links[at?];
+            at = link.next;
+            Some((link.owner, link.number))
+        })
+    }
+}

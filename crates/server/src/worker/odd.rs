@@ -1,0 +1,224 @@
+//! Odd requests: what the narrow front leaves to hyper, as ordinary local tasks beside the loop.
+//!
+//! HTTP/2, chunked and large bodies, `Expect`, methods that are rare. hyper knows every route, since a request that
+//! is pipelined behind an odd one is in its buffer. Answers come from the same exchanges as on a parked connection.
+
+mod answer;
+mod body;
+mod exchange_task;
+mod rewound;
+
+use super::{Owner, Shared};
+use crate::exchange::Opened;
+use crate::transport::websocket::FirstSubscription;
+use answer::answer;
+use bytes::Bytes;
+use exchange_task::TaskNews;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rewound::Rewound;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::net::TcpStream;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+use tidings_engine::Reply;
+use tokio::sync::Notify;
+
+/// A connection that hyper is to have, with what was read from it.
+pub(super) struct HandedOver {
+    pub(super) socket: TcpStream,
+    pub(super) input: Bytes,
+}
+
+/// The exchanges and connections that tasks hold.
+#[derive(Default)]
+pub(super) struct Tasks {
+    exchanges: Slab<TaskNews>,
+    /// Connections with hyper.
+    pub(super) connections: usize,
+    drain: Rc<Notify>,
+    draining: bool,
+}
+
+impl Tasks {
+    pub(super) fn wake(&mut self, task: usize) {
+        if let Some(news) = self.exchanges.get_mut(task) {
+            news.wake();
+        }
+    }
+
+    pub(super) fn on_changed(&mut self, task: usize, number: u32) {
+        if let Some(news) = self.exchanges.get_mut(task) {
+            news.changed.push(number);
+        }
+    }
+
+    pub(super) fn on_reply(&mut self, task: usize, number: u32, reply: Reply) {
+        if let Some(news) = self.exchanges.get_mut(task) {
+            news.replies.push((number, reply));
+        }
+    }
+
+    /// Tells all of them that the server is about to end.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        self.drain.notify_waiters();
+        for (_, news) in &mut self.exchanges {
+            news.draining = true;
+            news.wake();
+        }
+    }
+}
+
+/// Starts a task for each connection that a turn handed over.
+pub(super) fn start_tasks(worker: &Shared) {
+    let handed_over = {
+        let mut worker = worker.borrow_mut();
+        let handed_over = std::mem::take(&mut worker.handed_over);
+        worker.tasks.connections += handed_over.len();
+        handed_over
+    };
+    for connection in handed_over {
+        let worker = Rc::clone(worker);
+        tokio::task::spawn_local(async move {
+            // A connection that ends in an error has ended all the same; whoever had it comes back by its offset.
+            let _ended = serve(&worker, connection).await;
+            worker.borrow_mut().tasks.connections -= 1;
+        });
+    }
+}
+
+/// What is known of a connection that hyper has.
+#[derive(Default)]
+pub(super) struct ConnectionState {
+    /// Requests whose answers are not yet complete.
+    open: Cell<usize>,
+    /// A request's body was not read to its end: what follows on the connection can't be told apart from it.
+    unread: Cell<bool>,
+    /// The connection belongs to a WebSocket as soon as the answer is written.
+    upgrade: RefCell<Option<FirstSubscription>>,
+}
+
+async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
+    let HandedOver { socket, input } = connection;
+    let is_http2 = input.starts_with(b"PRI");
+    let socket = tokio::net::TcpStream::from_std(socket)?;
+    let io = TokioIo::new(Rewound::new(socket, input));
+    if is_http2 { serve_http2(worker, io).await } else { serve_http1(worker, io).await }
+}
+
+async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
+    let state = Rc::new(ConnectionState::default());
+    // Boxed, so that the connection may be moved out of its loop and taken apart.
+    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
+    let heartbeat = worker.borrow().core.settings.heartbeat;
+    let mut builder = http2::Builder::new(LocalTasks);
+    builder.timer(TokioTimer::new()).keep_alive_interval(heartbeat).keep_alive_timeout(heartbeat * 3 / 2);
+    let mut served = pin!(builder.serve_connection(io, service));
+    let drain = Rc::clone(&worker.borrow().tasks.drain);
+    tokio::select! {
+        // Both arms only borrow: what is half done stays in the connection.
+        ended = served.as_mut() => return ended.map_err(std::io::Error::other),
+        () = drain.notified() => served.as_mut().graceful_shutdown(),
+    }
+    served.await.map_err(std::io::Error::other)
+}
+
+/// How long a connection must be quiet before it goes back to a slot: parking after each odd request doubles its cost.
+const QUIET: Duration = Duration::from_millis(500);
+
+async fn serve_http1(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
+    let state = Rc::new(ConnectionState::default());
+    // Boxed, so that the connection may be moved out of its loop and taken apart.
+    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
+    let mut builder = http1::Builder::new();
+    let (request_timeout, header_bytes_max) = {
+        let settings = &worker.borrow().core.settings;
+        (settings.request_timeout, settings.max_header_bytes)
+    };
+    // hyper refuses a buffer below 8 KiB, and a head may be as large as its buffer.
+    builder.half_close(true).timer(TokioTimer::new()).header_read_timeout(request_timeout);
+    builder.max_buf_size(header_bytes_max.max(8 << 10));
+    let quiet = io.inner().quiet();
+    let mut served = builder.serve_connection(io, service);
+    let drain = Rc::clone(&worker.borrow().tasks.drain);
+    let mut is_draining = worker.borrow().tasks.draining;
+    if is_draining {
+        Pin::new(&mut served).graceful_shutdown();
+    }
+    loop {
+        let wait = QUIET.saturating_sub(quiet.since());
+        tokio::select! {
+            // All arms only borrow: what is half done stays in the connection.
+            ended = poll_fn(|context| served.poll_without_shutdown(context)) => {
+                ended.map_err(std::io::Error::other)?;
+                break;
+            }
+            () = drain.notified(), if !is_draining => {
+                is_draining = true;
+                Pin::new(&mut served).graceful_shutdown();
+            }
+            () = tokio::time::sleep(wait.max(Duration::from_millis(10))) => {
+                let is_idle = state.open.get() == 0 && !state.unread.get() && quiet.is_flushed();
+                if is_idle && QUIET <= quiet.since() && !is_draining {
+                    break;
+                }
+            }
+        }
+    }
+    let parts = served.into_parts();
+    let upgrade = state.upgrade.borrow_mut().take();
+    let is_over = parts.io.inner().is_over() || state.unread.get() || is_draining;
+    if upgrade.is_none() && is_over {
+        return Ok(());
+    }
+    let (socket, unread) = parts.io.into_inner().into_parts();
+    let mut input = parts.read_buf.to_vec();
+    input.extend_from_slice(&unread);
+    park(worker, socket.into_std()?, input, upgrade);
+    Ok(())
+}
+
+fn park(worker: &Shared, socket: TcpStream, input: Vec<u8>, upgrade: Option<FirstSubscription>) {
+    let mut worker = worker.borrow_mut();
+    match upgrade {
+        None => worker.park(socket, input),
+        Some(first) => worker.park_upgraded(socket, input, first),
+    }
+}
+
+/// What becomes of a request that hyper has read.
+fn open(
+    worker: &Shared,
+    index: usize,
+    parts: &http::request::Parts,
+    body: Bytes,
+) -> Opened {
+    let mut worker = worker.borrow_mut();
+    worker.core.on_turn(super::turn::now());
+    let is_http1 = parts.version != http::Version::HTTP_2;
+    let request = crate::request::Request {
+        method: tidings_protocol::Method::parse(parts.method.as_str()),
+        target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
+        headers: &parts.headers,
+        body,
+        upgrades: is_http1 && tidings_protocol::websocket::handshake::asks_for_websocket(&parts.headers),
+        chunked: false,
+        owner: Owner::of_task(index),
+    };
+    crate::request::open(request, &mut worker.core)
+}
+
+/// Runs the tasks of HTTP/2 connections on the worker's own thread.
+#[derive(Clone, Copy)]
+struct LocalTasks;
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalTasks {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}

@@ -1,0 +1,56 @@
+//! One request of hyper's, from its head to its answer.
+
+use super::body::{Collected, collect};
+use super::exchange_task::{ExchangeTask, Whole};
+use super::{ConnectionState, Shared, open};
+use crate::exchange::Opened;
+use http_body_util::Either;
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::rc::Rc;
+use tidings_protocol::Response;
+
+/// What hyper writes: a body that is known, or events.
+type Answer = hyper::Response<Either<Whole, ExchangeTask>>;
+
+pub(super) async fn answer(
+    worker: Shared,
+    state: Rc<ConnectionState>,
+    request: hyper::Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let (parts, body) = request.into_parts();
+    let (bytes_max, time_max) = {
+        let settings = &worker.borrow().core.settings;
+        (settings.max_message_bytes, settings.request_timeout)
+    };
+    let body = match collect(body, bytes_max, time_max).await {
+        Collected::Whole(body) => body,
+        Collected::Refused(problem) => return Ok(whole(Response::problem(&problem))),
+        Collected::Unread(problem) => {
+            state.unread.set(true);
+            return Ok(whole(Response::problem(&problem)));
+        }
+    };
+    state.open.set(state.open.get() + 1);
+    let ended = Rc::clone(&state);
+    let mut task = ExchangeTask::new(&worker, Box::new(move || ended.open.set(ended.open.get() - 1)));
+    Ok(match open(&worker, task.index(), &parts, body) {
+        Opened::Response(response) => whole(response),
+        Opened::Held(exchange) => {
+            task.hold(exchange);
+            whole(task.respond().await)
+        }
+        Opened::Stream(head, exchange) => {
+            task.hold(exchange);
+            head.into_http().map(|_no_body| Either::Right(task))
+        }
+        Opened::Upgrade(head, first) => {
+            *state.upgrade.borrow_mut() = Some(first);
+            whole(head)
+        }
+    })
+}
+
+fn whole(response: Response) -> Answer {
+    response.into_http().map(|body| Either::Left(Whole::new(body)))
+}

@@ -1,0 +1,108 @@
+//! A socket that first gives back what was already read from it.
+
+use bytes::{Buf, Bytes};
+use std::cell::Cell;
+use std::io::Result;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// The socket, what to read before it, and a note of when it was last used.
+pub(super) struct Rewound {
+    before: Bytes,
+    socket: TcpStream,
+    quiet: Rc<Quiet>,
+    is_over: bool,
+}
+
+/// When a socket was last used, and whether everything written to it has left.
+pub(super) struct Quiet {
+    used: Cell<Instant>,
+    flushed: Cell<bool>,
+}
+
+impl Quiet {
+    pub(super) fn since(&self) -> Duration {
+        self.used.get().elapsed()
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flushed.get()
+    }
+
+    fn on_used(&self) {
+        self.used.set(Instant::now());
+    }
+}
+
+impl Rewound {
+    pub(super) fn new(socket: TcpStream, before: Bytes) -> Rewound {
+        let quiet = Rc::new(Quiet { used: Cell::new(Instant::now()), flushed: Cell::new(true) });
+        Rewound { before, socket, quiet, is_over: false }
+    }
+
+    pub(super) fn quiet(&self) -> Rc<Quiet> {
+        Rc::clone(&self.quiet)
+    }
+
+    /// Whether the peer has ended its direction.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+        (self.socket, self.before)
+    }
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        if !self.before.is_empty() {
+            let count = self.before.len().min(buffer.remaining());
+            buffer.put_slice(&self.before[..count]);
+            self.before.advance(count);
+            return Poll::Ready(Ok(()));
+        }
+        let filled = buffer.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        self.is_over = buffer.filled().len() == filled;
+        self.quiet.on_used();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        self.quiet.on_used();
+        self.quiet.flushed.set(false);
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.quiet.flushed.set(true);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        self.quiet.on_used();
+        self.quiet.flushed.set(false);
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}

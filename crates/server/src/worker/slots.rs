@@ -1,0 +1,181 @@
+//! Slots: where parked connections live, a few bytes each, in pages that never move.
+
+use crate::exchange::Exchange;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+
+/// A connection as long as it is in the worker's own hands.
+pub(crate) struct Slot {
+    pub(crate) socket: OwnedFd,
+    pub(crate) phase: Phase,
+    /// It stands in the queue of those that can go on.
+    pub(crate) queued: bool,
+    /// What the poller waits for on its behalf.
+    pub(crate) interest: super::poller::Interest,
+    /// The peer sends nothing more; it still gets its answers.
+    pub(crate) half_closed: bool,
+    /// Its answer goes on: heartbeats are due.
+    pub(crate) streaming: bool,
+    pub(crate) http10: bool,
+    /// Whether another request may follow the one that is being answered.
+    pub(crate) keep_alive: bool,
+    /// When the peer was last heard, and last written to; milliseconds of the worker's clock.
+    pub(crate) seen_ms: u64,
+    pub(crate) sent_ms: u64,
+    /// When it is looked at again at the latest; `u64::MAX` for never.
+    pub(crate) due_ms: u64,
+    pub(crate) exchange: Option<Box<dyn Exchange>>,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Waits for a request, or for the rest of one.
+    Request,
+    /// A request is being answered; what was sent behind it waits.
+    Answer,
+    /// Upgraded: bytes from the peer go to the exchange.
+    Duplex,
+    /// Everything is said: flush, then close.
+    Last,
+}
+
+/// What few connections have at a time.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// Bytes of a request that is not complete, or that waits behind a held answer.
+    pub(crate) input: Vec<u8>,
+    /// Bytes that the socket did not take.
+    pub(crate) output: VecDeque<Bytes>,
+}
+
+impl Slot {
+    pub(crate) fn new(socket: OwnedFd, now_ms: u64) -> Slot {
+        Slot {
+            socket,
+            phase: Phase::Request,
+            queued: false,
+            interest: super::poller::Interest::Read,
+            half_closed: false,
+            streaming: false,
+            http10: false,
+            keep_alive: true,
+            seen_ms: now_ms,
+            sent_ms: now_ms,
+            due_ms: u64::MAX,
+            exchange: None,
+            rare: None,
+        }
+    }
+
+    /// Whether the socket has yet to take bytes.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
+    }
+
+    /// Frees what is empty: a connection that waits holds no buffer.
+    pub(crate) fn slim(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| rare.input.is_empty() && rare.output.is_empty()) {
+            self.rare = None;
+        }
+    }
+}
+
+/// Slots by key: the index and the generation, so that a stale key finds nothing.
+#[derive(Default)]
+pub(crate) struct Slots {
+    pages: Vec<Box<[Place; Slots::PAGE]>>,
+    free: Vec<u32>,
+    count: usize,
+    hand: usize,
+}
+
+#[derive(Default)]
+struct Place {
+    generation: u32,
+    slot: Option<Slot>,
+}
+
+const _: () = assert!(size_of::<Place>() <= 128, "a parked connection costs at most 128 bytes");
+
+impl Slots {
+    const PAGE: usize = 256;
+    /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.
+    const GENERATIONS: u32 = 1 << 30;
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn insert(&mut self, slot: Slot) -> u64 {
+        let index = self.free.pop().unwrap_or_else(|| self.grow());
+        self.count += 1;
+        let place = self.place(index);
+        place.slot = Some(slot);
+        key(index, place.generation)
+    }
+
+    pub(crate) fn get(&mut self, key: u64) -> Option<&mut Slot> {
+        let (index, generation) = parts(key);
+        let page = self.pages.get_mut(index as usize / Slots::PAGE)?;
+        let place = &mut page[index as usize % Slots::PAGE];
+        place.slot.as_mut().filter(|_| place.generation == generation)
+    }
+
+    pub(crate) fn remove(&mut self, key: u64) -> Option<Slot> {
+        self.get(key)?;
+        let (index, _) = parts(key);
+        let place = self.place(index);
+        place.generation = (place.generation + 1) % Slots::GENERATIONS;
+        let slot = place.slot.take();
+        self.free.push(index);
+        self.count -= 1;
+        slot
+    }
+
+    /// The keys of the next `share` places, round and round: the hand of the clock.
+    pub(crate) fn under_the_hand(&mut self, share: usize, keys: &mut Vec<u64>) {
+        keys.clear();
+        let places = self.pages.len() * Slots::PAGE;
+        for _ in 0..share.min(places) {
+            self.hand = (self.hand + 1) % places;
+            let place = &self.pages[self.hand / Slots::PAGE][self.hand % Slots::PAGE];
+            if place.slot.is_some() {
+                keys.push(key(index_of(self.hand), place.generation));
+            }
+        }
+    }
+
+    /// All keys, for what concerns every connection.
+    pub(crate) fn keys(&self) -> Vec<u64> {
+        let places = self.pages.iter().flat_map(|page| page.iter()).enumerate();
+        places.filter(|(_, place)| place.slot.is_some()).map(|(at, place)| key(index_of(at), place.generation)).collect()
+    }
+
+    fn place(&mut self, index: u32) -> &mut Place {
+        &mut self.pages[index as usize / Slots::PAGE][index as usize % Slots::PAGE]
+    }
+
+    fn grow(&mut self) -> u32 {
+        let first = self.pages.len() * Slots::PAGE;
+        self.pages.push(Box::new(std::array::from_fn(|_| Place::default())));
+        self.free.extend((first + 1..first + Slots::PAGE).rev().map(index_of));
+        index_of(first)
+    }
+}
+
+fn index_of(place: usize) -> u32 {
+    u32::try_from(place).expect("there are fewer connections than descriptors, and those have 31 bits")
+}
+
+fn key(index: u32, generation: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(index)
+}
+
+fn parts(key: u64) -> (u32, u32) {
+    let index = u32::try_from(key & 0xffff_ffff).expect("32 bits were kept");
+    let generation = u32::try_from(key >> 32).expect("32 bits are left");
+    (index, generation)
+}

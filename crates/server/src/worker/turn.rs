@@ -1,0 +1,168 @@
+//! The loop of a worker. Read it with `docs/decisions/` at hand: each line of its order was paid for.
+
+use super::{Shared, Worker, odd, poller};
+use crate::worker::poller::Ready;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tidings_engine::{News, Reply};
+
+/// A turn goes on for as long as the rest of the worker took since the last yield, within these bounds: less would
+/// starve the fan-out, more would starve hyper.
+const TURN_MIN: Duration = Duration::from_micros(500);
+const TURN_MAX: Duration = Duration::from_millis(5);
+
+/// How a turn ended.
+enum Turn {
+    /// Nothing is ready any more: sleep.
+    Idle,
+    /// Its time was up.
+    Cut,
+    /// The worker has drained.
+    Over,
+}
+
+/// Turns until the worker has drained. This is the root future, never a task: a task would wait for a whole round of
+/// the run queue before each turn.
+pub(super) async fn run(worker: Shared) -> std::io::Result<()> {
+    let readiness = tidings_sys::readable(worker.borrow().poller.descriptor())?;
+    let mut rest = Duration::ZERO;
+    loop {
+        let mut guard = readiness.readable().await?;
+        loop {
+            let now = now();
+            let turn = worker.borrow_mut().turn(now, rest.clamp(TURN_MIN, TURN_MAX))?;
+            odd::start_tasks(&worker);
+            match turn {
+                // Only after a look that found nothing: tokio registers the epoll edge-triggered, and what became
+                // ready before that look would never be told again.
+                Turn::Idle => {
+                    guard.clear_ready();
+                    break;
+                }
+                Turn::Cut => {
+                    let before = self::now();
+                    tokio::task::yield_now().await;
+                    rest = self::now().saturating_duration_since(before);
+                }
+                Turn::Over => return Ok(()),
+            }
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place where a worker asks for the time, once a turn")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+impl Worker {
+    fn turn(&mut self, began: Instant, budget: Duration) -> std::io::Result<Turn> {
+        self.core.on_turn(began);
+        let mut ready = std::mem::take(&mut self.ready);
+        let turn = loop {
+            self.poller.take(&mut ready)?;
+            let was_ready = !ready.is_empty();
+            for event in &ready {
+                self.on_ready(*event);
+            }
+            let finished = self.advance_ready(began, budget);
+            if self.is_drained() {
+                break Turn::Over;
+            }
+            if !finished || budget <= now().saturating_duration_since(began) {
+                break Turn::Cut;
+            }
+            if !was_ready {
+                break Turn::Idle;
+            }
+        };
+        self.ready = ready;
+        self.core.forms.forget();
+        let now_ms = self.core.now_ms;
+        self.core.load.on_turn(now().saturating_duration_since(began), now_ms);
+        Ok(turn)
+    }
+
+    fn on_ready(&mut self, event: Ready) {
+        match event.key {
+            poller::LISTENER => self.accept(),
+            poller::WAKE => {
+                self.poller.clear_wake();
+                self.on_news();
+            }
+            poller::CLOCK => {
+                self.poller.clear_clock();
+                self.on_tick();
+            }
+            key => self.on_socket(key, event),
+        }
+    }
+
+    /// Something was committed or answered elsewhere.
+    fn on_news(&mut self) {
+        if self.common.draining.load(Ordering::Relaxed) {
+            self.drain();
+        }
+        let News { changed, replies } = self.core.take_news();
+        for (token, reply) in replies {
+            self.on_reply(token, reply);
+        }
+        for stream in changed {
+            let followers: Vec<_> = self.core.followers.of(&stream).collect();
+            for (owner, number) in followers {
+                match owner.task() {
+                    Some(task) => self.tasks.on_changed(task, number),
+                    None => {
+                        let exchange = self.slots.get(owner.0).and_then(|slot| slot.exchange.as_mut());
+                        if let Some(exchange) = exchange {
+                            exchange.on_changed(number);
+                        }
+                    }
+                }
+                self.queue(owner);
+            }
+        }
+    }
+
+    fn on_reply(&mut self, token: u64, reply: Reply) {
+        let Some((owner, number)) = self.core.asker(token) else { return };
+        match owner.task() {
+            Some(task) => self.tasks.on_reply(task, number, reply),
+            None => {
+                let exchange = self.slots.get(owner.0).and_then(|slot| slot.exchange.as_mut());
+                if let Some(exchange) = exchange {
+                    exchange.on_reply(number, reply);
+                }
+            }
+        }
+        self.queue(owner);
+    }
+
+    /// Those who can go on do, one step each, until all have or the time is up. Says whether all have.
+    fn advance_ready(&mut self, began: Instant, budget: Duration) -> bool {
+        const LOOK_AT_THE_TIME_EVERY: usize = 64;
+        for step in 1.. {
+            let Some(owner) = self.core.ready.pop_front() else { break };
+            if let Some(slot) = self.slots.get(owner.0) {
+                slot.queued = false;
+                self.advance(owner.0);
+            }
+            let look = step % LOOK_AT_THE_TIME_EVERY == 0;
+            if look && budget <= now().saturating_duration_since(began) {
+                break;
+            }
+        }
+        self.core.ready.is_empty()
+    }
+
+    fn on_tick(&mut self) {
+        self.core.on_tick();
+        let share = self.slots.len().div_ceil(Worker::HAND_TICKS).max(256).min(Worker::HAND_SHARE);
+        let mut keys = std::mem::take(&mut self.under_the_hand);
+        self.slots.under_the_hand(share, &mut keys);
+        for key in &keys {
+            self.on_hand(*key);
+        }
+        self.under_the_hand = keys;
+    }
+}
