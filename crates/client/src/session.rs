@@ -108,6 +108,7 @@ impl Session {
     /// Goes on after a reset, or anywhere else, from `offset`.
     pub(crate) fn resume_at(&mut self, offset: Offset, now: Instant) {
         self.close_all();
+        self.events.clear();
         self.place = Place::At(offset);
         self.is_caught_up = false;
         self.end = None;
@@ -200,10 +201,7 @@ impl Session {
     }
 
     fn on_hello(&mut self, id: AttemptId, heartbeat: Duration, now: Instant) {
-        let attempt = self.attempt(id);
-        attempt.on_heartbeat(heartbeat);
-        attempt.phase = Phase::Greeted;
-        attempt.asked = now;
+        self.attempt(id).on_hello(heartbeat, now);
     }
 
     /// Something of ours came through a live transport: those that are no better have done their part.

@@ -97,14 +97,24 @@ impl Attempt {
             (_, Phase::Resting { .. }) => None,
             (Transport::Poll, _) => Some(Attempt::ANSWER_SILENCE_MAX),
             (Transport::LongPoll, _) => Some(HOLD + Attempt::HOLD_SLACK),
-            (Transport::Sse | Transport::WebSocket, Phase::Pending) => Some(Attempt::DIAL_MAX),
+            (Transport::Sse | Transport::WebSocket, Phase::Pending | Phase::Subscribing) => {
+                Some(Attempt::DIAL_MAX)
+            }
             (Transport::Sse | Transport::WebSocket, _) => Some(self.heartbeat.mul_f32(2.5)),
         }
     }
 
-    /// When it has been silent for too long.
+    /// When it has been silent for too long. Before something of ours has come, other bytes don't count: a proxy may send
+    /// them.
     pub(super) fn silence_ends(&self) -> Option<Instant> {
-        self.silence_max().map(|silence| self.heard + silence)
+        let is_dialled = matches!(self.transport, Transport::Sse | Transport::WebSocket);
+        let since = match self.phase {
+            Phase::Pending | Phase::Subscribing if is_dialled => self.asked,
+            Phase::Pending | Phase::Subscribing | Phase::Greeted | Phase::Live | Phase::Resting { .. } => {
+                self.heard
+            }
+        };
+        self.silence_max().map(|silence| since + silence)
     }
 
     /// When to ask the next time.
@@ -115,8 +125,12 @@ impl Attempt {
         }
     }
 
-    /// The server has named its heartbeat.
-    pub(super) fn on_heartbeat(&mut self, heartbeat: Duration) {
+    /// The first frame of a WebSocket; another one says nothing.
+    pub(super) fn on_hello(&mut self, heartbeat: Duration, now: Instant) {
+        if self.phase == Phase::Pending {
+            self.phase = Phase::Greeted;
+            self.asked = now;
+        }
         self.heartbeat = heartbeat.clamp(Duration::from_secs(1), Duration::from_hours(1));
     }
 

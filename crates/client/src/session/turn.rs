@@ -36,6 +36,7 @@ impl Session {
         if self.end.is_some() || now < self.pause_until {
             return;
         }
+        self.ask_rested(now);
         self.walk_down(now);
         self.keep_polling(now);
     }
@@ -48,6 +49,14 @@ impl Session {
         }
     }
 
+    /// Polls and long polls ask again after each answer.
+    fn ask_rested(&mut self, now: Instant) {
+        let is_rested = |attempt: &&Attempt| attempt.rest_ends().is_some_and(|ends| ends <= now);
+        while let Some(rested) = self.attempts.iter().find(is_rested) {
+            self.ask(rested.id, now);
+        }
+    }
+
     /// Starts the best transport that may be tried; where that is slow to show something, the next one beside it.
     fn walk_down(&mut self, now: Instant) {
         for transport in self.ladder.open(now) {
@@ -56,7 +65,6 @@ impl Session {
                 Some((id, Phase::Greeted, _)) if self.is_place_known_for(transport) => {
                     return self.ask(id, now);
                 }
-                Some((id, Phase::Resting { until }, _)) if until <= now => return self.ask(id, now),
                 Some((_, _, Some(patience_ends))) if patience_ends <= now => {}
                 None if transport == Transport::WebSocket || self.is_place_known_for(transport) => {
                     return self.start(transport, now);
@@ -76,11 +84,8 @@ impl Session {
         if !is_wanted || self.attempts.iter().any(Attempt::is_live) {
             return;
         }
-        let running = self.attempts.iter().find(|it| it.transport == Transport::Poll && !it.is_leaving);
-        match running.map(|attempt| (attempt.id, attempt.rest_ends())) {
-            Some((id, Some(until))) if until <= now => self.ask(id, now),
-            Some(_) => {}
-            None => self.start(Transport::Poll, now),
+        if !self.attempts.iter().any(|it| it.transport == Transport::Poll && !it.is_leaving) {
+            self.start(Transport::Poll, now);
         }
     }
 

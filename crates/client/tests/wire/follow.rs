@@ -8,19 +8,19 @@ use tidings_protocol::websocket::frame::Opcode;
 
 fn follow(peer: &Peer, via: Via, start: Start) -> Follow {
     let options = FollowOptions { via, start, wait_for_stream: true };
-    peer.client().follow(&StreamName::parse("a/b").unwrap(), options)
+    peer.client().follow(&StreamName::parse("a/b").expect("a name"), options)
 }
 
 fn after(index: u64) -> Start {
-    Start::After(Offset::parse(&token(index)).unwrap())
+    Start::After(Offset::parse(&token(index)).expect("a token"))
 }
 
 /// The next event that is not a status.
 async fn event(follow: &mut Follow) -> FollowEvent {
     loop {
-        match follow.next().await.unwrap() {
-            FollowEvent::Status(_) => {}
-            event => return event,
+        let event = follow.next().await.expect("the follow goes on");
+        if !matches!(event, FollowEvent::Status(_)) {
+            return event;
         }
     }
 }
@@ -228,7 +228,8 @@ async fn auto_falls_back_where_upgrades_are_refused() {
                 FollowEvent::Messages(messages) => {
                     places.extend(messages.iter().map(|message| message.offset.index));
                 }
-                _ => {}
+                FollowEvent::Live { .. } | FollowEvent::Status(_) => {}
+                end @ (FollowEvent::Reset(_) | FollowEvent::Closed { .. }) => panic!("{end:?}"),
             }
         }
         (places, connected.pop())

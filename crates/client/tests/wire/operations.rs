@@ -8,7 +8,7 @@ use tidings_client::{
 use tidings_model::{ContentType, Durability, Lifetime, Offset, Start, StreamName};
 
 fn name() -> StreamName {
-    StreamName::parse("a/ü b").unwrap()
+    StreamName::parse("a/ü b").expect("a name")
 }
 
 fn next_offset(index: u64) -> String {

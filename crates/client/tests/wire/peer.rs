@@ -3,6 +3,7 @@
 use tidings_client::Client;
 use tidings_protocol::websocket::Role;
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
+use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_frame};
 use tidings_protocol::websocket::handshake::Accept;
 use tidings_protocol::websocket::input::Input;
@@ -51,38 +52,43 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) async fn bind() -> Peer {
-        Peer { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
+        Peer { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port") }
     }
 
     /// A client of this peer.
     pub(crate) fn client(&self) -> Client {
-        Client::new(&format!("http://{}", self.listener.local_addr().unwrap())).unwrap()
+        let address = self.listener.local_addr().expect("it is bound");
+        Client::new(&format!("http://{address}")).expect("a URL")
     }
 
     /// The next request. Its connection is cut when it is dropped.
     pub(crate) async fn request(&self) -> Request {
-        let (mut socket, _) = self.listener.accept().await.unwrap();
+        let (mut socket, _) = self.listener.accept().await.expect("a connection");
         let mut bytes = Vec::new();
         let head_end = loop {
             if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
             }
-            assert_ne!(socket.read_buf(&mut bytes).await.unwrap(), 0, "the request ended in its head");
+            assert_ne!(socket.read_buf(&mut bytes).await.expect("bytes"), 0, "the request ended in its head");
         };
         let mut body = bytes.split_off(head_end);
-        let head = String::from_utf8(bytes).unwrap();
+        let head = String::from_utf8(bytes).expect("a head of text");
         let mut request = Request { socket, line: String::new(), headers: Vec::new(), body: String::new() };
         let mut lines = head.trim_end().lines();
-        lines.next().unwrap().clone_into(&mut request.line);
+        lines.next().expect("a request line").clone_into(&mut request.line);
         request.headers = lines
-            .map(|line| line.split_once(": ").unwrap())
+            .map(|line| line.split_once(": ").expect("a header"))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let length = request.header("content-length").map_or(0, |text| text.parse().unwrap());
+        let length = request.header("content-length").map_or(0, |text| text.parse().expect("a length"));
         while body.len() < length {
-            assert_ne!(request.socket.read_buf(&mut body).await.unwrap(), 0, "the request ended in its body");
+            assert_ne!(
+                request.socket.read_buf(&mut body).await.expect("bytes"),
+                0,
+                "the request ended in its body"
+            );
         }
-        request.body = String::from_utf8(body).unwrap();
+        request.body = String::from_utf8(body).expect("a body of text");
         request
     }
 
@@ -96,9 +102,12 @@ impl Peer {
     /// Upgrades the next request.
     pub(crate) async fn websocket(&self) -> WebSocket {
         let mut request = self.request().await;
-        let accept = Accept::check(&request.headers[..]).unwrap();
-        let fields: String = accept.fields().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        request.send(&format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n")).await;
+        let accept = Accept::check(&request.headers[..]).expect("an upgrade");
+        request.send("HTTP/1.1 101 Switching Protocols\r\n").await;
+        for (name, value) in accept.fields() {
+            request.send(&format!("{name}: {value}\r\n")).await;
+        }
+        request.send("\r\n").await;
         WebSocket { request, assembler: Assembler::new() }
     }
 }
@@ -118,7 +127,7 @@ impl Request {
 
     /// Sends bytes as they are.
     pub(crate) async fn send(&mut self, text: &str) {
-        self.socket.write_all(text.as_bytes()).await.unwrap();
+        self.socket.write_all(text.as_bytes()).await.expect("the client is there");
     }
 }
 
@@ -143,7 +152,7 @@ impl WebSocket {
     pub(crate) async fn send_frame(&mut self, opcode: Opcode, payload: &[u8]) {
         let mut frame = Vec::new();
         write_frame(&mut frame, opcode, Fin::Last, None, payload);
-        self.request.socket.write_all(&frame).await.unwrap();
+        self.request.socket.write_all(&frame).await.expect("the client is there");
     }
 
     /// Sends the first frame.
@@ -167,12 +176,16 @@ impl WebSocket {
         let rules = Rules { reader: Role::Server, message_bytes_max: 1 << 20 };
         let mut bytes = Vec::new();
         loop {
-            assert_ne!(self.request.socket.read_buf(&mut bytes).await.unwrap(), 0, "the client has gone");
+            assert_ne!(
+                self.request.socket.read_buf(&mut bytes).await.expect("bytes"),
+                0,
+                "the client has gone"
+            );
             if let Some(message) = self.assembler.next_message(&rules, &mut Input::new(&mut bytes)) {
-                return match message.unwrap() {
+                return match message.expect("frames as they should be") {
                     Message::Text(text) => text.into_owned(),
                     Message::Pong(payload) => format!("pong {}", String::from_utf8_lossy(&payload)),
-                    Message::Close { code, .. } => format!("close {:?}", code.map(|code| code.to_number())),
+                    Message::Close { code, .. } => format!("close {:?}", code.map(CloseCode::to_number)),
                     other @ (Message::Binary(_) | Message::Ping(_)) => panic!("{other:?}"),
                 };
             }

@@ -175,6 +175,26 @@ fn a_better_transport_comes_back_and_takes_over_without_a_gap() {
 }
 
 #[test]
+fn a_long_poll_goes_on_while_a_better_transport_is_tried() {
+    let mut script = Script::begin(Via::Auto, Start::After(offset(9)));
+    let long_poll = loop {
+        match script.pass_until_start(Duration::from_mins(1)) {
+            (Transport::LongPoll, id) => break id,
+            (Transport::Poll, id) => script.hear(id, page(9, 9)),
+            (_, id) => script.hear(id, Heard::lost(Unreachable::Silent(SECOND))),
+        }
+    };
+    script.hear(long_poll, page(9, 10));
+    script.actions();
+    for index in 10..100 {
+        script.pass(SECOND);
+        script.hear(long_poll, page(index, index + 1));
+        let actions = script.actions();
+        assert!(actions.iter().any(|it| matches!(it, Action::LongPoll { .. })), "{index}: {actions:?}");
+    }
+}
+
+#[test]
 fn a_better_transport_that_fails_again_disturbs_nobody() {
     let (mut script, websocket, _) = auto_at(9);
     script.hear(websocket, Heard::lost(Unreachable::Silent(SECOND)));
