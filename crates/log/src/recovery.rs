@@ -58,7 +58,7 @@ pub(crate) fn recover(
     let end = End {
         segment: Arc::clone(&slots[last].segment),
         at,
-        epoch: scan.epoch.max(cut_epoch) + 1,
+        epoch: scan.epoch.max(cut_epoch).saturating_add(1),
         last_frame: scan.next_frame - 1,
         last_with_entries: scan.last_with_entries,
         vouched_upto: scan.vouched_upto,

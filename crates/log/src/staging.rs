@@ -106,8 +106,8 @@ impl Staging {
         let fits_frame = self
             .frame
             .is_some_and(|frame| self.last.bytes.len() - frame.start + bytes.len() <= self.frame_bytes_max);
-        let needed = if fits_frame { bytes.len() } else { FrameHeader::BYTES + bytes.len() };
-        if self.last.room(room) < needed as u64 {
+        let room = if fits_frame { self.last.room(room) } else { self.last.frame_room(room) };
+        if room < bytes.len() as u64 {
             self.roll(next_segment(self.last.segment.header.number + 1)?);
         } else if !fits_frame {
             self.seal();
@@ -125,7 +125,8 @@ impl Staging {
 
     /// Adds an empty frame if the last one with entries has none after it that says that it is synced.
     pub(crate) fn vouch(&mut self) {
-        let fits = FrameHeader::BYTES as u64 <= self.last.room(Room::Reserve);
+        let fits =
+            FrameHeader::start_after(self.last.end()) + FrameHeader::BYTES_U32 <= self.last.segment.end();
         if self.bytes() == 0 && self.vouched_upto < self.last_with_entries && fits {
             self.begin();
         }
@@ -134,6 +135,9 @@ impl Staging {
     /// Writes and syncs all that is staged: one write and one sync, or one of each for each segment.
     pub(crate) fn commit(&mut self, failure: &Failure, settings: &LogSettings) -> Result<(), StorageFailed> {
         self.seal();
+        if self.bytes() == 0 {
+            return Ok(());
+        }
         for write in self.full.iter().chain([&self.last]).filter(|write| !write.bytes.is_empty()) {
             let file = &write.segment.file;
             file.write_at(u64::from(write.at), &write.bytes)
@@ -171,8 +175,11 @@ impl Staging {
     }
 
     fn begin(&mut self) {
-        self.frame = Some(OpenFrame { start: self.last.bytes.len(), entries_count: 0 });
-        self.last.bytes.extend_from_slice(&[0; FrameHeader::BYTES]);
+        let end = self.last.end();
+        let skipped = (FrameHeader::start_after(end) - end) as usize;
+        let start = self.last.bytes.len() + skipped;
+        self.frame = Some(OpenFrame { start, entries_count: 0 });
+        self.last.bytes.resize(start + FrameHeader::BYTES, 0);
     }
 
     /// Fills in the header of the open frame.
@@ -204,12 +211,22 @@ impl SegmentWrite {
         self.at + u32::try_from(self.bytes.len()).expect("what is staged is inside a segment")
     }
 
+    /// How much of the open frame is left.
     fn room(&self, room: Room) -> u64 {
+        self.room_after(self.end(), room)
+    }
+
+    /// How much room a new frame has for entries.
+    fn frame_room(&self, room: Room) -> u64 {
+        self.room_after(FrameHeader::start_after(self.end()) + FrameHeader::BYTES_U32, room)
+    }
+
+    fn room_after(&self, at: u32, room: Room) -> u64 {
         let reserve = match room {
             Room::Open => reserve_bytes(self.segment.header.bytes),
             Room::Reserve => 0,
         };
-        self.segment.header.bytes.saturating_sub(reserve + u64::from(self.end()))
+        self.segment.header.bytes.saturating_sub(reserve + u64::from(at))
     }
 }
 

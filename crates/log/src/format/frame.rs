@@ -26,7 +26,23 @@ impl FrameHeader {
     /// The same, for positions.
     pub(crate) const BYTES_U32: u32 = 48;
 
+    /// What a disk writes whole or not at all.
+    const SECTOR_BYTES: u32 = 512;
+
     const CRC_AT: usize = 44;
+
+    /// Where the frame after one that ends at `end` begins: there, or where the next sector does.
+    ///
+    /// A header is never in two sectors. Else the first half of one that was torn and the second half of another
+    /// that an earlier crash cut could make a whole one, of a frame that recovery did not see and so did not rule out.
+    pub(crate) fn start_after(end: u32) -> u32 {
+        let used = end % FrameHeader::SECTOR_BYTES;
+        if FrameHeader::SECTOR_BYTES < used + FrameHeader::BYTES_U32 {
+            end.next_multiple_of(FrameHeader::SECTOR_BYTES)
+        } else {
+            end
+        }
+    }
 
     pub(crate) fn encode(&self, mark: u64) -> [u8; FrameHeader::BYTES] {
         let mut out = [0; FrameHeader::BYTES];
@@ -61,6 +77,13 @@ impl FrameHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_header_is_in_one_sector() {
+        for (end, start) in [(4096, 4096), (4560, 4560), (4568, 4608), (4600, 4608), (4608, 4608)] {
+            assert_eq!(FrameHeader::start_after(end), start);
+        }
+    }
 
     #[test]
     fn a_frame_header_reads_back_and_a_flipped_bit_is_seen() {

@@ -70,7 +70,7 @@ impl<'a> Scan<'a> {
         Ok(sound.then_some((header, entries)))
     }
 
-    /// Goes on behind a frame. Returns where it ends.
+    /// Goes on behind a frame. Returns where the next one begins.
     pub(super) fn accept(&mut self, segment: &Arc<Segment>, at: u32, header: &FrameHeader) -> u32 {
         self.next_frame += 1;
         self.epoch = header.epoch;
@@ -83,7 +83,7 @@ impl<'a> Scan<'a> {
         }
         let bytes = FrameHeader::BYTES + header.entries_bytes as usize;
         self.unvouched.push_back(Place { segment: Arc::clone(segment), number: header.number, at, bytes });
-        at + FrameHeader::BYTES_U32 + header.entries_bytes
+        FrameHeader::start_after(at + FrameHeader::BYTES_U32 + header.entries_bytes)
     }
 
     /// Writes the frames that nobody vouches for once more, and syncs them.
