@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use tidings_model::{Batch, ContentKind, Offset, Timestamp};
+use tidings_model::{ContentKind, Offset, Timestamp};
 
 /// Appends one envelope. `offset` is the one after the message.
 pub fn write_envelope(out: &mut Vec<u8>, kind: ContentKind, offset: Offset, time: Timestamp, data: &[u8]) {
@@ -21,25 +21,18 @@ pub fn write_envelope(out: &mut Vec<u8>, kind: ContentKind, offset: Offset, time
     out.push(b'}');
 }
 
-/// Appends an array of the envelopes of what stands after `after`, in batches of the same incarnation.
+/// Appends an array of envelopes, of messages each with the offset after it and its time.
 pub fn write_envelopes<'a>(
     out: &mut Vec<u8>,
     kind: ContentKind,
-    after: Offset,
-    batches: impl IntoIterator<Item = &'a Batch>,
+    messages: impl IntoIterator<Item = (Offset, Timestamp, &'a [u8])>,
 ) {
     out.push(b'[');
-    let array_start = out.len();
-    for batch in batches {
-        for (index, data) in (batch.first_index..).zip(&batch.messages) {
-            if index < after.index {
-                continue;
-            }
-            if array_start < out.len() {
-                out.push(b',');
-            }
-            write_envelope(out, kind, after.at(index + 1), batch.time, data);
+    for (index, (offset, time, data)) in messages.into_iter().enumerate() {
+        if index != 0 {
+            out.push(b',');
         }
+        write_envelope(out, kind, offset, time, data);
     }
     out.push(b']');
 }
@@ -167,5 +160,85 @@ impl Members<'_> {
             time: parse_rfc3339(&self.time).ok_or(InvalidEnvelope::Time)?,
             data: EnvelopeData::from_members(body, self.data, self.encoding.as_deref())?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_model::Incarnation;
+
+    const TIME: Timestamp = Timestamp(1_795_428_000_000);
+
+    fn offset(index: u64) -> Offset {
+        Offset { incarnation: Incarnation::of_disk(0xabc), index }
+    }
+
+    fn written(kind: ContentKind, data: &[u8]) -> String {
+        let mut out = Vec::new();
+        write_envelope(&mut out, kind, offset(7), TIME, data);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_envelope_reads_as_documented() {
+        let head =
+            r#"{"offset":"0000000000000abc_0000000000000007","time":"2026-11-23T10:00:00.000Z","data":"#;
+        for (kind, data, rest) in [
+            (ContentKind::Json, &b"{\"n\": 1}"[..], r#"{"n": 1}}"#),
+            (ContentKind::Text, b"a\"\n", r#""a\"\n"}"#),
+            (ContentKind::Text, b"\xff", r#""/w==","encoding":"base64"}"#),
+            (ContentKind::Bytes, b"abc", r#""YWJj","encoding":"base64"}"#),
+        ] {
+            assert_eq!(written(kind, data), format!("{head}{rest}"));
+        }
+    }
+
+    #[test]
+    fn envelopes_keep_their_order() {
+        for count in 0..3_u64 {
+            let mut out = Vec::new();
+            let messages = (1..=count).map(|index| (offset(index), TIME, &b"{}"[..]));
+            write_envelopes(&mut out, ContentKind::Json, messages);
+            let envelopes = parse_envelopes(&Bytes::from(out)).unwrap();
+            let indexes: Vec<u64> = envelopes.iter().map(|envelope| envelope.offset.index).collect();
+            assert_eq!(indexes, (1..=count).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn any_message_reads_back() {
+        for (kind, message) in [
+            (ContentKind::Json, &b"[null,\n1]"[..]),
+            (ContentKind::Json, b"null"),
+            (ContentKind::Text, "h\u{e9} \"\u{1}\r\n".as_bytes()),
+            (ContentKind::Text, b"\xff\xfe"),
+            (ContentKind::Bytes, b"\x00"),
+        ] {
+            let body = Bytes::from(format!("[{}]", written(kind, message)));
+            let [envelope] = parse_envelopes(&body).unwrap().try_into().unwrap();
+            assert_eq!((envelope.offset, envelope.time), (offset(7), TIME));
+            assert_eq!(envelope.data.into_message(kind).as_deref(), Some(message));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_envelope_is_named() {
+        let good = written(ContentKind::Bytes, b"abc");
+        let refusal = |text: String| parse_envelopes(&Bytes::from(format!("[{text}]"))).unwrap_err();
+        assert_eq!(refusal("7".to_owned()), InvalidEnvelope::Shape);
+        assert_eq!(refusal(good.replace("data", "body")), InvalidEnvelope::Shape);
+        assert_eq!(refusal(good.replace("0000000000000abc", "x")), InvalidEnvelope::Offset);
+        assert_eq!(refusal(good.replace("2026", "now")), InvalidEnvelope::Time);
+        assert_eq!(refusal(good.replace("YWJj", "!")), InvalidEnvelope::Data);
+        assert_eq!(refusal(good.replace("base64", "rot13")), InvalidEnvelope::Encoding);
+    }
+
+    #[test]
+    fn a_message_that_can_not_be_of_the_kind_is_none() {
+        let json = EnvelopeData::Json(Bytes::from_static(b"{}"));
+        assert_eq!(json.into_message(ContentKind::Text), None);
+        let bytes = EnvelopeData::Bytes(Bytes::from_static(b"{}"));
+        assert_eq!(bytes.into_message(ContentKind::Json), None);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the check of what is published and the array form of what is read. Does not know what a value means.
 
+mod plain;
 mod scanner;
 pub mod text;
 
@@ -95,3 +96,6 @@ pub fn parse_string(value: &str) -> Option<Cow<'_, str>> {
 pub(crate) fn present<'de, D: Deserializer<'de>>(source: D) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(source).map(Some)
 }
+
+#[cfg(test)]
+mod tests;

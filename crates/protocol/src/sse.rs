@@ -12,7 +12,7 @@ use crate::json::text::{write_base64, write_offset_or_null};
 use crate::json::write_array;
 use crate::offset_text::offset_text;
 use bytes::Bytes;
-use tidings_model::{Batch, ContentKind, Offset, Reset};
+use tidings_model::{ContentKind, Offset, Reset, Timestamp};
 
 /// The media type of the response.
 pub const CONTENT_TYPE: &str = "text/event-stream";
@@ -39,15 +39,14 @@ pub fn write_json_event<'a>(out: &mut Vec<u8>, id: Offset, messages: impl IntoIt
     write_payload_event(out, id, |out| write_array(out, messages));
 }
 
-/// Appends a data event with the envelopes of what stands after `after`. `id` is the offset after the last one.
+/// Appends a data event with these messages in envelopes, each with the offset after it and its time.
 pub fn write_envelope_event<'a>(
     out: &mut Vec<u8>,
     id: Offset,
     kind: ContentKind,
-    after: Offset,
-    batches: impl IntoIterator<Item = &'a Batch>,
+    messages: impl IntoIterator<Item = (Offset, Timestamp, &'a [u8])>,
 ) {
-    write_payload_event(out, id, |out| write_envelopes(out, kind, after, batches));
+    write_payload_event(out, id, |out| write_envelopes(out, kind, messages));
 }
 
 /// Appends a data event with one message of a text stream, its lines as lines.
@@ -63,7 +62,7 @@ pub fn write_bytes_event(out: &mut Vec<u8>, id: Offset, message: &[u8]) {
     out.extend_from_slice(b"\n\n");
 }
 
-/// Appends a data event with any payload. `id` is the offset after it.
+/// Appends a data event with a payload that is built already. `id` is the offset after it.
 pub fn write_data_event(out: &mut Vec<u8>, id: Offset, payload: &[u8]) {
     begin_data_event(out, id);
     write_lines(out, payload);
@@ -132,3 +131,6 @@ fn write_lines(out: &mut Vec<u8>, payload: &[u8]) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

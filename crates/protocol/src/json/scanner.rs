@@ -4,6 +4,9 @@
 //! an escape of half a surrogate pair is refused, since one such message would make a whole page unreadable
 //! for every reader whose strings are Unicode.
 
+mod elements;
+
+use super::plain::plain_bytes;
 use super::{DEPTH_MAX, InvalidJson};
 use std::ops::Range;
 
@@ -54,21 +57,6 @@ impl<'a> Scanner<'a> {
         let range = self.value()?;
         self.end()?;
         Ok(range)
-    }
-
-    /// The elements of the text's array, or its only value when that is something else.
-    pub(super) fn elements(&mut self) -> Result<Elements<'_, 'a>, InvalidJson> {
-        if self.peek() != Some(b'[') {
-            return Ok(Elements { scanner: self, state: ElementsState::Single });
-        }
-        self.at += 1;
-        self.skip_white_space();
-        if self.peek() != Some(b']') {
-            return Ok(Elements { scanner: self, state: ElementsState::First });
-        }
-        self.at += 1;
-        self.end()?;
-        Ok(Elements { scanner: self, state: ElementsState::Done })
     }
 
     /// Goes over one value, without the white space around it.
@@ -284,82 +272,4 @@ impl<'a> Scanner<'a> {
     fn wrong(&self, what: &'static str) -> InvalidJson {
         InvalidJson { at: self.at, what }
     }
-}
-
-/// The messages of a text, one after another.
-pub(super) struct Elements<'s, 'a> {
-    scanner: &'s mut Scanner<'a>,
-    state: ElementsState,
-}
-
-enum ElementsState {
-    /// The text is no array.
-    Single,
-    /// Before the first element of an array that has one.
-    First,
-    /// After an element.
-    Next,
-    /// At the end of the text.
-    Done,
-}
-
-impl Elements<'_, '_> {
-    /// Where the next message stands; after the last one the whole text is known to be valid.
-    pub(super) fn next_range(&mut self) -> Result<Option<Range<usize>>, InvalidJson> {
-        match self.state {
-            ElementsState::Single => {
-                self.state = ElementsState::Done;
-                self.scanner.whole_value().map(Some)
-            }
-            ElementsState::First => {
-                self.state = ElementsState::Next;
-                self.scanner.value().map(Some)
-            }
-            ElementsState::Next => self.after_element(),
-            ElementsState::Done => Ok(None),
-        }
-    }
-
-    fn after_element(&mut self) -> Result<Option<Range<usize>>, InvalidJson> {
-        let scanner = &mut *self.scanner;
-        scanner.skip_white_space();
-        match scanner.peek() {
-            Some(b',') => {
-                scanner.at += 1;
-                scanner.skip_white_space();
-                scanner.value().map(Some)
-            }
-            Some(b']') => {
-                scanner.at += 1;
-                self.state = ElementsState::Done;
-                scanner.end()?;
-                Ok(None)
-            }
-            _ => Err(scanner.wrong("`,` or `]` must stand here")),
-        }
-    }
-}
-
-/// How many bytes stand before the first quote, backslash or control character.
-fn plain_bytes(text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    let mut chunks = text.chunks_exact(8);
-    let mut count = 0;
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes(chunk.try_into().expect("a chunk has eight bytes"));
-        // The lowest marked byte is exact: a subtraction borrows only from bytes above one that is marked.
-        let below_space = word.wrapping_sub(ONES * 0x20) & !word;
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let is_quote = quote.wrapping_sub(ONES) & !quote;
-        let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
-        let marked = (below_space | is_quote | is_backslash) & HIGHS;
-        if marked != 0 {
-            return count + (marked.trailing_zeros() / 8) as usize;
-        }
-        count += 8;
-    }
-    let is_plain = |byte: &&u8| b' ' <= **byte && **byte != b'"' && **byte != b'\\';
-    count + chunks.remainder().iter().take_while(is_plain).count()
 }

@@ -1,5 +1,6 @@
 //! Small pieces of JSON, written straight into a buffer.
 
+use super::plain::plain_bytes;
 use crate::digits::{fill_decimal, write_decimal};
 use crate::offset_text::offset_text;
 use crate::rfc3339::rfc3339_text;
@@ -12,12 +13,15 @@ use tidings_model::{Offset, Timestamp};
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        out.extend_from_slice(&rest[..at]);
-        write_escape(out, rest[at]);
-        rest = &rest[at + 1..];
+    loop {
+        let (plain, special) = rest.split_at(plain_bytes(rest));
+        out.extend_from_slice(plain);
+        let [first, after @ ..] = special else {
+            break;
+        };
+        write_escape(out, *first);
+        rest = after;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
