@@ -55,7 +55,7 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// A parser for one response. What it holds of one event is at most `bytes_max` bytes.
+    /// A parser for one response, for events of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Parser {
         Parser {
             bytes_max,
@@ -160,3 +160,6 @@ impl Parser {
 fn without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
+
+#[cfg(test)]
+mod tests;

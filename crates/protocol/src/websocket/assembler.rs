@@ -266,3 +266,6 @@ fn close_message(payload: &[u8]) -> Result<Message<'static>, Violation> {
         Err(_) => Err(Violation { reason: "a close reason that is not UTF-8", ..NOT_UTF8 }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,3 +233,44 @@ fn write_any_header(
         out.extend_from_slice(&mask);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = b"before".to_vec();
+        write(&mut out);
+        out.split_off(6)
+    }
+
+    #[test]
+    fn frames_read_as_in_the_specification() {
+        // RFC 6455, section 5.7.
+        let hello = written(|out| write_frame(out, Opcode::Text, Fin::Last, None, b"Hello"));
+        assert_eq!(hello, b"\x81\x05Hello");
+        let mask = Some([0x37, 0xfa, 0x21, 0x3d]);
+        let masked = written(|out| write_frame(out, Opcode::Text, Fin::Last, mask, b"Hello"));
+        assert_eq!(masked, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+        let first = written(|out| write_frame(out, Opcode::Text, Fin::More, None, b"Hel"));
+        assert_eq!(first, b"\x01\x03Hel");
+        assert_eq!(written(|out| write_header(out, Opcode::Binary, 256)), b"\x82\x7e\x01\x00");
+        assert_eq!(written(|out| write_header(out, Opcode::Binary, 65_536)), b"\x82\x7f\0\0\0\0\0\x01\0\0");
+    }
+
+    #[test]
+    fn a_text_frame_built_in_place_is_the_same_at_any_length() {
+        for len in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
+            let payload = vec![b'x'; len];
+            let in_place = written(|out| write_text_frame(out, |out| out.extend_from_slice(&payload)));
+            assert_eq!(in_place, written(|out| write_frame(out, Opcode::Text, Fin::Last, None, &payload)));
+        }
+    }
+
+    #[test]
+    fn a_reason_that_is_too_long_is_cut_between_characters() {
+        let close = written(|out| write_close(out, CloseCode::TOO_LARGE, &"é".repeat(100)));
+        assert_eq!(close[..4], [0x88, 124, 0x03, 0xf1]);
+        assert_eq!(&close[4..], "é".repeat(61).as_bytes());
+    }
+}

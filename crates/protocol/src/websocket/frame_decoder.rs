@@ -131,3 +131,6 @@ fn next_header(
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,3 +141,100 @@ fn lists_exactly(headers: &(impl Headers + ?Sized), name: &str, element: &str) -
     });
     is_listed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 4] = [
+        ("Connection", "keep-alive, Upgrade"),
+        ("Upgrade", "WebSocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    /// A request of which one field has another value, or is not there.
+    fn with(name: &'static str, value: Option<&'static str>) -> Vec<(&'static str, &'static str)> {
+        let others = GOOD.into_iter().filter(|(own, _)| *own != name);
+        others.chain(value.map(|value| (name, value))).collect()
+    }
+
+    fn accepted(request: &[(&str, &str)]) -> Accept {
+        Accept::check(request).unwrap_or_else(|problem| panic!("{problem}: {request:?}"))
+    }
+
+    fn refusal(name: &'static str, value: Option<&'static str>) -> ErrorCode {
+        match Accept::check(&with(name, value)[..]) {
+            Err(problem) => problem.code,
+            Ok(_) => panic!("{name} {value:?} is accepted"),
+        }
+    }
+
+    #[test]
+    fn the_answer_is_that_of_the_specification() {
+        let accept = accepted(&GOOD);
+        let fields: Vec<_> = accept.fields().collect();
+        let expected = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        ];
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn the_subprotocol_is_chosen_only_when_it_is_offered_by_its_exact_name() {
+        let chosen = |offer| {
+            let accept = accepted(&with("Sec-WebSocket-Protocol", Some(offer)));
+            accept.fields().any(|field| field == ("sec-websocket-protocol", "tidings.v1"))
+        };
+        assert!(chosen("tidings.v1"));
+        assert!(chosen("chat, tidings.v1"));
+        assert!(!chosen("Tidings.V1"));
+        assert!(!chosen("chat"));
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        for value in [None, Some("keep-alive")] {
+            assert_eq!(refusal("Connection", value), ErrorCode::UpgradeRequired);
+        }
+        for value in [None, Some("h2c")] {
+            assert_eq!(refusal("Upgrade", value), ErrorCode::UpgradeRequired);
+        }
+        for value in [None, Some("8"), Some("13, 8")] {
+            assert_eq!(refusal("Sec-WebSocket-Version", value), ErrorCode::UpgradeRequired);
+        }
+        for value in
+            [None, Some(""), Some("AAAA"), Some("not base64 at all!!!!!!!"), Some("AAAAAAAAAAAAAAAAAAAAAA")]
+        {
+            assert_eq!(refusal("Sec-WebSocket-Key", value), ErrorCode::InvalidHeader);
+        }
+        let two_keys = [&GOOD[..], &[("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]].concat();
+        assert!(Accept::check(&two_keys[..]).is_err());
+    }
+
+    #[test]
+    fn a_client_takes_the_answer_of_our_server() {
+        let key = ClientKey::new([7; 16]);
+        let accept = Accept::check(&key.fields()[..]).unwrap();
+        let answer: Vec<_> = accept.fields().collect();
+        assert_eq!(key.verify(101, &answer[..]), Ok(()));
+        assert_eq!(answer.last(), Some(&("sec-websocket-protocol", "tidings.v1")));
+    }
+
+    #[test]
+    fn a_client_refuses_any_other_answer() {
+        let key = ClientKey::new([7; 16]);
+        let accept = Accept::check(&key.fields()[..]).unwrap();
+        let answer: Vec<_> = accept.fields().collect();
+        assert_eq!(key.verify(200, &answer[..]), Err(NotUpgraded::Status { status: 200 }));
+        let other = ClientKey::new([8; 16]);
+        assert_eq!(other.verify(101, &answer[..]), Err(NotUpgraded::OtherKey));
+        assert_eq!(key.verify(101, &answer[1..]), Err(NotUpgraded::OtherProtocol));
+        let extended = [&answer[..], &[("sec-websocket-extensions", "permessage-deflate")]].concat();
+        assert_eq!(key.verify(101, &extended[..]), Err(NotUpgraded::Extension));
+        let chat = [&answer[..3], &[("sec-websocket-protocol", "chat")]].concat();
+        assert_eq!(key.verify(101, &chat[..]), Err(NotUpgraded::OtherProtocol));
+    }
+}

@@ -20,10 +20,10 @@ fn name(text: &str) -> StreamName {
 }
 
 fn publish_of(text: &str) -> Publish<'_> {
-    match parsed(text) {
-        ClientMessage::Publish(publish) => *publish,
-        other => panic!("{other:?} is not a publish"),
-    }
+    let ClientMessage::Publish(publish) = parsed(text) else {
+        panic!("not a publish: {text}");
+    };
+    *publish
 }
 
 #[test]
