@@ -22,11 +22,7 @@ use tidings_model::{Durability, Incarnation, Retention, StreamConfig, StreamName
 /// What the commit thread is asked to do.
 pub(crate) enum Command {
     /// Check, store, answer.
-    Operation {
-        operation: Operation,
-        worker: WorkerId,
-        token: Token,
-    },
+    Operation { operation: Operation, worker: WorkerId, token: Token },
     /// Finish what was asked before, then end.
     Stop,
 }
@@ -62,7 +58,13 @@ impl Committer {
     const ROUND_BYTES: usize = 8 << 20;
 
     /// Takes over what the logs hold.
-    pub(crate) fn new(shared: Arc<Shared>, disk: Log, memory: Log, cache: TailCache, now: Timestamp) -> Committer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        disk: Log,
+        memory: Log,
+        cache: TailCache,
+        now: Timestamp,
+    ) -> Committer {
         let mut committer = Committer {
             shared,
             disk,

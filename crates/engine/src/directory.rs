@@ -52,7 +52,11 @@ impl Directory {
             _ => Bound::Included(prefix),
         };
         let names = listing.range::<str, _>((from, Bound::Unbounded));
-        names.take_while(|(name, _)| name.as_str().starts_with(prefix)).take(limit).map(|(_, it)| Arc::clone(it)).collect()
+        names
+            .take_while(|(name, _)| name.as_str().starts_with(prefix))
+            .take(limit)
+            .map(|(_, it)| Arc::clone(it))
+            .collect()
     }
 
     fn shard(&self, name: &StreamName) -> &RwLock<HashMap<StreamName, Arc<Stream>>> {

@@ -14,7 +14,10 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use tidings_log::{DirectoryStorage, Incarnations, Log, LogSettings, MemoryStorage, OpenError, Operation, SegmentFiller, Storage};
+use tidings_log::{
+    DirectoryStorage, Incarnations, Log, LogSettings, MemoryStorage, OpenError, Operation, SegmentFiller,
+    Storage,
+};
 use tidings_model::{Durability, Retention, StreamName};
 
 /// What names mean, by the settings. Asked when a stream is created or found at the start.
@@ -113,7 +116,11 @@ impl Engine {
         };
         let in_memory = LogSettings { incarnations: Incarnations::Memory { boot }, ..limits.clone() };
         let disk = Log::open(settings.storage, limits, Box::new(rand::random))?;
-        let memory = Log::open(Arc::new(MemoryStorage::new(settings.memory_bytes)), in_memory, Box::new(rand::random))?;
+        let memory = Log::open(
+            Arc::new(MemoryStorage::new(settings.memory_bytes)),
+            in_memory,
+            Box::new(rand::random),
+        )?;
         let shared = Arc::new(Shared {
             directory: Directory::new(),
             policy: settings.policy,

@@ -60,7 +60,8 @@ impl Fetchers {
     /// Gives the read back when too many wait.
     pub(crate) fn submit(&self, fetch: Fetch) -> Result<(), Fetch> {
         self.queue.try_send(fetch).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(fetch) | std::sync::mpsc::TrySendError::Disconnected(fetch) => fetch,
+            std::sync::mpsc::TrySendError::Full(fetch)
+            | std::sync::mpsc::TrySendError::Disconnected(fetch) => fetch,
         })
     }
 

@@ -21,4 +21,4 @@ pub use fetch::{Fetch, FetchError};
 pub use inbox::{Inbox, News, Reply, Token, WorkerId};
 pub use reader::{Page, PageLimit, Part, Reader, Step};
 pub use stream::{FollowerKind, Stream, StreamSummary};
-pub use tidings_log::{Identity, Operation, Outcome, Producer, Publish, Refusal};
+pub use tidings_log::{Identity, Operation, Outcome, Producer, ProducerSeq, Publish, Refusal};

@@ -40,7 +40,12 @@ impl RetentionKeeper {
     }
 
     /// Messages are about to be stored. Says what must go with the same commit.
-    pub(crate) fn on_append(&mut self, incarnation: Incarnation, batch: BatchSize, now: Timestamp) -> Option<Due> {
+    pub(crate) fn on_append(
+        &mut self,
+        incarnation: Incarnation,
+        batch: BatchSize,
+        now: Timestamp,
+    ) -> Option<Due> {
         let ledger = self.ledgers.get_mut(&incarnation)?;
         ledger.bytes += batch.bytes;
         ledger.batches.push_back(batch);
@@ -76,7 +81,8 @@ impl Ledger {
             let too_old = self.retention.age.is_some_and(|age| age <= now.since(oldest.time));
             // The newest batch stays, however large: the current state is worth more than the limit.
             let too_much = 1 < self.batches.len() && self.retention.bytes.is_some_and(|max| max < self.bytes);
-            let excess = self.retention.count.map_or(0, |max| (tail - oldest.first_index).saturating_sub(max));
+            let excess =
+                self.retention.count.map_or(0, |max| (tail - oldest.first_index).saturating_sub(max));
             let gone = if too_old || too_much { count } else { excess.min(count) };
             if gone == 0 {
                 break;
@@ -118,7 +124,13 @@ mod tests {
         keeper
     }
 
-    fn append(keeper: &mut RetentionKeeper, first_index: u64, count: u32, bytes: u64, at: u64) -> Option<Due> {
+    fn append(
+        keeper: &mut RetentionKeeper,
+        first_index: u64,
+        count: u32,
+        bytes: u64,
+        at: u64,
+    ) -> Option<Due> {
         let batch = BatchSize { first_index, count, bytes, time: Timestamp(at) };
         keeper.on_append(Incarnation::of_disk(STREAM), batch, Timestamp(at))
     }

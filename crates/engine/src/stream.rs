@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidings_log::{StoredStream, StreamView};
 use tidings_model::{
-    Batch, Durability, Incarnation, Lifetime, Offset, Reset, ResetReason, Retention, StreamConfig, StreamName,
-    Timestamp,
+    Batch, Durability, Incarnation, Lifetime, Offset, Reset, ResetReason, Retention, StreamConfig,
+    StreamName, Timestamp,
 };
 
 /// One live stream. The commit thread moves it on; workers read it and watch it.
@@ -70,7 +70,12 @@ pub struct StreamSummary {
 }
 
 impl Stream {
-    pub(crate) fn new(view: StreamView, durability: Durability, retention: Retention, now: Timestamp) -> Stream {
+    pub(crate) fn new(
+        view: StreamView,
+        durability: Durability,
+        retention: Retention,
+        now: Timestamp,
+    ) -> Stream {
         Stream {
             name: view.name,
             incarnation: view.incarnation,

@@ -112,12 +112,9 @@ pub const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, i
     producer-epoch, producer-id, producer-seq, stream-closed, stream-durability, stream-expires-at, \
     stream-retention-age, stream-retention-bytes, stream-retention-count, stream-seq, stream-ttl";
 
-/// The response headers that a page of another origin may see.
-pub const EXPOSE_HEADERS: &str = "allow, cache-control, content-encoding, content-type, etag, location, \
-    producer-epoch, producer-expected-seq, producer-received-seq, producer-seq, retry-after, stream-closed, \
-    stream-cursor, stream-duplicate, stream-durability, stream-earliest-offset, stream-expires-at, \
-    stream-next-offset, stream-poll-interval, stream-reset, stream-retention-age, stream-retention-bytes, \
-    stream-retention-count, stream-sse-data-encoding, stream-ttl, stream-up-to-date, vary";
+/// The response headers that a page of another origin may see: all of them. The star means that in every request
+/// without credentials, and `Access-Control-Allow-Origin: *` permits no others; the list would be 500 bytes a response.
+pub const EXPOSE_HEADERS: &str = "*";
 
 /// The methods that a page of another origin may use.
 pub const ALLOW_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
@@ -134,26 +131,21 @@ mod tests {
     }
 
     #[test]
-    fn every_stream_header_of_the_documentation_is_in_a_list() {
+    fn every_request_header_of_the_documentation_is_allowed() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
         let text = std::fs::read_to_string(path).unwrap();
-        let quoted = text.split('`').skip(1).step_by(2);
-        let names = quoted.map(|span| span.split(':').next().unwrap_or_default().to_ascii_lowercase());
-        let ours = names
-            .filter(|name| name.starts_with("stream-") || name.starts_with("producer-"))
-            .filter(|name| !name.ends_with('*'));
-        let mut count = 0;
-        for name in ours {
-            assert!(is_listed(ALLOW_HEADERS, &name) || is_listed(EXPOSE_HEADERS, &name), "{name}");
-            count += 1;
+        let requests = text.split("Requests: ").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+        let names = requests.split('`').skip(1).step_by(2).map(str::to_ascii_lowercase);
+        let names: Vec<_> = names.filter(|name| name.contains('-')).collect();
+        assert!(10 < names.len());
+        for name in names {
+            assert!(is_listed(ALLOW_HEADERS, &name), "{name}");
         }
-        assert!(20 < count);
     }
 
     #[test]
     fn a_preflight_allows_a_conditional_read() {
         assert!(is_listed(ALLOW_HEADERS, IF_NONE_MATCH));
         assert!(is_listed(ALLOW_HEADERS, LAST_EVENT_ID));
-        assert!(is_listed(EXPOSE_HEADERS, ETAG));
     }
 }

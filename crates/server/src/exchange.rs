@@ -3,12 +3,12 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
-use crate::worker::core::Core;
 use crate::transport::websocket::FirstSubscription;
+use crate::worker::core::Core;
 use bytes::Bytes;
-use tidings_protocol::websocket::input::Input;
 use tidings_engine::Reply;
 use tidings_protocol::Response;
+use tidings_protocol::websocket::input::Input;
 
 /// A request on its way to its answer.
 pub(crate) trait Exchange {

@@ -146,7 +146,9 @@ fn frames(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
     for part in &page.parts {
         for (index, data) in part.messages() {
             let offset = stream.offset(index);
-            write_text_frame(&mut out, |text| write_message(text, stream.name(), kind, offset, part.time(), data));
+            write_text_frame(&mut out, |text| {
+                write_message(text, stream.name(), kind, offset, part.time(), data)
+            });
         }
     }
     out

@@ -40,7 +40,9 @@ impl Exchange for Submitted {
         Advance::Respond(match reply {
             Reply::Operation(Ok(outcome)) => respond(outcome),
             Reply::Operation(Err(refusal)) => Response::problem(&problem_of(&refusal)),
-            Reply::Fetched(_) => Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question")),
+            Reply::Fetched(_) => {
+                Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question"))
+            }
         })
     }
 

@@ -53,7 +53,9 @@ fn dispatch<H: Headers + ?Sized>(request: Request<'_, H>, core: &mut Core) -> Ea
         (Route::Stream(name), Method::Put) => operation::create::create(name, &request, core),
         (Route::Stream(name), Method::Post) => operation::publish::publish(name, query, &request, core),
         (Route::Stream(name), Method::Delete) => operation::delete::delete(name, request.owner, core),
-        (Route::Stream(_), Method::Options | Method::Other) => Err(early(Problem::method_not_allowed(route.methods()))),
+        (Route::Stream(_), Method::Options | Method::Other) => {
+            Err(early(Problem::method_not_allowed(route.methods())))
+        }
     }
 }
 

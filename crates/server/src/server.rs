@@ -2,7 +2,9 @@
 
 use crate::settings::{Policies, Settings};
 use crate::worker::{self, Common, Purpose};
-use rustix::net::{AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
+};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -55,10 +57,8 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         let listeners = listen_on(echo, 1).map_err(|source| RunError::Listen { address: echo, source })?;
         purposes.extend(listeners.into_iter().map(|listener| (listener, Purpose::Echo)));
     }
-    let mut signals = signal_hook::iterator::Signals::new([
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGINT,
-    ])?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
     let draining = AtomicBool::new(false);
     let common = Arc::new(Common { engine: Arc::clone(&engine), settings, workers, draining });
     let mut threads = Vec::new();

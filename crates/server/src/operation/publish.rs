@@ -4,6 +4,7 @@
 //! look-up of the name, one place in the commit thread's queue.
 
 use super::create::with_policy;
+use super::refusal::problem_of;
 use super::submit;
 use crate::authorise::{Principal, Right, authorise};
 use crate::exchange::{Early, Opened};
@@ -11,7 +12,7 @@ use crate::request::{Request, early};
 use crate::worker::core::Core;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tidings_engine::{Identity, Operation, Outcome, Producer, Publish};
+use tidings_engine::{Identity, Operation, Outcome, Producer, ProducerSeq, Publish, Refusal, Stream};
 use tidings_model::{ContentKind, ContentType, Lifetime, Retention, StreamConfig, StreamName};
 use tidings_protocol::{
     ErrorCode, HeaderValue, Headers, Problem, PublishIdentity, PublishRequest, Response, header_name, json,
@@ -29,31 +30,18 @@ pub(crate) fn publish<H: Headers + ?Sized>(
     if request.body.is_empty() {
         return close(name, asked.close, identity, request, core);
     }
-    let stream = core.engine.find(name, core.now);
-    let creates = asked.create || core.settings.policies.for_stream(name).create_on_publish;
-    let create = match &stream {
-        Some(_) => None,
-        None if creates => {
+    let create = match core.engine.find(name, core.now) {
+        Some(stream) => {
+            check_early(&stream, &asked, &identity).map_err(early)?;
+            None
+        }
+        None if asked.create || core.settings.policies.for_stream(name).create_on_publish => {
             let content_type = asked.content_type.for_creation().map_err(early)?;
             Some(new_stream(content_type.clone(), name, core).map_err(early)?)
         }
         None => return Err(early(Problem::stream_not_found())),
     };
-    let is_repeat = !matches!(identity, Identity::None);
-    if let Some((tail, true)) = stream.as_ref().map(|stream| stream.tail())
-        && !is_repeat
-    {
-        let tail = stream.as_ref().map(|stream| stream.offset(tail));
-        return Err(early(tail.map_or_else(Problem::stream_not_found, Problem::stream_closed)));
-    }
     let content_type = asked.content_type.required().map_err(early)?;
-    if let Some(own) = stream.as_ref().map(|stream| &stream.config().content_type)
-        && !own.matches(content_type)
-        && !stream.as_ref().is_some_and(|stream| stream.tail().1)
-    {
-        let detail = format!("send `Content-Type: {own}`, which is the stream's");
-        return Err(early(Problem::new(ErrorCode::ContentTypeMismatch, detail)));
-    }
     let messages = messages(name, content_type, &request.body, core).map_err(early)?;
     if messages.is_empty() {
         return Err(early(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish")));
@@ -71,6 +59,22 @@ pub(crate) fn publish<H: Headers + ?Sized>(
     submit(operation, request.owner, core, respond)
 }
 
+/// What the engine will check again, in its order, when it is this request's turn. Looked at here so that a body that
+/// is not JSON is refused last, after all that is wrong with the request beside it.
+fn check_early(stream: &Stream, asked: &PublishRequest, identity: &Identity) -> Result<(), Problem> {
+    let (tail, closed) = stream.tail();
+    if closed {
+        // A repetition of the request that closed it must come through.
+        let may_repeat = !matches!(identity, Identity::None);
+        return if may_repeat { Ok(()) } else { Err(Problem::stream_closed(stream.offset(tail))) };
+    }
+    let own = &stream.config().content_type;
+    if own.matches(asked.content_type.required()?) {
+        return Ok(());
+    }
+    Err(problem_of(&Refusal::ContentTypeDiffers { stream: own.clone() }))
+}
+
 fn close<H: Headers + ?Sized>(
     name: &StreamName,
     close: bool,
@@ -79,7 +83,10 @@ fn close<H: Headers + ?Sized>(
     core: &mut Core,
 ) -> Early<Opened> {
     if !close {
-        return Err(early(Problem::new(ErrorCode::EmptyBody, "send a message, or `Stream-Closed: true` to close")));
+        return Err(early(Problem::new(
+            ErrorCode::EmptyBody,
+            "send a message, or `Stream-Closed: true` to close",
+        )));
     }
     let producer = match identity {
         Identity::Producer(producer) => Some(producer),
@@ -134,11 +141,9 @@ pub(crate) fn messages(
 fn identity(asked: &PublishIdentity, body: &Bytes) -> Identity {
     match asked {
         PublishIdentity::None => Identity::None,
-        PublishIdentity::Producer(producer) => Identity::Producer(Producer {
-            id: producer.id.clone(),
-            epoch: producer.epoch,
-            seq: producer.seq,
-        }),
+        PublishIdentity::Producer(producer) => {
+            Identity::Producer(Producer { id: producer.id.clone(), epoch: producer.epoch, seq: producer.seq })
+        }
         PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: body_hash(body) },
     }
 }
@@ -152,10 +157,10 @@ pub(crate) fn body_hash(body: &[u8]) -> [u8; 16] {
 fn respond(outcome: Outcome) -> Response {
     let (tail, duplicate, closed, producer) = match outcome {
         Outcome::Published { tail, duplicate, closed, producer, .. } => (tail, duplicate, closed, producer),
-        // Closing again is not a duplicate of anything: the stream is as asked.
-        Outcome::Closed { tail, .. } => {
+        // Closing again repeats nothing: the stream is as it was asked to be.
+        Outcome::Closed { tail, producer, .. } => {
             let response = Response::new(204).with(header_name::STREAM_NEXT_OFFSET, tail);
-            return response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
+            return with_producer(response, producer).with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
         }
         Outcome::Created { .. } | Outcome::Existed { .. } | Outcome::Deleted { .. } | Outcome::Trimmed => {
             return Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question"));
@@ -165,11 +170,7 @@ fn respond(outcome: Outcome) -> Response {
     if let Some(tail) = tail {
         response = response.with(header_name::STREAM_NEXT_OFFSET, tail);
     }
-    if let Some(producer) = producer {
-        response = response
-            .with(header_name::PRODUCER_EPOCH, producer.epoch)
-            .with(header_name::PRODUCER_SEQ, producer.seq);
-    }
+    response = with_producer(response, producer);
     if closed {
         response = response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
     }
@@ -177,4 +178,9 @@ fn respond(outcome: Outcome) -> Response {
         response = response.with(header_name::STREAM_DUPLICATE, HeaderValue::TRUE);
     }
     response
+}
+
+fn with_producer(response: Response, producer: Option<ProducerSeq>) -> Response {
+    let Some(ProducerSeq { epoch, seq }) = producer else { return response };
+    response.with(header_name::PRODUCER_EPOCH, epoch).with(header_name::PRODUCER_SEQ, seq)
 }

@@ -8,7 +8,8 @@ pub(crate) fn problem_of(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::NotFound => Problem::stream_not_found(),
         Refusal::ConfigDiffers => {
-            let detail = "the stream exists with another configuration; compare with HEAD, or delete it first";
+            let detail =
+                "the stream exists with another configuration; compare with HEAD, or delete it first";
             Problem::new(ErrorCode::StreamConflict, detail)
         }
         Refusal::Closed { tail } => Problem::stream_closed(*tail),
@@ -26,7 +27,8 @@ pub(crate) fn problem_of(refusal: &Refusal) -> Problem {
             Problem::new(ErrorCode::SeqRegressed, detail)
         }
         Refusal::KeyReused => {
-            let detail = "this `Idempotency-Key` was used with another body; take a new key for a new message";
+            let detail =
+                "this `Idempotency-Key` was used with another body; take a new key for a new message";
             Problem::new(ErrorCode::IdempotencyConflict, detail)
         }
         Refusal::TooManyStreams => {
@@ -40,9 +42,10 @@ pub(crate) fn problem_of(refusal: &Refusal) -> Problem {
             Problem::new(ErrorCode::TooLarge, "the stream has as many messages as an offset can count")
         }
         Refusal::Empty => Problem::new(ErrorCode::EmptyBody, "send at least one message"),
-        Refusal::TooLarge => {
-            Problem::new(ErrorCode::TooLarge, "publish less at a time: this is more than the log can hold at once")
-        }
+        Refusal::TooLarge => Problem::new(
+            ErrorCode::TooLarge,
+            "publish less at a time: this is more than the log can hold at once",
+        ),
         Refusal::StorageFull => {
             let detail = "there is no room on the server's disk; reads go on, publish again later";
             Problem::new(ErrorCode::StorageFull, detail).with(ProblemFacts::RetryAfter { seconds: 5 })

@@ -72,7 +72,8 @@ impl Sse {
     fn on_tail(&mut self, closed: bool, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if closed || self.state != State::Live {
             self.begin(core, out);
-            let end = if closed { ControlEnd::Closed } else { ControlEnd::Open { cursor: self.cursor(core) } };
+            let end =
+                if closed { ControlEnd::Closed } else { ControlEnd::Open { cursor: self.cursor(core) } };
             let mut events = Vec::new();
             let control = Control { next_offset: self.read.reader.offset(), up_to_date: true, end };
             write_control_with_id(&mut events, &control);

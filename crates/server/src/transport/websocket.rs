@@ -89,7 +89,9 @@ struct Connection<T> {
 enum State {
     Open,
     /// Our close is sent; the peer's is waited for.
-    Closing { until_ms: u64 },
+    Closing {
+        until_ms: u64,
+    },
     /// Both are sent, or nothing more can be understood.
     Over,
 }

@@ -54,7 +54,11 @@ impl Worker {
         };
         response.write_http1(&form, &mut answer);
         // As much as fits into the empty buffer of a new socket, which is all of it.
-        let _sent = rustix::net::send(socket, &answer, rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL);
+        let _sent = rustix::net::send(
+            socket,
+            &answer,
+            rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL,
+        );
     }
 
     /// No new connections from here on.
@@ -64,4 +68,3 @@ impl Worker {
         }
     }
 }
-

@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use std::net::TcpStream;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::{
-    BodyLength, Connection, ErrorCode, FieldSlots, Head, Http1Form, Method, OpenBody, Problem, RequestHead, Response,
-    Version, parse_head,
+    BodyLength, Connection, ErrorCode, FieldSlots, Head, Http1Form, Method, OpenBody, Problem, RequestHead,
+    Response, Version, parse_head,
 };
 
 /// The largest body of a publish that the narrow front reads; a larger one goes to hyper, which streams it.
@@ -327,7 +327,8 @@ impl Worker {
     }
 
     fn on_held_input(&mut self, key: u64, mut held: Vec<u8>, half_closed: bool) {
-        let answered = |worker: &mut Worker| worker.slots.get(key).is_some_and(|slot| slot.phase != Phase::Request);
+        let answered =
+            |worker: &mut Worker| worker.slots.get(key).is_some_and(|slot| slot.phase != Phase::Request);
         if !held.is_empty() && matches!(self.parse_ahead(&held), Some(())) {
             self.on_requests(key, &mut held);
             return;
@@ -401,7 +402,8 @@ impl Worker {
         if !begun {
             return self.close(key);
         }
-        let problem = Problem::new(ErrorCode::RequestTimeout, "send the whole request within `request_timeout`");
+        let problem =
+            Problem::new(ErrorCode::RequestTimeout, "send the whole request within `request_timeout`");
         let mut out = Vec::new();
         self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
         self.flush(key, &mut out);
@@ -438,7 +440,8 @@ impl Worker {
         if let Some(slot) = self.slots.remove(key) {
             self.poller.remove(&slot.socket);
             let Slot { socket, .. } = slot;
-            self.handed_over.push(HandedOver { socket: TcpStream::from(socket), input: Bytes::copy_from_slice(input) });
+            self.handed_over
+                .push(HandedOver { socket: TcpStream::from(socket), input: Bytes::copy_from_slice(input) });
         }
     }
 

@@ -17,7 +17,8 @@ impl Worker {
 
     /// Whether all have gone, or have had their time.
     pub(super) fn is_drained(&self) -> bool {
-        self.drain_until_ms.is_some_and(|until_ms| self.connection_count() == 0 || until_ms <= self.core.now_ms)
+        self.drain_until_ms
+            .is_some_and(|until_ms| self.connection_count() == 0 || until_ms <= self.core.now_ms)
     }
 
     /// The text of `Date`, made once a second.

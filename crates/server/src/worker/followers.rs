@@ -56,7 +56,13 @@ impl Followers {
     }
 
     /// From here on the owner hears of every change of the stream. Call it before the step that may find the tail.
-    pub(crate) fn follow(&mut self, stream: &Arc<Stream>, owner: Owner, number: u32, kind: FollowerKind) -> Following {
+    pub(crate) fn follow(
+        &mut self,
+        stream: &Arc<Stream>,
+        owner: Owner,
+        number: u32,
+        kind: FollowerKind,
+    ) -> Following {
         stream.follower_came(kind);
         let link = Link { stream: Arc::clone(stream), owner, number, kind, previous: None, next: None };
         let index = self.links.insert(link);

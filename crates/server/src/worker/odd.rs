@@ -192,12 +192,7 @@ fn park(worker: &Shared, socket: TcpStream, input: Vec<u8>, upgrade: Option<Firs
 }
 
 /// What becomes of a request that hyper has read.
-fn open(
-    worker: &Shared,
-    index: usize,
-    parts: &http::request::Parts,
-    body: Bytes,
-) -> Opened {
+fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
     let is_http1 = parts.version != http::Version::HTTP_2;

@@ -5,7 +5,9 @@
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Result;
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -63,13 +65,19 @@ impl Poller {
     pub(crate) fn new(tick_ms: u32) -> Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let clock = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let clock =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(tick_ms) * 1_000_000 };
         let every = Itimerspec { it_interval: tick, it_value: tick };
         timerfd_settime(&clock, TimerfdTimerFlags::empty(), &every)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
         epoll::add(&epoll, &clock, EventData::new_u64(CLOCK), EventFlags::IN)?;
-        Ok(Poller { epoll: Arc::new(epoll), wake: Arc::new(wake), clock, events: Vec::with_capacity(Poller::EVENTS) })
+        Ok(Poller {
+            epoll: Arc::new(epoll),
+            wake: Arc::new(wake),
+            clock,
+            events: Vec::with_capacity(Poller::EVENTS),
+        })
     }
 
     /// Makes `wait` return; from any thread, never waits.

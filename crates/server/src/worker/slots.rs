@@ -151,7 +151,10 @@ impl Slots {
     /// All keys, for what concerns every connection.
     pub(crate) fn keys(&self) -> Vec<u64> {
         let places = self.pages.iter().flat_map(|page| page.iter()).enumerate();
-        places.filter(|(_, place)| place.slot.is_some()).map(|(at, place)| key(index_of(at), place.generation)).collect()
+        places
+            .filter(|(_, place)| place.slot.is_some())
+            .map(|(at, place)| key(index_of(at), place.generation))
+            .collect()
     }
 
     fn place(&mut self, index: u32) -> &mut Place {

@@ -9,7 +9,9 @@ use tidings_engine::{Identity, Operation, Outcome, Producer, Reply};
 use tidings_model::{ContentType, StreamName};
 use tidings_protocol::websocket::client_message::Publish;
 use tidings_protocol::websocket::frame::write_text_frame;
-use tidings_protocol::websocket::server_message::writer::{ErrorFrame, PublishedFrame, write_error, write_published};
+use tidings_protocol::websocket::server_message::writer::{
+    ErrorFrame, PublishedFrame, write_error, write_published,
+};
 use tidings_protocol::{ErrorCode, Problem, PublishIdentity};
 
 /// One that is on its way.
@@ -70,7 +72,8 @@ pub(super) fn operation(publish: &Publish<'_>, core: &Core) -> Result<Operation,
     };
     let message = publish.data.to_message(kind)?;
     if policy.max_message_bytes < message.len() {
-        let detail = format!("a message has at most {} bytes (`max_message_bytes`)", policy.max_message_bytes);
+        let detail =
+            format!("a message has at most {} bytes (`max_message_bytes`)", policy.max_message_bytes);
         return Err(Problem::new(ErrorCode::TooLarge, detail));
     }
     Ok(Operation::Publish(tidings_engine::Publish {
@@ -88,17 +91,16 @@ pub(super) fn operation(publish: &Publish<'_>, core: &Core) -> Result<Operation,
 fn identity(asked: &PublishIdentity, message: &Bytes) -> Identity {
     match asked {
         PublishIdentity::None => Identity::None,
-        PublishIdentity::Producer(producer) => Identity::Producer(Producer {
-            id: producer.id.clone(),
-            epoch: producer.epoch,
-            seq: producer.seq,
-        }),
+        PublishIdentity::Producer(producer) => {
+            Identity::Producer(Producer { id: producer.id.clone(), epoch: producer.epoch, seq: producer.seq })
+        }
         PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: body_hash(message) },
     }
 }
 
 /// Writes the frame that refuses a publish.
 pub(super) fn write_refusal(out: &mut Vec<u8>, id: Option<&str>, stream: &StreamName, problem: &Problem) {
-    let frame = ErrorFrame { id, stream: Some(stream.as_str()), code: problem.code, message: &problem.detail };
+    let frame =
+        ErrorFrame { id, stream: Some(stream.as_str()), code: problem.code, message: &problem.detail };
     write_text_frame(out, |text| write_error(text, &frame));
 }

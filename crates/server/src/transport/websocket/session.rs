@@ -11,6 +11,7 @@ use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::{Page, Reader, Reply, Step};
 use tidings_model::{Start, StreamName};
+use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::client_message::{ClientMessage, Publish};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::write_text_frame;
@@ -19,7 +20,6 @@ use tidings_protocol::websocket::server_message::writer::{
     ErrorFrame, HEARTBEAT, write_closed, write_drain, write_error, write_hello, write_live, write_reset,
     write_subscribed, write_unsubscribed,
 };
-use tidings_protocol::websocket::Violation;
 use tidings_protocol::{ErrorCode, Problem};
 
 /// What one connection follows and waits for.
@@ -100,7 +100,8 @@ impl Session {
                 write_text_frame(out, |text| write_unsubscribed(text, name));
             }
             None => {
-                let problem = Problem::new(ErrorCode::NotSubscribed, "this connection does not follow the stream");
+                let problem =
+                    Problem::new(ErrorCode::NotSubscribed, "this connection does not follow the stream");
                 write_refusal(out, None, name, &problem);
             }
         }
@@ -128,7 +129,9 @@ impl Session {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         let step = match subscription.fetched.take() {
             Some(Reply::Fetched(Ok(batches))) => subscription.reader.fetched(batches, limit),
-            Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => return self.on_unreadable(number, core, out),
+            Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => {
+                return self.on_unreadable(number, core, out);
+            }
             None if subscription.fetching => return,
             None => subscription.reader.step(limit),
         };
@@ -147,7 +150,14 @@ impl Session {
         }
     }
 
-    fn on_page(&mut self, number: u32, page: &Page, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) {
+    fn on_page(
+        &mut self,
+        number: u32,
+        page: &Page,
+        core: &mut Core,
+        out: &mut Vec<u8>,
+        shared: &mut Vec<Bytes>,
+    ) {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         // What is this connection's own goes before what it shares with others.
         if !out.is_empty() {

@@ -34,7 +34,15 @@ impl Subscriptions {
 
     pub(super) fn add(&mut self, number: u32, reader: Reader, owner: Owner, core: &mut Core) {
         let following = core.followers.follow(reader.stream(), owner, number, WEBSOCKET);
-        let fresh = Subscription { number, reader, live: false, fetching: false, fetched: None, following, queued: false };
+        let fresh = Subscription {
+            number,
+            reader,
+            live: false,
+            fetching: false,
+            fetched: None,
+            following,
+            queued: false,
+        };
         self.all.push(fresh);
         self.queue(number);
     }

@@ -131,7 +131,12 @@ impl ExchangeTask {
     }
 
     /// Ready when the worker's clock has come that far, or nothing was said for the heartbeat.
-    fn poll_until(&mut self, until_ms: u64, heartbeat: Option<Duration>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_until(
+        &mut self,
+        until_ms: u64,
+        heartbeat: Option<Duration>,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
         let now_ms = self.worker.borrow().core.now_ms;
         let due = (until_ms != u64::MAX)
             .then(|| Instant::now() + Duration::from_millis(until_ms.saturating_sub(now_ms)));
