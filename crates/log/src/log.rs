@@ -223,7 +223,9 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Identity, MemoryStorage, Producer, ProducerSeq, Publish, ReadLimit};
+    use crate::{
+        Fault, Identity, MemoryStorage, Producer, ProducerSeq, Publish, ReadLimit, SimulatedStorage,
+    };
     use bytes::Bytes;
     use tidings_model::{ContentType, Lifetime, Offset, Retention, StreamConfig, StreamName};
 
@@ -429,5 +431,29 @@ mod tests {
         let too_large = Publish { messages: vec![vec![b'x'; 64 << 10].into()], ..publish("a", &[]) };
         let mut log = log;
         assert_eq!(log.stage(Operation::Publish(too_large), NOW), Err(Refusal::TooLarge));
+    }
+
+    #[test]
+    fn a_failure_is_final() {
+        let disk = SimulatedStorage::new();
+        let mut log = Log::open(Arc::new(disk.clone()), LogSettings::default(), Box::new(|| 7)).unwrap();
+        log.stage(create("a", &["one"]), NOW).unwrap();
+        // The write passes, the sync after it fails, and later ones would pass again.
+        disk.set_fault(disk.calls_count() + 2, Fault::Io);
+        let failed = log.commit().unwrap_err();
+        assert!(disk.has_struck());
+        assert!(log.find("a").is_none());
+        assert_eq!(log.commit().unwrap_err(), failed);
+        assert_eq!(log.settle(), Err(failed.clone()));
+        assert_eq!(log.stage(create("b", &[]), NOW), Err(Refusal::StorageFailed(failed)));
+    }
+
+    #[test]
+    fn a_log_can_move_and_its_handles_be_shared() {
+        fn moves<T: Send>() {}
+        fn is_shared<T: Clone + Send + Sync>() {}
+        moves::<Log>();
+        is_shared::<crate::StoredStream>();
+        is_shared::<SegmentFiller>();
     }
 }
