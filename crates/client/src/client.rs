@@ -27,7 +27,7 @@ use tidings_model::StreamName;
 /// What may be said about how a client works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// The `User-Agent` of its requests.
+    /// The `User-Agent` of its requests; control characters are sent as spaces.
     pub user_agent: String,
     /// How long connecting may take.
     pub connect_timeout: Duration,
@@ -48,8 +48,8 @@ impl Default for ClientOptions {
     }
 }
 
-/// A client of one server. Cloning shares its connections. It needs a tokio runtime with time and I/O; one of the
-/// current thread is enough.
+/// A client of one server. Cloning shares its connections. It needs a tokio runtime with time and I/O; one of
+/// the current thread is enough.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) http: Arc<HttpClient>,
@@ -63,9 +63,6 @@ impl Client {
 
     /// The same with options of your own.
     pub fn with_options(url: &str, options: ClientOptions) -> Result<Client, InvalidUrl> {
-        if http::HeaderValue::from_str(&options.user_agent).is_err() {
-            return Err(InvalidUrl::UserAgent);
-        }
         let server = ServerUrl::parse(url)?;
         Ok(Client { http: Arc::new(HttpClient::new(server, options)) })
     }

@@ -1,14 +1,22 @@
-//! Follows: the driver of a session. It starts transports, hands on what they hear, and keeps the timer; every
-//! decision is the session's.
+//! Follows: the driver of a session. It starts transports, hands on what they hear, and keeps the timer;
+//! every decision is the session's.
 
+mod error;
+mod event;
+mod options;
+
+pub use error::FollowError;
+pub use event::{FollowEvent, Status};
+pub use options::{FollowOptions, Via};
+
+use crate::Client;
 use crate::clock::{self, SleepWatch};
 use crate::session::{Action, AttemptId, Session};
 use crate::transport::{Report, Reporter, Source, long_poll, poll, sse, websocket};
-use crate::{Client, FollowError, FollowEvent, FollowOptions};
 use std::collections::HashMap;
 use std::future::Future;
 use tidings_model::{Offset, Start, StreamName};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// A stream that is followed. Dropping it ends everything that it has started.
@@ -50,12 +58,13 @@ pub struct Follow {
 #[derive(Debug)]
 struct Running {
     task: AbortHandle,
-    /// Where to begin, for a WebSocket that waits for it.
-    subscribe: Option<oneshot::Sender<Start>>,
+    /// To tell a WebSocket where to begin. It says goodbye when this is dropped; the others are aborted.
+    starts: Option<mpsc::Sender<Start>>,
 }
 
 impl Follow {
-    /// How many reports wait for a user who does not ask. A report is at most what one read of a socket brings, or one page.
+    /// How many reports wait for a user who does not ask. A report is at most what one read of a socket
+    /// brings, or one page.
     const REPORTS_MAX: usize = 16;
 
     pub(crate) fn new(client: Client, name: StreamName, options: FollowOptions) -> Follow {
@@ -74,8 +83,8 @@ impl Follow {
 
     /// The next event. Reconnects and resumes by itself, for ever; an error is final, and given again.
     ///
-    /// After a [`FollowEvent::Reset`] or [`FollowEvent::Closed`] the next call is an error, so that neither can be
-    /// overlooked; [`Follow::resume_at`] goes on. May be cancelled: nothing is lost.
+    /// After a [`FollowEvent::Reset`] or [`FollowEvent::Closed`] the next call is an error, so that neither
+    /// can be overlooked; [`Follow::resume_at`] goes on. May be cancelled: nothing is lost.
     pub async fn next(&mut self) -> Result<FollowEvent, FollowError> {
         loop {
             while let Some(action) = self.session.poll_action() {
@@ -125,17 +134,18 @@ impl Follow {
             Action::LongPoll { id, from } => self.run(id, None, long_poll::run(source, from, reporter(id))),
             Action::Sse { id, from } => self.run(id, None, sse::run(source, from, reporter(id))),
             Action::WebSocket { id } => {
-                let (subscribe, start) = oneshot::channel();
-                self.run(id, Some(subscribe), websocket::run(source, start, reporter(id)));
+                let (sender, starts) = mpsc::channel(1);
+                self.run(id, Some(sender), websocket::run(source, starts, reporter(id)));
             }
             Action::Subscribe { id, from } => {
-                if let Some(subscribe) = self.running.get_mut(&id).and_then(|it| it.subscribe.take()) {
-                    let _its_end_is_reported = subscribe.send(from);
+                if let Some(starts) = self.running.get(&id).and_then(|it| it.starts.as_ref()) {
+                    // It ends on its own, and reports that; more than one subscription never waits.
+                    let _ended = starts.try_send(from);
                 }
             }
             Action::Close { id } => {
-                if let Some(running) = self.running.remove(&id) {
-                    running.task.abort();
+                if let Some(Running { task, starts: None }) = self.running.remove(&id) {
+                    task.abort();
                 }
             }
         }
@@ -144,11 +154,11 @@ impl Follow {
     fn run(
         &mut self,
         id: AttemptId,
-        subscribe: Option<oneshot::Sender<Start>>,
+        starts: Option<mpsc::Sender<Start>>,
         transport: impl Future<Output = ()> + Send + 'static,
     ) {
         while self.tasks.try_join_next().is_some() {}
         let task = self.tasks.spawn(transport);
-        self.running.insert(id, Running { task, subscribe });
+        self.running.insert(id, Running { task, starts });
     }
 }

@@ -5,7 +5,7 @@
 use crate::answer::Answer;
 use crate::{ClientOptions, Failure, ServerUrl, Unreachable};
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -15,6 +15,8 @@ use std::error::Error;
 use std::time::Duration;
 use tidings_protocol::HeaderValue;
 use tokio::time::timeout;
+
+const USER_AGENT: &str = "user-agent";
 
 /// A pool of connections to one server.
 #[derive(Debug)]
@@ -60,11 +62,9 @@ impl HttpClient {
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
     ) -> Request<Full<Bytes>> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(self.server.join(target))
-            .header(header::USER_AGENT, &self.options.user_agent);
-        for (name, value) in headers {
+        let mut request = Request::builder().method(method).uri(self.server.join(target));
+        let user_agent = (USER_AGENT, HeaderValue::text(&self.options.user_agent));
+        for (name, value) in headers.iter().chain([&user_agent]) {
             let mut bytes = Vec::new();
             value.write(&mut bytes);
             request = request.header(*name, bytes);

@@ -1,8 +1,8 @@
 //! Rust client of tidings: publish to streams, read them, follow them for ever.
 //!
-//! Knows the protocol. What to do next in a follow (choose a transport, fall back, retry, resume) is decided by a
-//! pure session that takes events and `now`; the transports only carry out what it says. Does not know the
-//! engine, the log or the server.
+//! Knows the protocol. What to do next in a follow (choose a transport, fall back, retry, resume) is decided
+//! by a pure session that takes events and `now`; the transports only carry out what it says. Does not know
+//! the engine, the log or the server.
 
 mod answer;
 mod backoff;
@@ -10,7 +10,6 @@ mod client;
 mod clock;
 mod failure;
 mod follow;
-mod follow_event;
 mod http_client;
 mod message;
 mod publisher;
@@ -24,8 +23,7 @@ pub use client::{
     StreamHead, StreamPages,
 };
 pub use failure::{Failure, Malformed, Refusal, Unreachable};
-pub use follow::Follow;
-pub use follow_event::{FollowError, FollowEvent, FollowOptions, Status, Via};
+pub use follow::{Follow, FollowError, FollowEvent, FollowOptions, Status, Via};
 pub use message::{Data, Message};
 pub use publisher::{Publisher, PublisherOptions};
 pub use server_url::{InvalidUrl, ServerUrl};

@@ -16,7 +16,8 @@ pub struct Message {
     pub data: Data,
 }
 
-/// What a message holds, in the form in which it travels. Of which kind its stream is, a message does not say.
+/// What a message holds, in the form in which it travels. Of which kind its stream is, a message does not
+/// say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// A JSON value, byte for byte; in text streams a JSON string that holds the text.
@@ -43,8 +44,8 @@ impl Data {
         data.into_message(kind)
     }
 
-    /// The message for a person who does not say of which kind the stream is: strings without quotes, other JSON
-    /// and bytes as they are.
+    /// The message for a person who does not say of which kind the stream is: strings without quotes, other
+    /// JSON and bytes as they are.
     pub fn to_plain(&self) -> Bytes {
         match self {
             Data::Json(json) => match self.as_json().and_then(tidings_protocol::json::parse_string) {

@@ -40,8 +40,8 @@ impl Publisher {
     /// Publishes these messages and waits until they are stored, trying again for as long as that may help.
     /// Several messages are for streams of JSON; others take one at a time.
     ///
-    /// A call that is cancelled may have reached the server. Its messages go first in the next call, under the number
-    /// that they have, so nothing is doubled or passed.
+    /// A call that is cancelled may have reached the server. Its messages go first in the next call, under
+    /// the number that they have, so nothing is doubled or passed.
     pub async fn publish(&mut self, messages: Vec<Bytes>) -> Result<Published, PublishError> {
         if self.sequence.pending.is_some() {
             self.flush().await?;
@@ -108,7 +108,8 @@ impl Sequence {
                 self.seq += 1;
                 Step::Done(Ok(published))
             }
-            // Only one publish is under way, so nothing can close a gap: the server has forgotten this publisher.
+            // Only one publish is under way, so nothing can close a gap: the server has forgotten this
+            // publisher.
             Err(PublishError::Failed(failure)) if failure.is_retryable() => {
                 let after = match failure.retry_after() {
                     Some(wait) => self.backoff.at_least(wait),

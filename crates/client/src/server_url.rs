@@ -92,9 +92,6 @@ pub enum InvalidUrl {
     /// `http://user:password@host`.
     #[error("a server's URL can't hold a user or a password")]
     User,
-    /// A `User-Agent` that is not a header.
-    #[error("a user agent is a line of visible text")]
-    UserAgent,
     /// `?…` or `#…`.
     #[error("a server's URL can't hold a query or a fragment")]
     Query,

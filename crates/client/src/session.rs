@@ -1,7 +1,7 @@
 //! A follow without I/O: which transport to use, when to try again, what to give to the user.
 //!
-//! Takes what the transports hear and `now`; is asked for actions, events and the time of its next turn. Knows no
-//! socket, timer, clock or task.
+//! Takes what the transports hear and `now`; is asked for actions, events and the time of its next turn.
+//! Knows no socket, timer, clock or task.
 //!
 //! ```text
 //!                    Action                     Heard
@@ -10,9 +10,9 @@
 //!   poll_event() ──────────────► the user
 //! ```
 //!
-//! Several attempts may run at once: a plain read while a WebSocket is dialled, SSE beside a slow WebSocket, a
-//! better transport beside the one that works. All of them may bring messages, and [`Place`] gives each message once.
-//! An attempt that proves itself ends those that are no better.
+//! Several attempts may run at once: a plain read while a WebSocket is dialled, SSE beside a slow WebSocket,
+//! a better transport beside the one that works. All of them may bring messages, and [`Place`] gives each
+//! message once. An attempt that proves itself ends those that are no better.
 
 mod action;
 mod attempt;
@@ -72,6 +72,9 @@ pub(crate) struct Session {
 impl Session {
     /// How long between two polls when neither user nor server says.
     pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+    /// How long between two polls at least, whoever asks for less.
+    pub(crate) const POLL_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
     /// How long between two polls, at most, that bridge the time until a live transport works.
     pub(crate) const BRIDGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
@@ -136,7 +139,8 @@ impl Session {
         self.take_turn(now);
     }
 
-    /// The machine has slept: whatever was connected may be dead without a sign, so a new connection is made beside it.
+    /// The machine has slept: whatever was connected may be dead without a sign, so a new connection is made
+    /// beside it.
     pub(crate) fn on_wake(&mut self, now: Instant) {
         for attempt in &mut self.attempts {
             attempt.is_leaving = true;
@@ -291,9 +295,9 @@ impl Session {
     /// How long until the next poll, after one that had everything.
     fn poll_interval(&self, advice: Option<Duration>) -> Duration {
         if let Via::Poll { every: Some(every) } = self.options.via {
-            return every;
+            return every.max(Session::POLL_INTERVAL_MIN);
         }
-        let interval = advice.unwrap_or(Session::POLL_INTERVAL);
+        let interval = advice.unwrap_or(Session::POLL_INTERVAL).max(Session::POLL_INTERVAL_MIN);
         let is_bridge = self.attempts.iter().any(|attempt| attempt.transport != Transport::Poll);
         if is_bridge { interval.min(Session::BRIDGE_INTERVAL_MAX) } else { interval }
     }

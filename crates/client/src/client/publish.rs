@@ -12,7 +12,8 @@ use tidings_protocol::{
 /// Messages to be published in one step: all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// JSON values for a stream of JSON, as many as the server takes at once; exactly one message for any other.
+    /// JSON values for a stream of JSON, as many as the server takes at once; exactly one message for any
+    /// other.
     pub messages: Vec<Bytes>,
     /// The content type of the stream.
     pub content_type: ContentType,
@@ -140,7 +141,8 @@ impl Client {
     }
 }
 
-/// The body. Several values, and a value that is itself an array, stand in an array: the server takes one level away.
+/// The body. Several values, and a value that is itself an array, stand in an array: the server takes one
+/// level away.
 fn body(publish: &Publish) -> Result<Bytes, PublishError> {
     match (publish.content_type.kind(), publish.messages.as_slice()) {
         (ContentKind::Json, [_, ..]) => {

@@ -11,7 +11,8 @@ pub(crate) struct AttemptId(pub(crate) u64);
 /// What the driver of a session has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Ask for a page at once. Polls and long polls ask several times in one attempt, each time after the answer before.
+    /// Ask for a page at once. Polls and long polls ask several times in one attempt, each time after the
+    /// answer before.
     Poll {
         /// Whose events these are.
         id: AttemptId,

@@ -104,8 +104,8 @@ impl Attempt {
         }
     }
 
-    /// When it has been silent for too long. Before something of ours has come, other bytes don't count: a proxy may send
-    /// them.
+    /// When it has been silent for too long. Before something of ours has come, other bytes don't count: a
+    /// proxy may send them.
     pub(super) fn silence_ends(&self) -> Option<Instant> {
         let is_dialled = matches!(self.transport, Transport::Sse | Transport::WebSocket);
         let since = match self.phase {

@@ -88,7 +88,8 @@ impl Ladder {
         }
     }
 
-    /// It plainly does not work here: nothing of ours came through, or something before the server refused it.
+    /// It plainly does not work here: nothing of ours came through, or something before the server refused
+    /// it.
     pub(crate) fn on_blocked(&mut self, transport: Transport, now: Instant, spread: f64) {
         if self.is_fixed {
             return;
@@ -107,8 +108,8 @@ impl Ladder {
         }
     }
 
-    /// Not even a plain read works, and the server was last heard at `heard`: it is away, and what failed since then says
-    /// nothing about the transports.
+    /// Not even a plain read works, and the server was last heard at `heard`: it is away, and what failed
+    /// since then says nothing about the transports.
     pub(crate) fn on_server_away(&mut self, heard: Instant) {
         for rung in &mut self.rungs {
             match rung.barred {

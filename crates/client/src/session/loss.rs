@@ -11,7 +11,8 @@ impl Session {
     /// An attempt has failed.
     pub(super) fn on_lost(&mut self, id: AttemptId, failure: Failure, now: Instant) {
         let transport = self.attempt(id).transport;
-        // Who has spoken the protocol before will do so again: a page that came between is of a proxy or a captive portal.
+        // Who has spoken the protocol before will do so again: a page that came between is of a proxy or a
+        // captive portal.
         let is_foreign = self.has_spoken && matches!(failure, Failure::Malformed(_));
         if failure.is_retryable() || is_foreign || self.ladder.can_do_without(transport) {
             self.on_lost_for_a_while(id, failure, now);

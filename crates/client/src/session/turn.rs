@@ -57,7 +57,8 @@ impl Session {
         }
     }
 
-    /// Starts the best transport that may be tried; where that is slow to show something, the next one beside it.
+    /// Starts the best transport that may be tried; where that is slow to show something, the next one beside
+    /// it.
     fn walk_down(&mut self, now: Instant) {
         for transport in self.ladder.open(now) {
             let running = self.attempts.iter().find(|it| it.transport == transport && !it.is_leaving);
@@ -110,7 +111,8 @@ impl Session {
             Transport::Poll | Transport::Sse => self.ask(id, now),
             Transport::LongPoll => {
                 self.ask(id, now);
-                // A plain read was answered, and the first answer may take as long as it is held: taken on trust.
+                // A plain read was answered, and the first answer may take as long as it is held: taken on
+                // trust.
                 self.on_live(id, now);
             }
         }

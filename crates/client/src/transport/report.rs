@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 /// What is heard, and in which attempt.
 pub(crate) type Report = (AttemptId, Heard);
 
-/// The way from one attempt to the session. It is bounded: who does not take its messages slows the transport down, and
-/// nothing else.
+/// The way from one attempt to the session. It is bounded: who does not take its messages slows the transport
+/// down, and nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
     id: AttemptId,

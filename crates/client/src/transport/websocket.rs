@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use std::time::Duration;
 use tidings_model::Start;
 use tidings_protocol::websocket::assembler::{self, Assembler, Rules};
 use tidings_protocol::websocket::client_message::ClientMessage;
@@ -20,12 +21,21 @@ use tidings_protocol::websocket::server_message::ServerMessage;
 use tidings_protocol::websocket::{Role, Violation};
 use tidings_protocol::{ErrorCode, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
-/// Connects, subscribes once the session says from where, and tells what comes.
-pub(crate) async fn run(source: Source, start: oneshot::Receiver<Start>, reporter: Reporter) {
-    let end = match connect(&source).await {
-        Ok(io) => Connection::new(&source, io).follow(&source, start, &reporter).await,
+/// How long the goodbye may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
+/// Connects, subscribes once the session says from where, and tells what comes. When the sender of `starts` is
+/// dropped, it says goodbye and ends.
+pub(crate) async fn run(source: Source, mut starts: mpsc::Receiver<Start>, reporter: Reporter) {
+    let connected = tokio::select! {
+        connected = connect(&source) => connected,
+        // Nobody subscribes before the first frame: it was given up.
+        _given_up = starts.recv() => return,
+    };
+    let end = match connected {
+        Ok(io) => Connection::new(&source, io).follow(&source, starts, &reporter).await,
         Err(failure) => Ok(Heard::Lost(failure)),
     };
     if let Ok(heard) = end {
@@ -76,11 +86,10 @@ impl Connection {
     async fn follow(
         mut self,
         source: &Source,
-        mut start: oneshot::Receiver<Start>,
+        mut starts: mpsc::Receiver<Start>,
         reporter: &Reporter,
     ) -> Result<Heard, Gone> {
         let mut incoming = vec![0; READ_BYTES];
-        let mut is_subscribed = false;
         loop {
             tokio::select! {
                 // A read that is given up has taken nothing; what is half read is in the assembler.
@@ -99,16 +108,24 @@ impl Connection {
                     }
                     Err(error) => return Ok(Heard::lost(Unreachable::Broken(error.to_string()))),
                 },
-                start = &mut start, if !is_subscribed => {
-                    is_subscribed = true;
-                    let stream = source.name.clone();
-                    self.send_text(&ClientMessage::Subscribe { stream, start: start.map_err(|_| Gone)? });
+                start = starts.recv() => {
+                    let Some(start) = start else {
+                        self.say_goodbye().await;
+                        return Err(Gone);
+                    };
+                    self.send_text(&ClientMessage::Subscribe { stream: source.name.clone(), start });
                     if let Err(broken) = self.flush().await {
                         return Ok(Heard::lost(broken));
                     }
                 }
             }
         }
+    }
+
+    /// Closes as RFC 6455 wants it, but does not wait for the answer.
+    async fn say_goodbye(&mut self) {
+        self.send(Opcode::Close, &close_payload(CloseCode::NORMAL, ""));
+        let _too_slow_or_broken = tokio::time::timeout(GOODBYE_MAX, self.flush()).await;
     }
 
     /// What these bytes say. What has to be answered is then in `outgoing`.

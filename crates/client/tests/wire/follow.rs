@@ -185,14 +185,14 @@ async fn a_websocket_subscribes_answers_pings_and_comes_back() {
         second.message(6).await;
         second.send(r#"{"type":"of_the_future"}"#).await;
         second.tell("closed", 6, "").await;
-        second
+        assert_eq!(second.receive().await, "close Some(1000)");
     };
     let user = async {
         let places = given(&mut follow, 3).await;
         let end = event(&mut follow).await;
         (places, end, follow.next().await)
     };
-    let ((places, end, then), _open) = tokio::join!(user, server);
+    let ((places, end, then), ()) = tokio::join!(user, server);
     assert_eq!(places, [4, 5, 6]);
     assert!(matches!(end, FollowEvent::Closed { offset } if offset.index == 6));
     assert_eq!(then, Err(FollowError::Closed));

@@ -1,5 +1,5 @@
-//! The client against a peer that plays canned bytes over real sockets: what it sends, and what it makes of answers,
-//! of connections that break, and of resets.
+//! The client against a peer that plays canned bytes over real sockets: what it sends, and what it makes of
+//! answers, of connections that break, and of resets.
 
 mod follow;
 mod operations;

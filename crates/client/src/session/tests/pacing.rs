@@ -26,6 +26,8 @@ fn a_poll_takes_the_interval_of_the_user_then_the_advice_of_the_server() {
         (Some(SECOND * 7), Some(SECOND * 20), SECOND * 7),
         (None, Some(SECOND * 20), SECOND * 20),
         (None, None, Session::POLL_INTERVAL),
+        (Some(Duration::ZERO), None, Session::POLL_INTERVAL_MIN),
+        (None, Some(Duration::ZERO), Session::POLL_INTERVAL_MIN),
     ];
     for (every, poll_interval, expected) in cases {
         let mut script = Script::begin(Via::Poll { every }, Start::Beginning);
