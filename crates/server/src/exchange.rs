@@ -74,6 +74,3 @@ impl From<tidings_protocol::Problem> for Opened {
         Opened::Response(Response::problem(&problem))
     }
 }
-
-/// A step of opening that may find the answer early: what is missing, refused or already known.
-pub(crate) type Early<T> = Result<T, Box<Opened>>;

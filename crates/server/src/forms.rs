@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use std::collections::HashMap;
-use tidings_engine::{Page, Stream};
+use tidings_engine::{Page, Part, Stream};
 use tidings_model::{ContentKind, Incarnation};
 use tidings_protocol::envelope::write_envelope;
 use tidings_protocol::sse::control::{Control, ControlEnd, write_control};
@@ -79,7 +79,7 @@ pub(crate) fn chunk(content: &[u8]) -> Vec<u8> {
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 fn messages(page: &Page) -> impl Iterator<Item = (u64, &Bytes)> {
-    page.parts.iter().flat_map(|part| part.messages())
+    page.parts.iter().flat_map(Part::messages)
 }
 
 fn body(kind: ContentKind, page: &Page) -> Vec<u8> {
@@ -147,7 +147,7 @@ fn frames(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
         for (index, data) in part.messages() {
             let offset = stream.offset(index);
             write_text_frame(&mut out, |text| {
-                write_message(text, stream.name(), kind, offset, part.time(), data)
+                write_message(text, stream.name(), kind, offset, part.time(), data);
             });
         }
     }

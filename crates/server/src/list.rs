@@ -1,16 +1,15 @@
 //! The list of streams.
 
 use crate::authorise::{Principal, Right, authorise};
-use crate::exchange::{Early, Opened};
-use crate::request::early;
+use crate::exchange::Opened;
 use crate::transport::{LONG_POLL, SSE, WEBSOCKET};
 use crate::worker::core::Core;
 use serde_json::{Value, json};
 use tidings_engine::Stream;
-use tidings_protocol::{CacheControl, ListRequest, Response, header_name, rfc3339_text};
+use tidings_protocol::{CacheControl, ListRequest, Problem, Response, header_name, rfc3339_text};
 
-pub(crate) fn list(query: &str, core: &Core) -> Early<Opened> {
-    let request = ListRequest::parse(query).map_err(early)?;
+pub(crate) fn list(query: &str, core: &Core) -> Result<Opened, Problem> {
+    let request = ListRequest::parse(query)?;
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     // One more than asked for shows whether the list goes on.
     let mut streams = core.engine.list(&request.prefix, request.after.as_deref(), limit.saturating_add(1));

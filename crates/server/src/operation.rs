@@ -6,8 +6,7 @@ pub(crate) mod head;
 pub(crate) mod publish;
 pub(crate) mod refusal;
 
-use crate::exchange::{Advance, Early, Exchange, Opened};
-use crate::request::early;
+use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -18,7 +17,7 @@ use tidings_protocol::{ErrorCode, Problem, Response};
 /// An operation that waits to be stored.
 struct Submitted {
     reply: Option<Reply>,
-    respond: Box<dyn FnOnce(Outcome) -> Response>,
+    respond: Box<dyn Fn(&Outcome) -> Response>,
 }
 
 /// Asks the engine, and answers with `respond` once it is stored.
@@ -26,19 +25,17 @@ pub(crate) fn submit(
     operation: Operation,
     owner: Owner,
     core: &mut Core,
-    respond: impl FnOnce(Outcome) -> Response + 'static,
-) -> Early<Opened> {
-    core.submit(operation, owner, 0).map_err(|_busy| early(Problem::too_busy(1)))?;
+    respond: impl Fn(&Outcome) -> Response + 'static,
+) -> Result<Opened, Problem> {
+    core.submit(operation, owner, 0).map_err(|_busy| Problem::too_busy(1))?;
     Ok(Opened::Held(Box::new(Submitted { reply: None, respond: Box::new(respond) })))
 }
 
 impl Exchange for Submitted {
     fn advance(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         let Some(reply) = self.reply.take() else { return Advance::WAIT };
-        let unused: Box<dyn FnOnce(Outcome) -> Response> = Box::new(|_| Response::new(500));
-        let respond = std::mem::replace(&mut self.respond, unused);
         Advance::Respond(match reply {
-            Reply::Operation(Ok(outcome)) => respond(outcome),
+            Reply::Operation(Ok(outcome)) => (self.respond)(&outcome),
             Reply::Operation(Err(refusal)) => Response::problem(&problem_of(&refusal)),
             Reply::Fetched(_) => {
                 Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question"))

@@ -1,7 +1,7 @@
 //! A request as both fronts understand it, and where it goes.
 
 use crate::authorise::{Principal, Right, authorise};
-use crate::exchange::{Early, Opened};
+use crate::exchange::Opened;
 use crate::transport::{self, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -26,35 +26,35 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: Request<'_, H>, core: &mut Core) -> Opened {
-    dispatch(request, core).unwrap_or_else(|early| *early)
+    dispatch(&request, core).unwrap_or_else(Opened::from)
 }
 
-fn dispatch<H: Headers + ?Sized>(request: Request<'_, H>, core: &mut Core) -> Early<Opened> {
+fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
         return transport::websocket::open(request.headers, request.upgrades, None, core);
     }
-    let Target { route, query } = Target::parse(request.target).map_err(early)?;
+    let Target { route, query } = Target::parse(request.target)?;
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
-    route.check_method(request.method).map_err(early)?;
+    route.check_method(request.method)?;
     match (&route, request.method) {
         (Route::WebSocket, _) => transport::websocket::open(request.headers, request.upgrades, None, core),
         (Route::Streams, _) => list::list(query, core),
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
         (Route::Stream(name), Method::Get) if request.upgrades => {
-            let start = tidings_protocol::parse_upgrade_start(query).map_err(early)?;
+            let start = tidings_protocol::parse_upgrade_start(query)?;
             let first = Some((name.clone(), start));
             transport::websocket::open(request.headers, true, first, core)
         }
-        (Route::Stream(name), Method::Get) => read(name, query, &request, core),
+        (Route::Stream(name), Method::Get) => read(name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(name, core),
-        (Route::Stream(name), Method::Put) => operation::create::create(name, &request, core),
-        (Route::Stream(name), Method::Post) => operation::publish::publish(name, query, &request, core),
+        (Route::Stream(name), Method::Put) => operation::create::create(name, request, core),
+        (Route::Stream(name), Method::Post) => operation::publish::publish(name, query, request, core),
         (Route::Stream(name), Method::Delete) => operation::delete::delete(name, request.owner, core),
         (Route::Stream(_), Method::Options | Method::Other) => {
-            Err(early(Problem::method_not_allowed(route.methods())))
+            Err(Problem::method_not_allowed(route.methods()))
         }
     }
 }
@@ -64,17 +64,12 @@ fn read<H: Headers + ?Sized>(
     query: &str,
     request: &Request<'_, H>,
     core: &mut Core,
-) -> Early<Opened> {
-    let read = ReadRequest::parse(query, request.headers).map_err(early)?;
-    authorise(&Principal::Anybody, Right::Read, name).map_err(early)?;
+) -> Result<Opened, Problem> {
+    let read = ReadRequest::parse(query, request.headers)?;
+    authorise(&Principal::Anybody, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, read.start.start(), core.engine.boot());
-    let reader = reader.map_err(|reset| early(Problem::reset(reset)))?;
+    let reader = reader.map_err(Problem::reset)?;
     Ok(transport::open(Read { request: read, reader, owner: request.owner, chunked: request.chunked }, core))
-}
-
-/// A problem is an answer as well.
-pub(crate) fn early(problem: Problem) -> Box<Opened> {
-    Box::new(problem.into())
 }

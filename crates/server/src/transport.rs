@@ -8,7 +8,7 @@ mod poll;
 mod sse;
 pub(crate) mod websocket;
 
-use crate::exchange::{Early, Opened};
+use crate::exchange::Opened;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use std::sync::Arc;
@@ -40,7 +40,6 @@ pub(crate) fn open(read: Read, core: &mut Core) -> Opened {
 }
 
 /// The stream of that name, or the answer that there is none.
-pub(crate) fn find(core: &Core, name: &StreamName) -> Early<Arc<Stream>> {
-    let found = core.engine.find(name, core.now);
-    found.ok_or_else(|| Box::new(Problem::stream_not_found().into()))
+pub(crate) fn find(core: &Core, name: &StreamName) -> Result<Arc<Stream>, Problem> {
+    core.engine.find(name, core.now).ok_or_else(Problem::stream_not_found)
 }

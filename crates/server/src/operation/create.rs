@@ -2,8 +2,8 @@
 
 use super::{publish, submit};
 use crate::authorise::{Principal, Right, authorise};
-use crate::exchange::{Early, Opened};
-use crate::request::{Request, early};
+use crate::exchange::Opened;
+use crate::request::Request;
 use crate::worker::core::Core;
 use tidings_engine::{Operation, Outcome};
 use tidings_model::{ContentType, Lifetime, Offset, StreamConfig, StreamName};
@@ -15,20 +15,20 @@ pub(crate) fn create<H: Headers + ?Sized>(
     name: &StreamName,
     request: &Request<'_, H>,
     core: &mut Core,
-) -> Early<Opened> {
-    let CreateRequest { config, closed } = CreateRequest::parse(request.headers).map_err(early)?;
-    authorise(&Principal::Anybody, Right::Create, name).map_err(early)?;
+) -> Result<Opened, Problem> {
+    let CreateRequest { config, closed } = CreateRequest::parse(request.headers)?;
+    authorise(&Principal::Anybody, Right::Create, name)?;
     let config = with_policy(config, name, core);
     let first = if request.body.is_empty() {
         Vec::new()
     } else {
-        publish::messages(name, &config.content_type, &request.body, core).map_err(early)?
+        publish::messages(name, &config.content_type, &request.body, core)?
     };
     let content_type = config.content_type.clone();
     let host = request.headers.first_text(header_name::HOST).unwrap_or("localhost");
     let location = format!("http://{host}{}", stream_path(name));
     let operation = Operation::Create { name: name.clone(), config, first, close: closed };
-    submit(operation, request.owner, core, move |outcome| match outcome {
+    submit(operation, request.owner, core, move |outcome| match *outcome {
         Outcome::Created { tail, closed, .. } => {
             let location = HeaderValue::text(&location);
             respond(201, &content_type, tail, closed).with(header_name::LOCATION, location)

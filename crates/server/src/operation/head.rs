@@ -1,17 +1,16 @@
 //! `HEAD`: what a stream is and where it stands.
 
 use crate::authorise::{Principal, Right, authorise};
-use crate::exchange::{Early, Opened};
-use crate::request::early;
+use crate::exchange::Opened;
 use crate::transport;
 use crate::worker::core::Core;
 use tidings_model::StreamName;
 use tidings_protocol::{
-    CacheControl, HeaderValue, Response, header_name, lifetime_header, retention_headers,
+    CacheControl, HeaderValue, Problem, Response, header_name, lifetime_header, retention_headers,
 };
 
-pub(crate) fn head(name: &StreamName, core: &Core) -> Early<Opened> {
-    authorise(&Principal::Anybody, Right::Read, name).map_err(early)?;
+pub(crate) fn head(name: &StreamName, core: &Core) -> Result<Opened, Problem> {
+    authorise(&Principal::Anybody, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     let (earliest, _) = stream.bounds();
     let (tail, closed) = stream.tail();

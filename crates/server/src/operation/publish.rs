@@ -7,8 +7,8 @@ use super::create::with_policy;
 use super::refusal::problem_of;
 use super::submit;
 use crate::authorise::{Principal, Right, authorise};
-use crate::exchange::{Early, Opened};
-use crate::request::{Request, early};
+use crate::exchange::Opened;
+use crate::request::Request;
 use crate::worker::core::Core;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -23,28 +23,28 @@ pub(crate) fn publish<H: Headers + ?Sized>(
     query: &str,
     request: &Request<'_, H>,
     core: &mut Core,
-) -> Early<Opened> {
-    let asked = PublishRequest::parse(query, request.headers).map_err(early)?;
-    authorise(&Principal::Anybody, Right::Publish, name).map_err(early)?;
+) -> Result<Opened, Problem> {
+    let asked = PublishRequest::parse(query, request.headers)?;
+    authorise(&Principal::Anybody, Right::Publish, name)?;
     let identity = identity(&asked.identity, &request.body);
     if request.body.is_empty() {
         return close(name, asked.close, identity, request, core);
     }
     let create = match core.engine.find(name, core.now) {
         Some(stream) => {
-            check_early(&stream, &asked, &identity).map_err(early)?;
+            check_early(&stream, &asked, &identity)?;
             None
         }
         None if asked.create || core.settings.policies.for_stream(name).create_on_publish => {
-            let content_type = asked.content_type.for_creation().map_err(early)?;
-            Some(new_stream(content_type.clone(), name, core).map_err(early)?)
+            let content_type = asked.content_type.for_creation()?;
+            Some(new_stream(content_type.clone(), name, core)?)
         }
-        None => return Err(early(Problem::stream_not_found())),
+        None => return Err(Problem::stream_not_found()),
     };
-    let content_type = asked.content_type.required().map_err(early)?;
-    let messages = messages(name, content_type, &request.body, core).map_err(early)?;
+    let content_type = asked.content_type.required()?;
+    let messages = messages(name, content_type, &request.body, core)?;
     if messages.is_empty() {
-        return Err(early(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish")));
+        return Err(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish"));
     }
     let operation = Operation::Publish(Publish {
         name: name.clone(),
@@ -81,12 +81,9 @@ fn close<H: Headers + ?Sized>(
     identity: Identity,
     request: &Request<'_, H>,
     core: &mut Core,
-) -> Early<Opened> {
+) -> Result<Opened, Problem> {
     if !close {
-        return Err(early(Problem::new(
-            ErrorCode::EmptyBody,
-            "send a message, or `Stream-Closed: true` to close",
-        )));
+        return Err(Problem::new(ErrorCode::EmptyBody, "send a message, or `Stream-Closed: true` to close"));
     }
     let producer = match identity {
         Identity::Producer(producer) => Some(producer),
@@ -154,8 +151,8 @@ pub(crate) fn body_hash(body: &[u8]) -> [u8; 16] {
     std::array::from_fn(|index| digest[index])
 }
 
-fn respond(outcome: Outcome) -> Response {
-    let (tail, duplicate, closed, producer) = match outcome {
+fn respond(outcome: &Outcome) -> Response {
+    let (tail, duplicate, closed, producer) = match *outcome {
         Outcome::Published { tail, duplicate, closed, producer, .. } => (tail, duplicate, closed, producer),
         // Closing again repeats nothing: the stream is as it was asked to be.
         Outcome::Closed { tail, producer, .. } => {

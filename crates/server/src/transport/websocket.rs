@@ -8,8 +8,7 @@ mod publishing;
 mod session;
 mod subscriptions;
 
-use crate::exchange::{Advance, Early, Exchange, Opened};
-use crate::request::early;
+use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -35,14 +34,14 @@ pub(crate) fn open<H: Headers + ?Sized>(
     upgrades: bool,
     first: Option<(StreamName, Start)>,
     core: &Core,
-) -> Early<Opened> {
+) -> Result<Opened, Problem> {
     if !upgrades {
-        return Err(early(Problem::upgrade_required()));
+        return Err(Problem::upgrade_required());
     }
     if core.draining {
-        return Err(early(Problem::draining(core.settings.drain_window.as_secs().max(1))));
+        return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
     }
-    let accept = Accept::check(headers).map_err(early)?;
+    let accept = Accept::check(headers)?;
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(101);
     head.headers.extend(fields);
@@ -52,7 +51,7 @@ pub(crate) fn open<H: Headers + ?Sized>(
 /// The exchange that owns an upgraded connection.
 pub(crate) fn begin(first: FirstSubscription, owner: Owner, core: &Core) -> Box<dyn Exchange> {
     if core.echoes {
-        Box::new(Connection::new(Echo::default()))
+        Box::new(Connection::new(Echo))
     } else {
         Box::new(Connection::new(Session::new(first.0, owner)))
     }

@@ -9,7 +9,6 @@ use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_frame};
 
 /// Nothing to remember.
-#[derive(Default)]
 pub(super) struct Echo;
 
 impl Talk for Echo {
