@@ -25,8 +25,8 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 }
 
 /// Answers the request, or begins to.
-pub(crate) fn open<H: Headers + ?Sized>(request: Request<'_, H>, core: &mut Core) -> Opened {
-    dispatch(&request, core).unwrap_or_else(Opened::from)
+pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
+    dispatch(request, core).unwrap_or_else(Opened::from)
 }
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {

@@ -184,7 +184,7 @@ impl Worker {
             chunked: head.version == Version::Http11,
             owner: Owner(key),
         };
-        let opened = request::open(request, &mut self.core);
+        let opened = request::open(&request, &mut self.core);
         Parsed::Opened { bytes: head.bytes + body_bytes, opened }
     }
 

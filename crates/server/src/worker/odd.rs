@@ -205,7 +205,7 @@ fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes
         chunked: false,
         owner: Owner::of_task(index),
     };
-    crate::request::open(request, &mut worker.core)
+    crate::request::open(&request, &mut worker.core)
 }
 
 /// Runs the tasks of HTTP/2 connections on the worker's own thread.
