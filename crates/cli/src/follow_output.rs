@@ -31,7 +31,7 @@ pub(crate) enum Resets {
 }
 
 /// The output of `follow`.
-pub(crate) struct FollowOutput<W, E> {
+pub(crate) struct FollowOutput<W, E: Write> {
     messages: MessageOutput<W>,
     status: StatusLine<E>,
     resets: Resets,
@@ -247,6 +247,7 @@ mod tests {
         ] {
             assert_eq!(output.on_event(&stream(), Ok(event), now, Timestamp(1250)).unwrap(), Going::On);
         }
+        drop(output);
         assert_eq!(String::from_utf8(out).unwrap(), "1\n2\n");
         assert_eq!(
             String::from_utf8(err).unwrap().replace("\r\x1b[K", "|"),
@@ -263,6 +264,7 @@ mod tests {
         let mut print = |event| output.on_event(&stream(), Ok(event), Instant::now(), Timestamp(0)).unwrap();
         assert_eq!(print(messages(1..=2)), Going::On);
         assert_eq!(print(messages(3..=9)), Going::Done);
+        drop(output);
         assert_eq!(String::from_utf8(out).unwrap(), "1\n2\n3\n");
     }
 
@@ -278,6 +280,7 @@ mod tests {
         output.on_event(&stream(), Ok(lost()), later, Timestamp(0)).unwrap();
         assert_eq!(output.poll_timeout(), Some(start + Duration::from_secs(5)));
         assert!(matches!(output.on_retry_ended(), Stop::Unreachable(Unreachable::Ended)));
+        drop(output);
         let told = String::from_utf8(err).unwrap();
         assert_eq!(told.matches("tidings: the server ended the connection; trying again\n").count(), 1);
     }
@@ -309,6 +312,7 @@ mod tests {
             let notice = "tidings: reset of `a`: the offset can't be continued (trimmed); \
                           earliest 0000000000000abc_0000000000000003; tail 0000000000000abc_0000000000000009; \
                           going on there\n";
+            drop(output);
             assert_eq!(String::from_utf8(err).unwrap(), if goes_on { notice } else { "" });
         }
     }

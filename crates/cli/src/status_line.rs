@@ -4,8 +4,8 @@ use crate::style::{Ink, Style};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-/// A line that is rewritten in place. Where standard error is no terminal there is none.
-pub(crate) struct StatusLine<W> {
+/// A line that is rewritten in place, and gone when this is dropped. Where standard error is no terminal there is none.
+pub(crate) struct StatusLine<W: Write> {
     out: W,
     mode: Mode,
     style: Style,
@@ -69,6 +69,13 @@ impl<W: Write> StatusLine<W> {
     }
 }
 
+/// After Ctrl-C too, the shell finds an empty line.
+impl<W: Write> Drop for StatusLine<W> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_replaced_and_taken_away() {
+    fn a_status_is_replaced_and_taken_away_in_the_end() {
         let text = written(Mode::Clear, |line| {
             line.clear();
             line.show("sse");
             line.notice("lost");
             line.show("poll");
         });
-        assert_eq!(text, "\r\x1b[Ksse\r\x1b[Ktidings: lost\n\r\x1b[Kpoll");
+        assert_eq!(text, "\r\x1b[Ksse\r\x1b[Ktidings: lost\n\r\x1b[Kpoll\r\x1b[K");
     }
 
     #[test]
