@@ -62,7 +62,7 @@ impl Client {
     /// Reads what is stored from `start` on, at most `limit` messages (1 to 10,000), at most a page of the
     /// server.
     pub async fn read(&self, name: &StreamName, start: Start, limit: Option<u64>) -> Result<Page, ReadError> {
-        let request = page_request(start, Live::Poll, limit);
+        let request = page_request(start, Live::POLL, limit);
         let request = self.read_request(name, &request, None);
         Page::from_answer(self.http.ask(request).await?)
     }

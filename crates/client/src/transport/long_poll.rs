@@ -9,7 +9,7 @@ use tidings_protocol::{Live, ReadRequest};
 
 /// Asks for what comes after `from`, to be held until there is something, and tells what came.
 pub(crate) async fn run(source: Source, from: Start, reporter: Reporter) {
-    let request = ReadRequest { timeout: Some(HOLD), ..page_request(from, Live::LongPoll, None) };
+    let request = ReadRequest { timeout: Some(HOLD), ..page_request(from, Live::LONG_POLL, None) };
     let request = source.client.read_request(&source.name, &request, None);
     tell_page(&source, request, &reporter).await;
 }

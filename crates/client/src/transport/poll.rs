@@ -11,7 +11,7 @@ use tidings_protocol::Live;
 
 /// Asks for the page after `from` and tells what came.
 pub(crate) async fn run(source: Source, from: Start, etag: Option<String>, reporter: Reporter) {
-    let request = page_request(from, Live::Poll, None);
+    let request = page_request(from, Live::POLL, None);
     let request = source.client.read_request(&source.name, &request, etag.as_deref());
     tell_page(&source, request, &reporter).await;
 }

@@ -19,7 +19,7 @@ use tidings_protocol::sse::{CONTROL, DATA, RESET};
 
 /// Asks for what comes after `from`, for ever, and tells what comes.
 pub(crate) async fn run(source: Source, from: Start, reporter: Reporter) {
-    let request = page_request(from, Live::Sse, None);
+    let request = page_request(from, Live::SSE, None);
     let request = source.client.read_request(&source.name, &request, None);
     let end = match source.client.http.open(request).await {
         Ok(response) if response.status() == 200 => read(&source, response, &reporter).await,
