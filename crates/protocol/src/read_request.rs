@@ -2,9 +2,11 @@
 //!
 //! Knows "Read" in `docs/protocol.md`. Does not know streams, limits of a server, or what is answered.
 
+mod live;
 mod start;
 mod timeout;
 
+pub use live::Live;
 pub use start::StartGiven;
 
 use crate::cache_cursor::CacheCursor;
@@ -37,17 +39,6 @@ pub struct ReadRequest {
     pub if_none_match: IfNoneMatch,
 }
 
-/// How a read over HTTP waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Live {
-    /// Not at all.
-    Poll,
-    /// Once (`live=long-poll`).
-    LongPoll,
-    /// For ever (`live=sse`).
-    Sse,
-}
-
 /// The known parameters of a read, decoded.
 #[derive(Default)]
 struct Given<'q> {
@@ -67,7 +58,7 @@ impl ReadRequest {
     pub fn poll(start: StartGiven) -> ReadRequest {
         ReadRequest {
             start,
-            live: Live::Poll,
+            live: Live::POLL,
             limit: None,
             envelope: false,
             timeout: None,
@@ -81,7 +72,7 @@ impl ReadRequest {
         let given = Given::parse(query)?;
         let start = given.start.parse(headers)?;
         let live = Live::parse(given.live.as_deref())?;
-        if live != Live::Poll && start == StartGiven::Absent {
+        if live != Live::POLL && start == StartGiven::Absent {
             return Err(Problem::new(
                 ErrorCode::InvalidOffset,
                 "with `live` say where to begin: `offset=-1`, `offset=now`, `last=N`, or a token",
@@ -114,10 +105,8 @@ impl ReadRequest {
         if let Some(limit) = self.limit {
             query.add("limit", &limit.to_string());
         }
-        match self.live {
-            Live::Poll => {}
-            Live::LongPoll => query.add("live", "long-poll"),
-            Live::Sse => query.add("live", "sse"),
+        if self.live != Live::POLL {
+            query.add("live", self.live.as_str());
         }
         match self.start {
             StartGiven::Beginning => query.add("offset", "-1"),
@@ -157,17 +146,6 @@ impl<'q> Given<'q> {
             parameter.keep(place, ErrorCode::InvalidParameter)?;
         }
         Ok(given)
-    }
-}
-
-impl Live {
-    fn parse(value: Option<&str>) -> Result<Live, Problem> {
-        match value {
-            None => Ok(Live::Poll),
-            Some("long-poll") => Ok(Live::LongPoll),
-            Some("sse") => Ok(Live::Sse),
-            Some(_) => Err(invalid("`live` is `long-poll` or `sse`; leave it out to poll")),
-        }
     }
 }
 

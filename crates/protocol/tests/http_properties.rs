@@ -63,7 +63,7 @@ fn etag() -> impl Strategy<Value = ETag> {
 }
 
 fn read_request() -> impl Strategy<Value = ReadRequest> {
-    let live = prop_oneof![Just(Live::Poll), Just(Live::LongPoll), Just(Live::Sse)];
+    let live = prop_oneof![Just(Live::POLL), Just(Live::LONG_POLL), Just(Live::SSE)];
     let limit = option::of(1..=ReadRequest::LIMIT_MAX);
     let timeout = option::of((0..86_400_000_u64).prop_map(Duration::from_millis));
     let parts = (start(), live, limit, any::<bool>(), timeout, option::of(0..INTEGER_MAX));

@@ -1,6 +1,8 @@
 //! The four transports: forms of one reader, one file each.
 //!
-//! To add one: write its file with a type that implements [`Exchange`](crate::exchange::Exchange), and name it in [`open`].
+//! To add one: write its file beside the others, with a type that implements [`Exchange`](crate::exchange::Exchange)
+//! and steps the reader that it is given, and put its line into [`TRANSPORTS`]. (A WebSocket has no line there: it is
+//! asked for by an upgrade.)
 
 mod long_poll;
 mod page;
@@ -14,7 +16,7 @@ use crate::worker::followers::Owner;
 use std::sync::Arc;
 use tidings_engine::{FollowerKind, Reader, Stream};
 use tidings_model::StreamName;
-use tidings_protocol::{Live, Problem, ReadRequest};
+use tidings_protocol::{ErrorCode, Live, Problem, ReadRequest};
 
 /// Kinds of followers, for counting.
 pub(crate) const LONG_POLL: FollowerKind = FollowerKind(0);
@@ -30,13 +32,23 @@ pub(crate) struct Read {
     pub(crate) chunked: bool,
 }
 
+/// The transports by their word in `live=`, and what begins to answer with each.
+const TRANSPORTS: [(Live, fn(Read, &mut Core) -> Opened); 3] =
+    [(Live::POLL, poll::open), (Live::LONG_POLL, long_poll::open), (Live::SSE, sse::open)];
+
 /// Begins to read, by the transport that the request names.
 pub(crate) fn open(read: Read, core: &mut Core) -> Opened {
-    match read.request.live {
-        Live::Poll => poll::open(read, core),
-        Live::LongPoll => long_poll::open(read, core),
-        Live::Sse => sse::open(read, core),
+    match TRANSPORTS.iter().find(|(word, _)| *word == read.request.live) {
+        Some((_, open)) => open(read, core),
+        None => unknown(read.request.live).into(),
     }
+}
+
+fn unknown(live: Live) -> Problem {
+    let words: Vec<_> = TRANSPORTS.iter().skip(1).map(|(word, _)| format!("`{}`", word.as_str())).collect();
+    let detail =
+        format!("`live={}` is unknown: it is {}; leave it out to poll", live.as_str(), words.join(" or "));
+    Problem::new(ErrorCode::InvalidParameter, detail)
 }
 
 /// The stream of that name, or the answer that there is none.

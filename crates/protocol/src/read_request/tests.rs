@@ -78,15 +78,15 @@ fn last_event_id_beats_the_url() {
 fn a_live_read_says_where_it_begins() {
     assert_eq!(parsed("live=sse").unwrap_err(), ErrorCode::InvalidOffset);
     assert_eq!(parsed("live=long-poll").unwrap_err(), ErrorCode::InvalidOffset);
-    assert_eq!(parsed("live=sse&last=1").unwrap().live, Live::Sse);
-    assert_eq!(parsed("live=long-poll&offset=now").unwrap().live, Live::LongPoll);
+    assert_eq!(parsed("live=sse&last=1").unwrap().live, Live::SSE);
+    assert_eq!(parsed("live=long-poll&offset=now").unwrap().live, Live::LONG_POLL);
 }
 
 #[test]
 fn wrong_parameters_are_refused_and_unknown_ones_ignored() {
     for query in [
         "live=",
-        "live=websocket",
+        "live=Web Socket",
         "limit=",
         "limit=0",
         "limit=10001",
@@ -112,7 +112,7 @@ fn everything_that_can_be_asked_is_read() {
     let query = "offset=now&live=long-poll&limit=10000&envelope=true&timeout=0.5&cursor=57201";
     let request = ReadRequest {
         start: StartGiven::Now,
-        live: Live::LongPoll,
+        live: Live::LONG_POLL,
         limit: Some(10_000),
         envelope: true,
         timeout: Some(Duration::from_millis(500)),

@@ -36,7 +36,7 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
     }
     let cache = CacheControl::of_page(given, end, life(stream, page, core.now));
     response = response.with(header_name::CACHE_CONTROL, cache);
-    if read.request.live == Live::LongPoll && !closed {
+    if read.request.live == Live::LONG_POLL && !closed {
         response = response.with(header_name::STREAM_CURSOR, next_cursor(read, core));
     }
     with_offsets(response, read, end_index, end, core)
