@@ -1,6 +1,7 @@
 //! Offsets that can't be continued, and texts that are no offsets.
 
 use crate::workload::{STREAM, batch, message, messages};
+use std::time::Duration;
 use tidings_testkit::{Api, Deadline, Event, FollowError, Follower, Reader, Reset, Server, Start, Transport};
 
 /// Number 6: the stream is deleted and made again; an old offset, smaller or larger than the new tail, gets a reset.
@@ -11,6 +12,7 @@ pub(crate) fn made_again_under_the_same_name(transport: Transport) {
     let old = api.publish(STREAM, &batch(0, 5));
     let mut live = Follower::open(transport, server.address(), STREAM, &Start::after(&old)).unwrap();
     assert_eq!(live.next(Deadline::patient()).unwrap(), Some(Event::Live));
+    wait_at_the_tail(&mut live);
     api.delete(STREAM);
     match next_event(&mut live) {
         Ok(event) => assert_eq!(event, Event::Reset(deleted(None, None))),
@@ -83,6 +85,12 @@ fn assert_refused(error: &FollowError, expected_status: u16, expected_code: &str
 
 fn deleted(earliest: Option<String>, tail: Option<String>) -> Reset {
     Reset { reason: "deleted".to_owned(), earliest, tail }
+}
+
+/// Nothing comes for a moment: meanwhile a long poll has asked again and is held.
+fn wait_at_the_tail(follower: &mut Follower) {
+    let moment = Deadline::after(Duration::from_millis(100));
+    assert!(matches!(follower.next(moment), Ok(None | Some(Event::Live))));
 }
 
 /// The next event but `live`, which says nothing about what follows.
