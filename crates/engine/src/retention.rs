@@ -46,7 +46,7 @@ impl RetentionKeeper {
         batch: BatchSize,
         now: Timestamp,
     ) -> Option<Due> {
-        let ledger = self.ledgers.get_mut(&incarnation)?;
+        let ledger = self.ledgers.get_mut(&incarnation).filter(|_| 0 < batch.count)?;
         ledger.bytes += batch.bytes;
         ledger.batches.push_back(batch);
         ledger.take_due(now)
@@ -141,6 +141,14 @@ mod tests {
         assert_eq!(append(&mut keeper, 0, 2, 20, 0), None);
         assert_eq!(append(&mut keeper, 2, 2, 20, 0), Some(Due { earliest: 1, bytes: 10 }));
         assert_eq!(append(&mut keeper, 4, 5, 50, 0), Some(Due { earliest: 6, bytes: 50 }));
+    }
+
+    #[test]
+    fn a_stream_that_was_created_empty_is_trimmed_as_any_other() {
+        let mut keeper = keeper(Retention { count: Some(1), ..Retention::default() });
+        assert_eq!(append(&mut keeper, 0, 0, 0, 0), None);
+        assert_eq!(append(&mut keeper, 0, 1, 10, 0), None);
+        assert_eq!(append(&mut keeper, 1, 1, 10, 0), Some(Due { earliest: 1, bytes: 10 }));
     }
 
     #[test]
