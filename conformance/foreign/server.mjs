@@ -9,7 +9,11 @@ import { join, resolve } from "node:path"
 import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 
-const BINARY = process.env.TIDINGS_BIN ?? resolve(import.meta.dirname, "../../target/debug/tidings")
+// The server takes what begins with `TIDINGS_` for settings, so it must not see this one.
+const { TIDINGS_BIN, ...ENVIRONMENT } = process.env
+const BINARY = TIDINGS_BIN ?? resolve(import.meta.dirname, "../../target/debug/tidings")
+// Small files of the log make a start quick.
+const SETTINGS = ["--long-poll-timeout", "500ms", "--segment-bytes", "17MiB"]
 const READY_MS_MAX = 30_000
 const PORTS_TRIED_MAX = 8
 
@@ -71,8 +75,11 @@ export class Server {
 
   async #launch() {
     const listen = `127.0.0.1:${this.port}`
-    const flags = ["--data", this.data, "--listen", listen, "--long-poll-timeout", "500ms", ...this.flags]
-    const child = spawn(BINARY, ["serve", ...flags], { stdio: ["ignore", "pipe", "pipe"] })
+    const flags = ["--data", this.data, "--listen", listen, ...SETTINGS, ...this.flags]
+    const child = spawn(BINARY, ["serve", ...flags], {
+      env: ENVIRONMENT,
+      stdio: ["ignore", "pipe", "pipe"],
+    })
     this.#child = child
     let failed
     child.on("error", (error) => (failed = error))

@@ -2,32 +2,54 @@
 
 import { DurableStream, IdempotentProducer, stream } from "@durable-streams/client"
 import assert from "node:assert/strict"
+import { setTimeout as sleep } from "node:timers/promises"
 import { eventually, range, serverTest } from "../server.mjs"
 
 const PATIENCE_MS = 20_000
 const backoffOptions = { initialDelay: 20, maxDelay: 200, multiplier: 1.3 }
+
+/** Asks again when a connection is lost: the producer leaves that to its user. */
+async function persistentFetch(...request) {
+  for (;;) {
+    try {
+      return await fetch(...request)
+    } catch {
+      await sleep(20)
+    }
+  }
+}
 
 /** A handle on a new stream of JSON messages. */
 async function create(server, name) {
   return DurableStream.create({ url: server.stream(name), contentType: "application/json", backoffOptions })
 }
 
-/** Follows a stream and keeps what comes. */
-async function follow(server, name, live, offset = "-1") {
+/**
+ * Follows a stream and keeps what comes. A session over SSE ends when its connection does; its user then goes on from the last offset,
+ * which is what the client's documentation says to keep.
+ */
+function follow(server, name, live) {
   const received = []
   const aborter = new AbortController()
-  const session = await stream({
-    url: server.stream(name),
-    live,
-    offset,
-    signal: aborter.signal,
-    backoffOptions,
-    onError: () => ({}),
-    sseResilience: { minConnectionDuration: 0, logWarnings: false },
+  let offset = "-1"
+  const follow = async () => {
+    while (!aborter.signal.aborted) {
+      const session = await stream({ url: server.stream(name), live, offset, signal: aborter.signal, backoffOptions })
+      session.subscribeJson((batch) => {
+        received.push(...batch.items)
+        offset = batch.offset
+      })
+      await session.closed.catch(() => {})
+    }
+  }
+  const done = follow().catch((error) => {
+    if (!aborter.signal.aborted) throw error
   })
-  session.subscribeJson((batch) => void received.push(...batch.items))
-  session.closed.catch(() => {}) // It is aborted in the end.
-  return { received, stop: () => aborter.abort() }
+  const stop = () => {
+    aborter.abort()
+    return done
+  }
+  return { received, stop }
 }
 
 serverTest("it creates a stream, appends and reads it back", async (server) => {
@@ -65,7 +87,7 @@ for (const live of ["long-poll", "sse"]) {
   serverTest(`a follower over ${live} misses and repeats nothing when the server is killed`, async (server) => {
     const handle = await create(server, "orders")
     const producer = new IdempotentProducer(handle, "writer", { maxInFlight: 5, lingerMs: 1 })
-    const follower = await follow(server, "orders", live)
+    const follower = follow(server, "orders", live)
     const all = range(0, 600)
     for (const n of all) {
       producer.append(String(n))
@@ -79,7 +101,7 @@ for (const live of ["long-poll", "sse"]) {
     }
     await producer.flush()
     await eventually("everything has come", PATIENCE_MS, () => follower.received.length >= all.length)
-    follower.stop()
+    await follower.stop()
     assert.deepEqual(follower.received, all)
   })
 }
@@ -87,7 +109,8 @@ for (const live of ["long-poll", "sse"]) {
 serverTest("what its producer has in flight when the server is killed is stored once", async (server) => {
   const handle = await create(server, "orders")
   const failures = []
-  const producer = new IdempotentProducer(handle, "writer", { lingerMs: 1, onError: (error) => failures.push(error) })
+  const onError = (error) => failures.push(error)
+  const producer = new IdempotentProducer(handle, "writer", { lingerMs: 1, maxBatchBytes: 50, fetch: persistentFetch, onError })
   const all = range(0, 500)
   for (const n of all) producer.append(String(n))
   await server.kill9()

@@ -3,12 +3,15 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+/// Names another binary than the one beside the test.
+pub(crate) const BINARY_VARIABLE: &str = "TIDINGS_BIN";
+
 /// The `tidings` binary: `TIDINGS_BIN`, else the one that cargo built beside the running test.
 ///
 /// # Panics
 /// When there is none, saying how to build it.
 pub fn tidings_binary() -> PathBuf {
-    let path = env::var_os("TIDINGS_BIN").map_or_else(beside_this_test, PathBuf::from);
+    let path = env::var_os(BINARY_VARIABLE).map_or_else(beside_this_test, PathBuf::from);
     assert!(
         path.is_file(),
         "there is no binary at {}: build it with `cargo build --package tidings-cli`, or name one in TIDINGS_BIN",

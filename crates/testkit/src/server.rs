@@ -3,9 +3,9 @@
 mod output;
 mod port;
 
+use crate::binary::{BINARY_VARIABLE, tidings_binary};
 use crate::clock::{Deadline, PATIENCE, eventually};
 use crate::http::{Connection, Request};
-use crate::tidings_binary;
 use output::Output;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
@@ -70,14 +70,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one with the settings that most tests want: long polls end after half a second.
+    /// Starts one with the settings that most tests want: long polls end after half a second, and files of the log are small, which
+    /// makes a start quick and lets a test fill several.
     pub fn start() -> Server {
         Server::builder().start()
     }
 
     /// Like [`Server::start`], with more to say.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder::default().argument("--long-poll-timeout").argument("500ms")
+        let settings = ["--long-poll-timeout", "500ms", "--segment-bytes", "17MiB"];
+        settings.into_iter().fold(ServerBuilder::default(), ServerBuilder::argument)
     }
 
     /// Where it listens, also after a restart.
@@ -162,6 +164,7 @@ fn launch(how: &ServerBuilder, data: &Path, address: SocketAddr) -> Result<(Chil
         .arg("--listen")
         .arg(address.to_string())
         .args(&how.arguments)
+        .env_remove(BINARY_VARIABLE) // The server takes what begins with `TIDINGS_` for settings.
         .envs(how.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

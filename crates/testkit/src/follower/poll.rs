@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long to wait after an answer without messages: shorter than the server advises, so that tests are short.
-const INTERVAL: Duration = Duration::from_millis(20);
+const INTERVAL: Duration = Duration::from_millis(5);
 
 /// A follower that polls, with `If-None-Match` as long as its question stays the same.
 pub(super) struct Poll {
