@@ -1,25 +1,32 @@
-//! The commit thread: the one owner of the order of things.
+//! The committer: the one owner of the order of things.
 //!
 //! Hot path: publish → commit → acknowledge. A round takes all that waits, checks each against what is stored, writes
 //! it with one write and one fsync, then makes it visible, then answers. Budget of a publish: one allocation for its
 //! batch, one place in each of two queues, a share of one fsync and of one wake-up per worker. There is no timer:
 //! while the disk syncs, the next round gathers.
 
-use crate::engine::Shared;
+mod intent;
+mod outbox;
+
 use crate::inbox::{Reply, Token, WorkerId};
+use crate::logs::Logs;
 use crate::mortality::Mortality;
-use crate::retention::{Due, RetentionKeeper};
+use crate::retention::{Due, RetentionKeeper, kept};
+use crate::shared::Shared;
 use crate::stream::Stream;
 use crate::tail_cache::TailCache;
-use bytes::Bytes;
+use intent::Intent;
+use outbox::Outbox;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
-use tidings_log::{BatchSize, Change, Log, Operation, Outcome, Refusal, StorageFailed, StreamView};
-use tidings_model::{Durability, Incarnation, Retention, StreamConfig, StreamName, Timestamp};
+use tidings_log::{BatchSize, Change, Operation, Outcome, Refusal, StorageFailed, StreamView};
+use tidings_model::{Durability, Incarnation, Offset, StreamName, Timestamp};
 
-/// What the commit thread is asked to do.
+/// What the committer is asked to do.
+#[expect(clippy::large_enum_variant, reason = "the small one is sent once in the life of an engine")]
 pub(crate) enum Command {
     /// Check, store, answer.
     Operation { operation: Operation, worker: WorkerId, token: Token },
@@ -27,27 +34,31 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// Owns both logs and everything that is decided in their order.
+/// Owns both logs and everything that is decided in their order. Plain data: a thread of its own runs its rounds, or
+/// a `Stepper`.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
-    disk: Log,
-    memory: Log,
+    logs: Logs,
     streams: HashMap<Incarnation, Arc<Stream>>,
     cache: TailCache,
     retention: RetentionKeeper,
     mortality: Mortality,
-    /// Bytes that a staged trim will free, until it is committed.
+    /// Bytes that the staged trims of a stream will free. Empty between rounds.
     trimmed_bytes: HashMap<Incarnation, u64>,
     answers: Vec<(WorkerId, Token, Result<Outcome, Refusal>)>,
-    news: Vec<WorkerNews>,
+    outbox: Outbox,
     ticked: Timestamp,
+    /// Once set, everything is refused.
+    failed: Option<StorageFailed>,
 }
 
-/// What one worker will hear of this round.
-#[derive(Default)]
-struct WorkerNews {
-    changed: Vec<Arc<Stream>>,
-    replies: Vec<(Token, Reply)>,
+/// Whether another round may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// It may.
+    GoesOn,
+    /// It was asked to stop.
+    Last,
 }
 
 impl Committer {
@@ -58,107 +69,126 @@ impl Committer {
     const ROUND_BYTES: usize = 8 << 20;
 
     /// Takes over what the logs hold.
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        disk: Log,
-        memory: Log,
-        cache: TailCache,
-        now: Timestamp,
-    ) -> Committer {
+    pub(crate) fn new(shared: Arc<Shared>, logs: Logs, tail_cache_bytes: usize, now: Timestamp) -> Committer {
+        let found = logs.streams();
         let mut committer = Committer {
             shared,
-            disk,
-            memory,
-            streams: HashMap::new(),
-            cache,
+            logs,
+            streams: HashMap::with_capacity(found.len()),
+            cache: TailCache::new(tail_cache_bytes),
             retention: RetentionKeeper::default(),
             mortality: Mortality::default(),
             trimmed_bytes: HashMap::new(),
             answers: Vec::new(),
-            news: Vec::new(),
+            outbox: Outbox::default(),
             ticked: now,
+            failed: None,
         };
-        let views: Vec<StreamView> = committer.disk.streams().collect();
-        for view in views {
-            let retention = view.config.retention.or(committer.shared.policy.retention(&view.name));
-            if !retention.keeps_all() {
-                // Where sizes can't be read the limits count from now on; who reads the messages is told.
-                let stored = view.stored.batch_sizes(view.earliest_index).unwrap_or_default();
-                committer.retention.watch(view.incarnation, retention, stored);
-            }
-            committer.on_found(view, now);
+        for (durability, view) in found {
+            committer.on_found(durability, view, now);
         }
         committer
     }
 
-    /// Works until it is told to stop or the storage fails.
+    /// Works until it is told to stop, or nobody is left who could tell it anything.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        let mut running = true;
-        while running {
+        loop {
             let first = match commands.recv_timeout(Committer::TICK) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             let now = self.shared.clock.now();
             let waiting = std::iter::from_fn(|| commands.try_recv().ok());
-            for command in first.into_iter().chain(waiting).take(Committer::ROUND_OPERATIONS) {
-                match command {
-                    Command::Operation { operation, worker, token } => {
-                        let outcome = self.stage(operation, now);
-                        self.answers.push((worker, token, outcome));
-                    }
-                    Command::Stop => running = false,
-                }
-                if Committer::ROUND_BYTES < self.disk.staged_bytes() + self.memory.staged_bytes() {
-                    break;
-                }
+            if self.round(first.into_iter().chain(waiting), now) == Round::Last {
+                break;
             }
-            self.on_time(now);
-            if let Err(error) = self.commit(now) {
-                self.shared.fail(error.to_string());
-                running = false;
+        }
+        self.settle();
+    }
+
+    /// Takes what waits, stores it, makes it visible, answers. One write and one fsync, however much it is.
+    pub(crate) fn round(&mut self, commands: impl Iterator<Item = Command>, now: Timestamp) -> Round {
+        let mut round = Round::GoesOn;
+        let mut idle = true;
+        for command in commands.take(Committer::ROUND_OPERATIONS) {
+            idle = false;
+            match command {
+                Command::Operation { operation, worker, token } => {
+                    let outcome = self.stage(operation, now);
+                    self.answers.push((worker, token, outcome));
+                }
+                Command::Stop => round = Round::Last,
             }
-            self.tell();
+            if Committer::ROUND_BYTES < self.logs.staged_bytes() {
+                break;
+            }
+        }
+        self.on_time(now);
+        if idle && self.logs.staged_bytes() == 0 {
+            self.settle();
+        }
+        self.commit(now);
+        self.outbox.deliver(&self.shared.inboxes());
+        round
+    }
+
+    /// Writes down that all that was committed is synced, unless that was done. Until then damage to the last commit
+    /// looks like a write that a crash cut short.
+    pub(crate) fn settle(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = self.logs.settle()
+        {
+            self.fail(error);
         }
     }
 
     fn stage(&mut self, operation: Operation, now: Timestamp) -> Result<Outcome, Refusal> {
+        if let Some(failed) = &self.failed {
+            return Err(Refusal::StorageFailed(failed.clone()));
+        }
         let intent = Intent::of(&operation).ok_or(Refusal::NotFound)?;
         self.expire(&intent.name, now)?;
-        let outcome = self.log_of(&intent.name, intent.durability).stage(operation, now)?;
-        let tail = match &outcome {
+        let durability = self.durability_of(&intent.name, intent.durability);
+        let outcome = self.logs.stage(durability, operation, now);
+        if matches!(outcome, Err(Refusal::StorageFull)) {
+            self.shared.set_full(durability, true);
+        }
+        let outcome = outcome?;
+        let staged = match &outcome {
             Outcome::Created { tail, .. } => Some((*tail, true)),
-            Outcome::Published { tail, duplicate: false, created, .. } => tail.map(|tail| (tail, *created)),
-            _ => None,
+            Outcome::Published { tail: Some(tail), duplicate: false, created, .. } => Some((*tail, *created)),
+            Outcome::Existed { .. }
+            | Outcome::Published { .. }
+            | Outcome::Closed { .. }
+            | Outcome::Deleted { .. }
+            | Outcome::Trimmed => None,
         };
-        if let Some((tail, created)) = tail {
-            if created {
-                let retention = intent.retention.or(self.shared.policy.retention(&intent.name));
-                self.retention.watch(tail.incarnation, retention, Vec::new());
-            }
-            let Intent { name, count, bytes, .. } = intent;
-            let batch = BatchSize { first_index: tail.index - u64::from(count), count, bytes, time: now };
-            if let Some(due) = self.retention.on_append(tail.incarnation, batch, now) {
-                self.stage_trim(&name, tail.incarnation, due, now);
-            }
+        if let Some((tail, created)) = staged {
+            self.on_staged(Staged { intent, durability, tail, created }, now);
         }
         Ok(outcome)
     }
 
-    /// The log that has the stream, or else the one that a new stream of that name belongs to.
-    fn log_of(&mut self, name: &StreamName, asked: Option<Durability>) -> &mut Log {
-        let durability = if self.memory.contains(name.as_str()) {
-            Durability::Memory
-        } else if self.disk.contains(name.as_str()) {
-            Durability::Disk
-        } else {
-            asked.unwrap_or_else(|| self.shared.policy.durability(name))
-        };
-        match durability {
-            Durability::Disk => &mut self.disk,
-            Durability::Memory => &mut self.memory,
+    /// Messages are going to be stored, or a stream made: what has to go goes with the same commit.
+    fn on_staged(&mut self, staged: Staged, now: Timestamp) {
+        let Staged { intent, durability, tail, created } = staged;
+        self.shared.set_full(durability, false);
+        if created {
+            let retention = intent.retention.or(self.shared.policy.retention(&intent.name));
+            self.retention.watch(tail.incarnation, retention, Vec::new());
         }
+        let Intent { count, bytes, .. } = intent;
+        let batch = BatchSize { first_index: tail.index - u64::from(count), count, bytes, time: now };
+        if let Some(due) = self.retention.on_append(tail.incarnation, batch, now) {
+            self.stage_trim(durability, tail.incarnation, due, now);
+        }
+    }
+
+    /// The log that has the stream, or else the one that a new stream of that name belongs to.
+    fn durability_of(&self, name: &StreamName, asked: Option<Durability>) -> Durability {
+        let found = self.logs.durability_of(name).or(asked);
+        found.unwrap_or_else(|| self.shared.policy.durability(name))
     }
 
     /// A stream that is over goes before anything else is done under its name.
@@ -171,19 +201,22 @@ impl Committer {
 
     fn stage_expiry(&mut self, stream: &Stream, now: Timestamp) -> Result<(), Refusal> {
         let name = stream.name().clone();
-        let delete = Operation::Delete { name: name.clone(), incarnation: Some(stream.incarnation()) };
-        match self.log_of(&name, None).stage(delete, now) {
+        let delete = Operation::Delete { name, incarnation: Some(stream.incarnation()) };
+        match self.logs.stage(stream.durability(), delete, now) {
             // Already gone, by an operation of this very round.
             Ok(_) | Err(Refusal::NotFound) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
 
-    fn stage_trim(&mut self, name: &StreamName, incarnation: Incarnation, due: Due, now: Timestamp) {
+    fn stage_trim(&mut self, durability: Durability, incarnation: Incarnation, due: Due, now: Timestamp) {
         let trim = Operation::Trim { incarnation, earliest_index: due.earliest };
-        // A refused trim (no room, or the stream went in this round) only means that more is kept for now.
-        if self.log_of(name, None).stage(trim, now).is_ok() {
-            *self.trimmed_bytes.entry(incarnation).or_default() += due.bytes;
+        match self.logs.stage(durability, trim, now) {
+            Ok(_) => *self.trimmed_bytes.entry(incarnation).or_default() += due.bytes,
+            // The stream went in this round.
+            Err(Refusal::NotFound) => {}
+            // No room: more is kept for now.
+            Err(_) => self.retention.on_refused(incarnation, due),
         }
     }
 
@@ -202,126 +235,109 @@ impl Committer {
         }
         for (incarnation, due) in self.retention.on_tick(now) {
             if let Some(stream) = self.streams.get(&incarnation) {
-                let name = stream.name().clone();
-                self.stage_trim(&name, incarnation, due, now);
+                let durability = stream.durability();
+                self.stage_trim(durability, incarnation, due, now);
             }
         }
     }
 
     /// Stores what is staged and makes it visible. On an error nothing of the round is acknowledged.
-    fn commit(&mut self, now: Timestamp) -> Result<(), StorageFailed> {
-        self.news.resize_with(self.shared.inbox_count(), WorkerNews::default);
-        let mut failed = None;
-        for changes in [self.disk.commit(), self.memory.commit()] {
-            match changes {
-                Ok(changes) => changes.into_iter().for_each(|change| self.on_change(change, now)),
-                Err(error) => failed = Some(error),
+    fn commit(&mut self, now: Timestamp) {
+        if self.failed.is_none() {
+            let (changes, committed) = self.logs.commit();
+            for (durability, change) in changes {
+                self.on_change(durability, change, now);
+            }
+            if let Err(error) = committed {
+                self.fail(error);
             }
         }
         self.trimmed_bytes.clear();
         for (worker, token, outcome) in self.answers.drain(..) {
-            match &outcome {
-                Err(Refusal::StorageFull) => self.shared.set_full(true),
-                Ok(Outcome::Published { duplicate: false, .. }) => self.shared.set_full(false),
-                _ => {}
-            }
-            let outcome = match (&failed, outcome) {
+            let outcome = match (&self.failed, outcome) {
                 (Some(error), Ok(_)) => Err(Refusal::StorageFailed(error.clone())),
                 (_, outcome) => outcome,
             };
-            if let Some(news) = self.news.get_mut(worker.index()) {
-                news.replies.push((token, Reply::Operation(outcome)));
-            }
+            self.outbox.answer(worker, token, Reply::Operation(outcome));
         }
-        failed.map_or(Ok(()), Err)
     }
 
-    fn on_change(&mut self, change: Change, now: Timestamp) {
+    fn fail(&mut self, error: StorageFailed) {
+        self.shared.fail(&error.to_string());
+        self.failed = Some(error);
+    }
+
+    fn on_change(&mut self, durability: Durability, change: Change, now: Timestamp) {
         match change {
-            Change::Created(view) => {
-                self.on_found(view, now);
-            }
+            // A stream that this very round has deleted again was never there. It must not hide the one that has its
+            // name now, which may be in the other log.
+            Change::Created(view) if !self.logs.has(durability, &view) => {}
+            Change::Created(view) => self.on_created(durability, view, now),
             Change::Appended { incarnation, batch } => {
                 let Some(stream) = self.streams.get(&incarnation) else { return };
                 stream.touch(now);
                 let workers = stream.on_appended(Arc::clone(&batch));
                 self.cache.on_appended(stream, &batch);
-                tell_of(&mut self.news, workers, stream);
+                self.outbox.tell_of(workers, stream);
             }
             Change::Closed { incarnation } => {
                 let Some(stream) = self.streams.get(&incarnation) else { return };
                 stream.touch(now);
-                tell_of(&mut self.news, stream.on_closed(), stream);
+                self.outbox.tell_of(stream.on_closed(), stream);
             }
             Change::Trimmed { incarnation, earliest_index } => {
                 let Some(stream) = self.streams.get(&incarnation) else { return };
-                let bytes = self.trimmed_bytes.get(&incarnation).copied().unwrap_or_default();
-                tell_of(&mut self.news, stream.on_trimmed(earliest_index, bytes), stream);
+                // All trims of the round are counted together, with the first of them.
+                let bytes = self.trimmed_bytes.remove(&incarnation).unwrap_or_default();
+                self.outbox.tell_of(stream.on_trimmed(earliest_index, bytes), stream);
             }
-            Change::Deleted { incarnation, name } => {
-                let Some(stream) = self.streams.remove(&incarnation) else { return };
-                self.shared.directory.remove(&name);
+            Change::Deleted { incarnation, .. } => {
                 self.retention.forget(incarnation);
-                tell_of(&mut self.news, stream.on_deleted(), &stream);
+                let Some(stream) = self.streams.remove(&incarnation) else { return };
+                self.shared.directory.remove(&stream);
+                self.outbox.tell_of(stream.on_deleted(), &stream);
             }
         }
     }
 
-    /// A stream is there: found at the start, or created in this round.
-    fn on_found(&mut self, view: StreamView, now: Timestamp) {
-        let in_memory = self.memory.contains(view.name.as_str());
-        let durability = if in_memory { Durability::Memory } else { Durability::Disk };
+    /// A stream was there at the start: what it keeps is counted once.
+    fn on_found(&mut self, durability: Durability, view: StreamView, now: Timestamp) {
+        let retention = view.config.retention.or(self.shared.policy.retention(&view.name));
+        let mut view = view;
+        if !retention.keeps_all() || 0 < view.earliest_index {
+            // Where sizes can't be read the limits count from now on; who reads the messages is told.
+            let stored = view.stored.batch_sizes(view.earliest_index).unwrap_or_default();
+            let kept = kept(stored, view.earliest_index);
+            view.bytes = kept.iter().map(|batch| batch.bytes).sum();
+            self.retention.watch(view.incarnation, retention, kept);
+        }
+        self.on_created(durability, view, now);
+    }
+
+    fn on_created(&mut self, durability: Durability, view: StreamView, now: Timestamp) {
         let retention = view.config.retention.or(self.shared.policy.retention(&view.name));
         let stream = Arc::new(Stream::new(view, durability, retention, now));
         self.mortality.watch(&stream);
         self.streams.insert(stream.incarnation(), Arc::clone(&stream));
         self.shared.directory.insert(stream);
     }
+}
 
-    /// Everything is visible: now the workers may know.
-    fn tell(&mut self) {
-        for (inbox, news) in self.shared.inboxes().iter().zip(&mut self.news) {
-            inbox.put(&mut news.changed, &mut news.replies);
+/// An operation that changes a stream's messages, or makes it.
+struct Staged {
+    intent: Intent,
+    durability: Durability,
+    /// After its messages.
+    tail: Offset,
+    created: bool,
+}
+
+impl Drop for Committer {
+    /// The threads that work for it end too. A panic must not leave a server behind that refuses everybody for ever.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.shared.fail("the commit thread has panicked");
         }
-    }
-}
-
-fn tell_of(news: &mut [WorkerNews], workers: u64, stream: &Arc<Stream>) {
-    let mut left = workers;
-    while left != 0 {
-        let index = left.trailing_zeros() as usize;
-        left &= left - 1;
-        if let Some(news) = news.get_mut(index) {
-            news.changed.push(Arc::clone(stream));
-        }
-    }
-}
-
-/// What must be known of an operation after it was handed to the log.
-struct Intent {
-    name: StreamName,
-    durability: Option<Durability>,
-    retention: Retention,
-    count: u32,
-    bytes: u64,
-}
-
-impl Intent {
-    /// `None` for what only the engine itself may do.
-    fn of(operation: &Operation) -> Option<Intent> {
-        let (name, config, messages): (_, Option<&StreamConfig>, &[Bytes]) = match operation {
-            Operation::Create { name, config, first, .. } => (name, Some(config), first),
-            Operation::Publish(publish) => (&publish.name, publish.create.as_ref(), &publish.messages),
-            Operation::Close { name, .. } | Operation::Delete { name, .. } => (name, None, &[]),
-            Operation::Trim { .. } => return None,
-        };
-        Some(Intent {
-            name: name.clone(),
-            durability: config.and_then(|config| config.durability),
-            retention: config.map(|config| config.retention).unwrap_or_default(),
-            // More messages than fit into the number are more than fit into a segment, and the log refuses them.
-            count: u32::try_from(messages.len()).unwrap_or(u32::MAX),
-            bytes: messages.iter().map(|message| message.len() as u64).sum(),
-        })
+        self.shared.end();
     }
 }

@@ -39,9 +39,21 @@ impl Directory {
         shard.insert(name, stream);
     }
 
-    pub(crate) fn remove(&self, name: &StreamName) {
-        self.listing.lock().expect("nobody panics while holding the list").remove(name);
-        self.shard(name).write().expect("nobody panics while holding the directory").remove(name);
+    /// Removes the stream, but not another one that has its name by now.
+    pub(crate) fn remove(&self, stream: &Stream) {
+        let name = stream.name();
+        let is_it = |found: Option<&Arc<Stream>>| {
+            found.is_some_and(|found| found.incarnation() == stream.incarnation())
+        };
+        let mut listing = self.listing.lock().expect("nobody panics while holding the list");
+        if is_it(listing.get(name)) {
+            listing.remove(name);
+        }
+        drop(listing);
+        let mut shard = self.shard(name).write().expect("nobody panics while holding the directory");
+        if is_it(shard.get(name)) {
+            shard.remove(name);
+        }
     }
 
     /// Up to `limit` streams whose names begin with `prefix`, after the name `after`.

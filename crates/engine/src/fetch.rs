@@ -1,9 +1,10 @@
 //! Reads from the disk, on threads of their own: a worker never waits for one.
 
+use crate::engine::StartError;
 use crate::inbox::{Inbox, Reply, Token};
 use crate::reader::{PageLimit, Reader};
 use crate::stream::Stream;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use tidings_log::ReadLimit;
@@ -24,6 +25,15 @@ impl Fetch {
         let stream = Arc::clone(reader.stream());
         Fetch { stream, from: reader.next(), limit, inbox: Arc::clone(inbox), token }
     }
+
+    /// Reads, and answers.
+    pub(crate) fn answer(self) {
+        let (_, tail) = self.stream.bounds();
+        let limit = ReadLimit { bytes: self.limit.bytes, messages: self.limit.messages };
+        let read = self.stream.stored().read(self.from, tail, limit);
+        let read = read.map_err(|error| FetchError { detail: error.to_string() });
+        self.inbox.put(&mut Vec::new(), &mut vec![(self.token, Reply::Fetched(read))]);
+    }
 }
 
 /// Stored messages could not be read: they are damaged, or the disk fails.
@@ -34,54 +44,22 @@ pub struct FetchError {
     pub detail: String,
 }
 
-/// The threads that read.
-pub(crate) struct Fetchers {
-    queue: SyncSender<Fetch>,
-    threads: Vec<JoinHandle<()>>,
+/// Threads that read, until nobody can ask any more and all that was asked is answered.
+pub(crate) fn start(fetches: Receiver<Fetch>) -> Result<Vec<JoinHandle<()>>, StartError> {
+    const THREADS: usize = 2;
+    let fetches = Arc::new(Mutex::new(fetches));
+    let start = |index| {
+        let fetches = Arc::clone(&fetches);
+        let thread = thread::Builder::new().name(format!("fetch-{index}"));
+        thread.spawn(move || run(&fetches)).map_err(|error| StartError::System(error.to_string()))
+    };
+    (0..THREADS).map(start).collect()
 }
 
-impl Fetchers {
-    pub(crate) const THREADS: usize = 2;
-
-    /// `pending_max`: how many reads may wait.
-    pub(crate) fn start(pending_max: usize) -> Fetchers {
-        let (queue, jobs) = sync_channel(pending_max);
-        let jobs = Arc::new(Mutex::new(jobs));
-        let threads = (0..Fetchers::THREADS)
-            .map(|index| {
-                let jobs = Arc::clone(&jobs);
-                let thread = thread::Builder::new().name(format!("fetch-{index}"));
-                thread.spawn(move || run(&jobs)).expect("the system has a thread for the disk reader")
-            })
-            .collect();
-        Fetchers { queue, threads }
-    }
-
-    /// Gives the read back when too many wait.
-    pub(crate) fn submit(&self, fetch: Fetch) -> Result<(), Fetch> {
-        self.queue.try_send(fetch).map_err(|error| match error {
-            std::sync::mpsc::TrySendError::Full(fetch)
-            | std::sync::mpsc::TrySendError::Disconnected(fetch) => fetch,
-        })
-    }
-
-    /// Ends when all that was asked is answered.
-    pub(crate) fn stop(self) {
-        drop(self.queue);
-        for thread in self.threads {
-            thread.join().expect("a disk reader does not panic");
-        }
-    }
-}
-
-fn run(jobs: &Mutex<Receiver<Fetch>>) {
+fn run(fetches: &Mutex<Receiver<Fetch>>) {
     loop {
-        let job = jobs.lock().expect("a disk reader does not panic").recv();
-        let Ok(fetch) = job else { return };
-        let (_, tail) = fetch.stream.bounds();
-        let limit = ReadLimit { bytes: fetch.limit.bytes, messages: fetch.limit.messages };
-        let read = fetch.stream.stored().read(fetch.from, tail, limit);
-        let read = read.map_err(|error| FetchError { detail: error.to_string() });
-        fetch.inbox.put(&mut Vec::new(), &mut vec![(fetch.token, Reply::Fetched(read))]);
+        let next = fetches.lock().expect("nobody panics while taking a read").recv();
+        let Ok(fetch) = next else { return };
+        fetch.answer();
     }
 }

@@ -31,7 +31,7 @@ impl RetentionKeeper {
             return;
         }
         let bytes = stored.iter().map(|batch| batch.bytes).sum();
-        self.ledgers.insert(incarnation, Ledger { retention, bytes, batches: stored.into() });
+        self.ledgers.insert(incarnation, Ledger { retention, bytes, batches: stored.into(), owed: None });
         self.rotation.push_back(incarnation);
     }
 
@@ -52,6 +52,13 @@ impl RetentionKeeper {
         ledger.take_due(now)
     }
 
+    /// What was due could not go. It is due again the next time.
+    pub(crate) fn on_refused(&mut self, incarnation: Incarnation, due: Due) {
+        if let Some(ledger) = self.ledgers.get_mut(&incarnation) {
+            ledger.owed = Some(due);
+        }
+    }
+
     /// Time passes. Says what has become too old, in some of the streams; the others' turn comes.
     pub(crate) fn on_tick(&mut self, now: Timestamp) -> Vec<(Incarnation, Due)> {
         let mut due = Vec::new();
@@ -65,16 +72,31 @@ impl RetentionKeeper {
     }
 }
 
+/// What is kept of stored batches when messages before `earliest` are not: the first one perhaps in part.
+pub(crate) fn kept(stored: Vec<BatchSize>, earliest: u64) -> Vec<BatchSize> {
+    let cut = |batch: BatchSize| {
+        let gone = earliest.saturating_sub(batch.first_index);
+        let left = u64::from(batch.count).saturating_sub(gone);
+        let bytes =
+            batch.bytes - batch.bytes * gone.min(u64::from(batch.count)) / u64::from(batch.count.max(1));
+        let first_index = batch.first_index.max(earliest);
+        BatchSize { first_index, count: u32::try_from(left).unwrap_or(batch.count), bytes, ..batch }
+    };
+    stored.into_iter().map(cut).filter(|batch| batch.count != 0).collect()
+}
+
 /// The sizes and times of the batches that one stream keeps.
 struct Ledger {
     retention: Retention,
     bytes: u64,
     batches: VecDeque<BatchSize>,
+    /// What should have gone already.
+    owed: Option<Due>,
 }
 
 impl Ledger {
     fn take_due(&mut self, now: Timestamp) -> Option<Due> {
-        let mut due: Option<Due> = None;
+        let mut due = self.owed.take();
         while let Some(oldest) = self.batches.front() {
             let (count, size) = (u64::from(oldest.count), oldest.bytes);
             let tail = self.batches.back().map_or(0, |batch| batch.first_index + u64::from(batch.count));

@@ -161,10 +161,11 @@ impl Stream {
         self.live().watchers |= worker.bit();
     }
 
-    /// The worker has no follower here any more.
+    /// The worker has no follower here any more. A TTL begins anew.
     pub fn unwatch(&self, worker: WorkerId, now: Timestamp) {
-        self.live().watchers &= !worker.bit();
+        // In this order: whoever finds no watcher finds the new time too, and does not take the stream for idle.
         self.touch(now);
+        self.live().watchers &= !worker.bit();
     }
 
     /// The worker looks now: tell it again of what comes after this.
@@ -182,8 +183,10 @@ impl Stream {
         match self.config.lifetime {
             Lifetime::Forever => false,
             Lifetime::Ttl { seconds } => {
+                // The watchers first, for the reason given in `unwatch`.
+                let watched = self.live().watchers != 0;
                 let idle = now.since(Timestamp(self.accessed.load(Ordering::Relaxed)));
-                seconds <= idle.as_secs() && self.live().watchers == 0
+                !watched && seconds <= idle.as_secs()
             }
             Lifetime::Until { at, .. } => at <= now,
         }
@@ -250,19 +253,20 @@ impl Stream {
         live.tail = batch.end_index();
         live.bytes += batch.bytes() as u64;
         live.cached.push_back(batch);
-        live.to_tell()
+        live.mark_told()
     }
 
     pub(crate) fn on_closed(&self) -> u64 {
         let mut live = self.live();
         live.closed = true;
-        live.to_tell()
+        live.mark_told()
     }
 
     pub(crate) fn on_deleted(&self) -> u64 {
         let mut live = self.live();
         live.deleted = true;
-        live.to_tell()
+        live.cached = VecDeque::new();
+        live.mark_told()
     }
 
     /// Messages before `earliest` are gone. Readers behind it are told when they step next.
@@ -270,12 +274,13 @@ impl Stream {
         let mut live = self.live();
         live.earliest = live.earliest.max(earliest);
         live.bytes = live.bytes.saturating_sub(bytes);
-        live.to_tell()
+        live.uncache_to(earliest);
+        live.mark_told()
     }
 
-    /// Drops the oldest batch from memory.
-    pub(crate) fn uncache_oldest(&self) {
-        self.live().cached.pop_front();
+    /// Drops the batches that end at `end_index` or before from memory.
+    pub(crate) fn uncache_to(&self, end_index: u64) {
+        self.live().uncache_to(end_index);
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
@@ -284,10 +289,17 @@ impl Stream {
 }
 
 impl Live {
-    fn to_tell(&mut self) -> u64 {
+    /// The watchers that are not told yet; from here on they are.
+    fn mark_told(&mut self) -> u64 {
         let workers = self.watchers & !self.told;
         self.told |= workers;
         workers
+    }
+
+    fn uncache_to(&mut self, end_index: u64) {
+        while self.cached.front().is_some_and(|oldest| oldest.end_index() <= end_index) {
+            self.cached.pop_front();
+        }
     }
 }
 

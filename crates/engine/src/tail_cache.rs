@@ -1,7 +1,8 @@
 //! The tail cache: the batches that were committed last, over all streams, up to a number of bytes.
 //!
 //! The streams hold the batches; this holds their order. First in, first out: what leaves it is the oldest batch of
-//! its own stream too, so what a stream has in memory is always a run without holes that ends at its tail.
+//! its own stream too, so what a stream has in memory is always a run without holes that ends at its tail. A stream may
+//! drop its oldest batches earlier, when they are trimmed or it is deleted; their bytes are counted until their turn.
 
 use crate::stream::Stream;
 use std::collections::VecDeque;
@@ -12,7 +13,14 @@ use tidings_model::Batch;
 pub(crate) struct TailCache {
     bytes_max: usize,
     bytes: usize,
-    order: VecDeque<(Arc<Stream>, usize)>,
+    order: VecDeque<Place>,
+}
+
+/// Where a batch stands in the order.
+struct Place {
+    stream: Arc<Stream>,
+    end_index: u64,
+    bytes: usize,
 }
 
 impl TailCache {
@@ -28,11 +36,11 @@ impl TailCache {
     pub(crate) fn on_appended(&mut self, stream: &Arc<Stream>, batch: &Batch) {
         let bytes = TailCache::BATCH_BYTES + batch.bytes() + batch.messages.len() * TailCache::MESSAGE_BYTES;
         self.bytes += bytes;
-        self.order.push_back((Arc::clone(stream), bytes));
+        self.order.push_back(Place { stream: Arc::clone(stream), end_index: batch.end_index(), bytes });
         while self.bytes_max < self.bytes {
-            let Some((oldest, bytes)) = self.order.pop_front() else { break };
-            self.bytes -= bytes;
-            oldest.uncache_oldest();
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.bytes -= oldest.bytes;
+            oldest.stream.uncache_to(oldest.end_index);
         }
     }
 }

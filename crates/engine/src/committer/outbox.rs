@@ -1,0 +1,50 @@
+//! The outbox: what each worker will hear of a round, kept back until all of it is visible.
+
+use crate::inbox::{Inbox, Reply, Token, WorkerId};
+use crate::stream::Stream;
+use std::sync::Arc;
+
+/// News by worker. Its size is that of one round.
+#[derive(Default)]
+pub(super) struct Outbox {
+    news: Vec<WorkerNews>,
+}
+
+#[derive(Default)]
+struct WorkerNews {
+    changed: Vec<Arc<Stream>>,
+    replies: Vec<(Token, Reply)>,
+}
+
+impl Outbox {
+    /// The workers of these bits must look at the stream.
+    ///
+    /// Such a worker may have registered in this very moment: whoever is marked as told and is not would never be
+    /// told again, so room is made for any worker there can be.
+    pub(super) fn tell_of(&mut self, workers: u64, stream: &Arc<Stream>) {
+        let mut left = workers;
+        while left != 0 {
+            let index = left.trailing_zeros() as usize;
+            left &= left - 1;
+            self.of(index).changed.push(Arc::clone(stream));
+        }
+    }
+
+    pub(super) fn answer(&mut self, worker: WorkerId, token: Token, reply: Reply) {
+        self.of(worker.index()).replies.push((token, reply));
+    }
+
+    /// Hands everything over. `inboxes` are asked for after the news, so that nobody who has any is missing.
+    pub(super) fn deliver(&mut self, inboxes: &[Arc<Inbox>]) {
+        for (inbox, news) in inboxes.iter().zip(&mut self.news) {
+            inbox.put(&mut news.changed, &mut news.replies);
+        }
+    }
+
+    fn of(&mut self, index: usize) -> &mut WorkerNews {
+        if self.news.len() <= index {
+            self.news.resize_with(index + 1, WorkerNews::default);
+        }
+        &mut self.news[index]
+    }
+}

@@ -1,0 +1,68 @@
+//! The engine without its threads: what they would do, one step at a time, by one caller.
+//!
+//! The threads of `Engine::start` are thin loops round the very same calls, so what is proved of the one holds for the
+//! other, but for the order in which threads meet.
+
+use crate::committer::{Command, Committer};
+use crate::fetch::Fetch;
+use std::fmt;
+use std::sync::mpsc::Receiver;
+use tidings_log::{LogSettings, Random, SegmentFiller};
+use tidings_model::Timestamp;
+
+/// What a stepped engine needs besides its `EngineSettings`, so that nothing in it is left to chance.
+pub struct SteppedSettings {
+    /// Limits of the log. What `EngineSettings` says too is taken from there.
+    pub log: LogSettings,
+    /// The mark of the process.
+    pub boot: u32,
+    /// Makes the randomness of one log.
+    pub random: Box<dyn FnMut() -> Random>,
+}
+
+/// Does what the threads of an engine do. What it is not told to do does not happen.
+pub struct Stepper {
+    pub(crate) committer: Committer,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) fetches: Receiver<Fetch>,
+    pub(crate) fillers: [SegmentFiller; 2],
+}
+
+impl Stepper {
+    /// One round of the commit thread with what waits. Without anything it is what an idle thread does at each tick.
+    pub fn step(&mut self, now: Timestamp) {
+        let waiting = std::iter::from_fn(|| self.commands.try_recv().ok());
+        self.committer.round(waiting, now);
+    }
+
+    /// Answers the read that has waited longest. `false` when none waits.
+    pub fn fetch(&mut self) -> bool {
+        let fetch = self.fetches.try_recv();
+        fetch.map(Fetch::answer).is_ok()
+    }
+
+    /// Makes the next files of the logs ready, where they are wanted.
+    pub fn fill(&mut self) {
+        for filler in &self.fillers {
+            // Refused for want of room, or failed: the next round finds out.
+            let _refused = filler.fill();
+        }
+    }
+
+    /// What a thread does last before the process ends in order. Commands that still wait are dropped.
+    pub fn end(mut self) {
+        self.committer.settle();
+    }
+}
+
+impl fmt::Debug for SteppedSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SteppedSettings")
+    }
+}
+
+impl fmt::Debug for Stepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stepper")
+    }
+}
