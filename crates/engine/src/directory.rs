@@ -76,3 +76,53 @@ impl Directory {
         &self.shards[hash.expect("a shard's index is small")]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::stream;
+
+    fn directory(names: &[&str]) -> Directory {
+        let directory = Directory::new();
+        names.iter().for_each(|name| directory.insert(stream(name)));
+        directory
+    }
+
+    fn list(directory: &Directory, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+        directory.list(prefix, after, limit).iter().map(|stream| stream.name().to_string()).collect()
+    }
+
+    #[test]
+    fn a_list_is_by_name_and_of_a_prefix() {
+        let directory = directory(&["b/2", "a", "b/10", "b", "c", "b/1", "bb"]);
+        assert_eq!(list(&directory, "", None, 100), ["a", "b", "b/1", "b/10", "b/2", "bb", "c"]);
+        assert_eq!(list(&directory, "b/", None, 100), ["b/1", "b/10", "b/2"]);
+        assert_eq!(list(&directory, "b/10", None, 100), ["b/10"]);
+        assert_eq!(list(&directory, "d", None, 100), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_goes_on_after_a_name_even_if_that_is_gone() {
+        let directory = directory(&["a", "b/1", "b/2", "b/3", "c"]);
+        assert_eq!(list(&directory, "b/", Some("b/1"), 1), ["b/2"]);
+        assert_eq!(list(&directory, "b/", Some("b/15"), 100), ["b/2", "b/3"]);
+        assert_eq!(list(&directory, "b/", Some("a"), 2), ["b/1", "b/2"]);
+        assert_eq!(list(&directory, "b/", Some("c"), 100), [""; 0]);
+        assert_eq!(list(&directory, "", Some("c"), 100), [""; 0]);
+        assert_eq!(list(&directory, "", None, 0), [""; 0]);
+    }
+
+    #[test]
+    fn removing_a_stream_leaves_another_of_its_name() {
+        let directory = Directory::new();
+        let (old, new) = (stream("a"), stream("a"));
+        directory.insert(Arc::clone(&old));
+        directory.insert(Arc::clone(&new));
+        directory.remove(&old);
+        assert_eq!(directory.find(new.name()).unwrap().incarnation(), new.incarnation());
+        assert_eq!(list(&directory, "", None, 10), ["a"]);
+        directory.remove(&new);
+        assert!(directory.find(new.name()).is_none());
+        assert_eq!(list(&directory, "", None, 10), [""; 0]);
+    }
+}

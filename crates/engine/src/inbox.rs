@@ -99,3 +99,58 @@ impl fmt::Debug for Inbox {
         write!(f, "Inbox({:?})", self.worker)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{batch, stream};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tidings_log::Outcome;
+
+    fn inbox() -> (Inbox, Arc<AtomicU32>) {
+        let wakes = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&wakes);
+        let wake = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
+        (Inbox::new(WorkerId::new(3).unwrap(), Box::new(wake)), wakes)
+    }
+
+    fn reply(token: Token) -> (Token, Reply) {
+        (token, Reply::Operation(Ok(Outcome::Trimmed)))
+    }
+
+    #[test]
+    fn a_worker_is_woken_once_for_all_that_it_has_not_taken() {
+        let (inbox, wakes) = inbox();
+        inbox.put(&mut Vec::new(), &mut Vec::new());
+        assert_eq!(wakes.load(Ordering::Relaxed), 0);
+        inbox.put(&mut Vec::new(), &mut vec![reply(1)]);
+        inbox.put(&mut vec![stream("a")], &mut vec![reply(2)]);
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
+        let news = inbox.take();
+        let tokens: Vec<_> = news.replies.iter().map(|(token, _)| *token).collect();
+        assert_eq!((news.changed.len(), tokens), (1, vec![1, 2]));
+        inbox.put(&mut Vec::new(), &mut vec![reply(3)]);
+        assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn who_takes_the_news_is_told_of_what_comes_after() {
+        let (inbox, _) = inbox();
+        let stream = stream("a");
+        stream.watch(inbox.worker());
+        assert_eq!(stream.on_appended(batch(0, &["x"])), inbox.worker().bit());
+        inbox.put(&mut vec![Arc::clone(&stream)], &mut Vec::new());
+        assert_eq!(stream.on_appended(batch(1, &["x"])), 0);
+        assert_eq!(inbox.take().changed.len(), 1);
+        assert_eq!(stream.on_appended(batch(2, &["x"])), inbox.worker().bit());
+        assert_eq!(inbox.take().changed.len(), 0);
+    }
+
+    #[test]
+    fn there_are_as_many_workers_as_bits() {
+        assert_eq!(WorkerId::new(63).map(WorkerId::bit), Some(1 << 63));
+        assert_eq!(WorkerId::new(64), None);
+    }
+}

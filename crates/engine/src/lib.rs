@@ -9,6 +9,8 @@ mod directory;
 mod engine;
 mod fetch;
 mod filling;
+#[cfg(test)]
+mod fixture;
 mod inbox;
 mod logs;
 mod mortality;

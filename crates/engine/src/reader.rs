@@ -169,3 +169,147 @@ pub(crate) fn take(batches: impl Iterator<Item = Arc<Batch>>, next: u64, limit: 
 pub(crate) fn end_of(parts: &[Part], next: u64) -> u64 {
     parts.last().map_or(next, |part| part.batch.first_index + part.range.end as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{batch, stream};
+    use tidings_model::Incarnation;
+
+    const BOOT: u32 = 7;
+    const ALL: PageLimit = PageLimit { bytes: usize::MAX, messages: u64::MAX };
+
+    fn lengths(parts: &[Part]) -> Vec<usize> {
+        parts.iter().map(|part| part.messages().count()).collect()
+    }
+
+    /// Five messages of which two are trimmed.
+    fn trimmed_stream() -> Arc<Stream> {
+        let stream = stream("a");
+        stream.on_appended(batch(0, &["one", "two", "three"]));
+        stream.on_appended(batch(3, &["four", "five"]));
+        stream.on_trimmed(2, 6);
+        stream
+    }
+
+    fn open(stream: &Arc<Stream>, start: Start) -> Result<u64, ResetReason> {
+        let opened = Reader::open(Arc::clone(stream), start, BOOT);
+        opened.map(|reader| reader.next()).map_err(|reset| reset.reason)
+    }
+
+    #[test]
+    fn a_page_never_splits_a_message() {
+        let taken = |next, bytes, messages| {
+            let batches = [batch(0, &["1234", "5678"]), batch(2, &["90"]), batch(3, &["a", "b"])];
+            lengths(&take(batches.into_iter(), next, PageLimit { bytes, messages }))
+        };
+        assert_eq!(taken(0, 100, 100), [2, 1, 2]);
+        assert_eq!(taken(0, 8, 100), [2]);
+        assert_eq!(taken(0, 7, 100), [1]);
+        assert_eq!(taken(0, 10, 100), [2, 1]);
+        assert_eq!(taken(1, 100, 3), [1, 1, 1]);
+        assert_eq!(taken(2, 3, 100), [1, 1]);
+        assert_eq!(taken(5, 100, 100), [0; 0]);
+    }
+
+    #[test]
+    fn a_message_larger_than_a_page_goes_alone() {
+        let batches = || [batch(0, &["a very large message", "b"]), batch(2, &["c"])].into_iter();
+        let limit = PageLimit { bytes: 1, messages: 10 };
+        assert_eq!(lengths(&take(batches(), 0, limit)), [1]);
+        assert_eq!(lengths(&take(batches(), 1, limit)), [1]);
+        let none_fits = PageLimit { bytes: 0, messages: 0 };
+        assert_eq!(lengths(&take(batches(), 2, none_fits)), [1]);
+    }
+
+    #[test]
+    fn messages_come_with_the_index_after_them() {
+        let parts = take([batch(4, &["a", "b", "c"])].into_iter(), 5, ALL);
+        let seen: Vec<_> = parts[0].messages().map(|(index, message)| (index, message.clone())).collect();
+        assert_eq!(seen, [(6, "b".into()), (7, "c".into())]);
+        assert_eq!(end_of(&parts, 5), 7);
+        assert_eq!(end_of(&[], 5), 5);
+    }
+
+    #[test]
+    fn a_reader_begins_where_it_is_asked_to() {
+        let stream = trimmed_stream();
+        assert_eq!(open(&stream, Start::Beginning), Ok(2));
+        assert_eq!(open(&stream, Start::Now), Ok(5));
+        assert_eq!(open(&stream, Start::Last(0)), Ok(5));
+        assert_eq!(open(&stream, Start::Last(1)), Ok(4));
+        assert_eq!(open(&stream, Start::Last(u64::MAX)), Ok(2));
+        assert_eq!(open(&stream, Start::After(stream.offset(4))), Ok(4));
+        assert_eq!(open(&stream, Start::After(stream.offset(5))), Ok(5));
+    }
+
+    #[test]
+    fn the_earliest_offset_itself_is_accepted() {
+        let stream = trimmed_stream();
+        assert_eq!(open(&stream, Start::After(stream.offset(2))), Ok(2));
+        assert_eq!(open(&stream, Start::After(stream.offset(1))), Err(ResetReason::Trimmed));
+        stream.on_trimmed(5, 10);
+        assert_eq!(open(&stream, Start::After(stream.offset(5))), Ok(5));
+        assert_eq!(open(&stream, Start::Beginning), Ok(5));
+    }
+
+    #[test]
+    fn every_reset_has_its_reason_and_says_where_to_go_on() {
+        let stream = trimmed_stream();
+        let after = |incarnation| Start::After(Offset { incarnation, index: 3 });
+        assert_eq!(open(&stream, Start::After(stream.offset(6))), Err(ResetReason::Ahead));
+        assert_eq!(open(&stream, after(Incarnation::of_disk(99))), Err(ResetReason::Deleted));
+        assert_eq!(open(&stream, after(Incarnation::of_memory(99, BOOT))), Err(ResetReason::Deleted));
+        assert_eq!(open(&stream, after(Incarnation::of_memory(99, BOOT + 1))), Err(ResetReason::Lost));
+        let reset = Reader::open(Arc::clone(&stream), Start::After(stream.offset(6)), BOOT).unwrap_err();
+        assert_eq!((reset.earliest, reset.tail), (Some(stream.offset(2)), Some(stream.offset(5))));
+        stream.on_deleted();
+        let reset = Reader::open(Arc::clone(&stream), Start::After(stream.offset(6)), BOOT).unwrap_err();
+        assert_eq!(reset, Reset { reason: ResetReason::Deleted, earliest: None, tail: None });
+    }
+
+    #[test]
+    fn a_reader_steps_to_exactly_the_tail() {
+        let stream = trimmed_stream();
+        let mut reader = Reader::open(Arc::clone(&stream), Start::Beginning, BOOT).unwrap();
+        let Step::Page(page) = reader.step(PageLimit { bytes: 5, messages: 10 }) else { panic!() };
+        assert_eq!((page.start, page.end, page.at_tail, page.closed), (2, 3, false, false));
+        reader.advance_to(page.end);
+        stream.on_closed();
+        let Step::Page(page) = reader.step(ALL) else { panic!() };
+        assert_eq!((page.start, page.end, page.at_tail, page.closed), (3, 5, true, true));
+        reader.advance_to(page.end);
+        assert!(matches!(reader.step(ALL), Step::AtTail { closed: true }));
+    }
+
+    #[test]
+    fn a_reader_that_is_overtaken_by_retention_is_told() {
+        let stream = trimmed_stream();
+        let reader = Reader::open(Arc::clone(&stream), Start::Beginning, BOOT).unwrap();
+        stream.on_trimmed(3, 5);
+        let Step::Reset(reset) = reader.step(ALL) else { panic!() };
+        assert_eq!((reset.reason, reset.earliest), (ResetReason::Trimmed, Some(stream.offset(3))));
+        stream.on_deleted();
+        let Step::Reset(reset) = reader.step(ALL) else { panic!() };
+        assert_eq!((reset.reason, reset.earliest), (ResetReason::Deleted, None));
+    }
+
+    #[test]
+    fn what_is_no_longer_in_memory_is_fetched() {
+        let stream = stream("a");
+        for index in 0..3 {
+            stream.on_appended(batch(index, &["x"]));
+        }
+        stream.uncache_to(2);
+        let mut reader = Reader::open(Arc::clone(&stream), Start::Beginning, BOOT).unwrap();
+        assert!(matches!(reader.step(ALL), Step::Stored));
+        let fetched = vec![Batch::clone(&batch(0, &["x"])), Batch::clone(&batch(1, &["x"]))];
+        let Step::Page(page) = reader.fetched(fetched, ALL) else { panic!() };
+        assert_eq!((page.start, page.end, page.at_tail), (0, 2, false));
+        reader.advance_to(page.end);
+        let Step::Page(page) = reader.step(ALL) else { panic!() };
+        assert_eq!((page.start, page.end, page.at_tail), (2, 3, true));
+        reader.advance_to(page.end);
+        assert!(matches!(reader.fetched(Vec::new(), ALL), Step::AtTail { closed: false }));
+    }
+}

@@ -190,4 +190,33 @@ mod tests {
         assert_eq!(keeper.on_tick(Timestamp(1_000)), [(Incarnation::of_disk(STREAM), due)]);
         assert_eq!(keeper.on_tick(Timestamp(5_000)), []);
     }
+
+    #[test]
+    fn an_empty_batch_keeps_nothing_from_going() {
+        let mut keeper = keeper(Retention { count: Some(1), ..Retention::default() });
+        assert_eq!(append(&mut keeper, 0, 0, 0, 0), None);
+        assert_eq!(append(&mut keeper, 0, 1, 10, 0), None);
+        assert_eq!(append(&mut keeper, 1, 1, 10, 0), Some(Due { earliest: 1, bytes: 10 }));
+    }
+
+    #[test]
+    fn what_could_not_go_is_due_again() {
+        let mut keeper = keeper(Retention { count: Some(1), ..Retention::default() });
+        append(&mut keeper, 0, 1, 10, 0);
+        let due = append(&mut keeper, 1, 1, 10, 0).unwrap();
+        keeper.on_refused(Incarnation::of_disk(STREAM), due);
+        assert_eq!(keeper.on_tick(Timestamp(0)), [(Incarnation::of_disk(STREAM), due)]);
+        keeper.on_refused(Incarnation::of_disk(STREAM), due);
+        assert_eq!(append(&mut keeper, 2, 1, 10, 0), Some(Due { earliest: 2, bytes: 20 }));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_cut_batch_counts_only_that() {
+        let batch = |first_index, count, bytes| BatchSize { first_index, count, bytes, time: Timestamp(0) };
+        let stored = vec![batch(0, 4, 40), batch(4, 1, 5)];
+        assert_eq!(kept(stored.clone(), 3), [batch(3, 1, 10), batch(4, 1, 5)]);
+        assert_eq!(kept(stored.clone(), 4), [batch(4, 1, 5)]);
+        assert_eq!(kept(stored.clone(), 0), stored);
+        assert_eq!(kept(stored, 9), []);
+    }
 }

@@ -346,3 +346,96 @@ impl Polls {
         self.last.store(if before + 1 == minute { counted } else { 0 }, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{NOW, batch, living, stream};
+
+    fn worker(index: usize) -> WorkerId {
+        WorkerId::new(index).unwrap()
+    }
+
+    fn later(seconds: u64) -> Timestamp {
+        Timestamp(NOW.0 + seconds * 1_000)
+    }
+
+    #[test]
+    fn a_worker_is_told_once_until_it_looks() {
+        let stream = stream("a");
+        stream.watch(worker(0));
+        stream.watch(worker(5));
+        assert_eq!(stream.on_appended(batch(0, &["x"])), 0b10_0001);
+        assert_eq!(stream.on_appended(batch(1, &["x"])), 0);
+        stream.seen(worker(5));
+        assert_eq!(stream.on_closed(), 0b10_0000);
+        stream.seen(worker(0));
+        stream.unwatch(worker(0), NOW);
+        assert_eq!(stream.on_deleted(), 0);
+    }
+
+    #[test]
+    fn whoever_does_not_watch_is_not_told() {
+        let stream = stream("a");
+        assert_eq!(stream.on_appended(batch(0, &["x"])), 0);
+        stream.watch(worker(63));
+        assert_eq!(stream.on_trimmed(1, 1), 1 << 63);
+    }
+
+    #[test]
+    fn polls_are_those_of_the_last_full_minute() {
+        let stream = stream("a");
+        let polls = |minute: u64| stream.summary(Timestamp(minute * 60_000)).polls;
+        for _ in 0..3 {
+            stream.polled(Timestamp(10 * 60_000 + 59_999));
+        }
+        assert_eq!(polls(10), 0);
+        assert_eq!(polls(11), 3);
+        stream.polled(Timestamp(11 * 60_000));
+        assert_eq!((polls(11), polls(12)), (3, 1));
+        assert_eq!(polls(14), 0);
+    }
+
+    #[test]
+    fn a_ttl_runs_from_the_last_access() {
+        let stream = living("a", Lifetime::Ttl { seconds: 10 });
+        assert!(!stream.is_expired(later(9)));
+        assert!(stream.is_expired(later(10)));
+        stream.touch(later(9));
+        assert!(!stream.is_expired(later(18)));
+        assert!(stream.is_expired(later(19)));
+        assert!(!stream.is_expired(Timestamp(0)), "a clock that was set back ends nothing");
+    }
+
+    #[test]
+    fn a_follower_keeps_a_ttl_from_running() {
+        let stream = living("a", Lifetime::Ttl { seconds: 10 });
+        stream.watch(worker(1));
+        stream.watch(worker(2));
+        assert!(!stream.is_expired(later(1_000)));
+        stream.unwatch(worker(1), later(1_000));
+        assert!(!stream.is_expired(later(2_000)));
+        stream.unwatch(worker(2), later(2_000));
+        assert!(!stream.is_expired(later(2_009)));
+        assert!(stream.is_expired(later(2_010)));
+    }
+
+    #[test]
+    fn an_end_comes_with_followers_or_without() {
+        let stream = living("a", Lifetime::Until { at: later(10), text: "then".into() });
+        stream.watch(worker(1));
+        stream.touch(later(9));
+        assert!(!stream.is_expired(later(9)));
+        assert!(stream.is_expired(later(10)));
+    }
+
+    #[test]
+    fn followers_are_counted_by_kind() {
+        let stream = stream("a");
+        stream.follower_came(FollowerKind(0));
+        stream.follower_came(FollowerKind(2));
+        stream.follower_came(FollowerKind(2));
+        stream.follower_left(FollowerKind(0));
+        assert_eq!(stream.summary(NOW).followers, [0, 0, 2]);
+    }
+}

@@ -44,3 +44,82 @@ impl TailCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{batch, stream};
+    use crate::reader::{PageLimit, Step};
+
+    const ALL: PageLimit = PageLimit { bytes: usize::MAX, messages: u64::MAX };
+    /// What a batch of one small message counts.
+    const ONE: usize = TailCache::BATCH_BYTES + TailCache::MESSAGE_BYTES + 1;
+
+    fn append(cache: &mut TailCache, stream: &Arc<Stream>, first_index: u64) {
+        let batch = batch(first_index, &["x"]);
+        stream.on_appended(Arc::clone(&batch));
+        cache.on_appended(stream, &batch);
+    }
+
+    /// The indexes from which the stream can be read in memory.
+    fn in_memory(stream: &Stream) -> Vec<u64> {
+        let (_, tail) = stream.bounds();
+        (0..tail).filter(|next| matches!(stream.step(*next, ALL), Step::Page(_))).collect()
+    }
+
+    #[test]
+    fn what_came_first_goes_first_over_all_streams() {
+        let (a, b) = (stream("a"), stream("b"));
+        let mut cache = TailCache::new(3 * ONE);
+        append(&mut cache, &a, 0);
+        append(&mut cache, &b, 0);
+        append(&mut cache, &a, 1);
+        assert_eq!((in_memory(&a), in_memory(&b)), (vec![0, 1], vec![0]));
+        append(&mut cache, &b, 1);
+        assert_eq!((in_memory(&a), in_memory(&b)), (vec![1], vec![0, 1]));
+        append(&mut cache, &b, 2);
+        append(&mut cache, &b, 3);
+        assert_eq!((in_memory(&a), in_memory(&b)), (vec![], vec![1, 2, 3]));
+        assert!(cache.bytes <= cache.bytes_max);
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_cache_leaves_nothing() {
+        let stream = stream("a");
+        let mut cache = TailCache::new(ONE - 1);
+        append(&mut cache, &stream, 0);
+        assert_eq!((in_memory(&stream), cache.bytes, cache.order.len()), (vec![], 0, 0));
+        assert!(matches!(stream.step(0, ALL), Step::Stored));
+        assert!(matches!(stream.step(1, ALL), Step::AtTail { closed: false }));
+    }
+
+    #[test]
+    fn what_a_trim_dropped_early_does_not_take_later_batches_along() {
+        let stream = stream("a");
+        let mut cache = TailCache::new(3 * ONE);
+        for index in 0..3 {
+            append(&mut cache, &stream, index);
+        }
+        stream.on_trimmed(2, 2);
+        assert_eq!(in_memory(&stream), [2]);
+        append(&mut cache, &stream, 3);
+        append(&mut cache, &stream, 4);
+        assert_eq!(in_memory(&stream), [2, 3, 4]);
+        append(&mut cache, &stream, 5);
+        assert_eq!(in_memory(&stream), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_deleted_stream_keeps_no_message_in_memory() {
+        let (gone, next) = (stream("a"), stream("a"));
+        let mut cache = TailCache::new(2 * ONE);
+        let batch = batch(0, &["x"]);
+        gone.on_appended(Arc::clone(&batch));
+        cache.on_appended(&gone, &batch);
+        gone.on_deleted();
+        assert_eq!(Arc::strong_count(&batch), 1);
+        append(&mut cache, &next, 0);
+        append(&mut cache, &next, 1);
+        assert_eq!((in_memory(&next), Arc::strong_count(&gone)), (vec![0, 1], 1));
+    }
+}

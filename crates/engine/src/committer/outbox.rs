@@ -48,3 +48,24 @@ impl Outbox {
         &mut self.news[index]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::stream;
+
+    #[test]
+    fn a_worker_that_has_just_registered_is_told_too() {
+        let mut outbox = Outbox::default();
+        let stream = stream("a");
+        outbox.tell_of(0b101, &stream);
+        let inboxes: Vec<_> = (0..3)
+            .map(|index| Arc::new(Inbox::new(WorkerId::new(index).unwrap(), Box::new(|| ()))))
+            .collect();
+        outbox.deliver(&inboxes);
+        let told: Vec<_> = inboxes.iter().map(|inbox| inbox.take().changed.len()).collect();
+        assert_eq!(told, [1, 0, 1]);
+        outbox.deliver(&inboxes);
+        assert_eq!(inboxes[0].take().changed.len(), 0);
+    }
+}
