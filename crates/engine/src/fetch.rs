@@ -31,7 +31,7 @@ impl Fetch {
         let (_, tail) = self.stream.bounds();
         let limit = ReadLimit { bytes: self.limit.bytes, messages: self.limit.messages };
         let read = self.stream.stored().read(self.from, tail, limit);
-        let read = read.map_err(|error| FetchError { detail: error.to_string() });
+        let read = read.map_err(|error| FetchError { detail: format!("{}: {error}", self.stream.name()) });
         self.inbox.put(&mut Vec::new(), &mut vec![(self.token, Reply::Fetched(read))]);
     }
 }

@@ -8,6 +8,7 @@ mod exchange;
 mod forms;
 mod health;
 mod list;
+mod logging;
 mod operation;
 mod request;
 mod server;

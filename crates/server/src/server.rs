@@ -43,8 +43,10 @@ pub enum RunError {
 /// Blocks. When the storage fails, the process ends at once with [`STORAGE_FAILED_EXIT_CODE`]: what is stored then is
 /// decided by recovery at the next start, not by a process that has lost its disk.
 pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+    crate::logging::start(settings.log);
     let settings = Arc::new(settings);
     let engine = Arc::new(start_engine(&settings)?);
+    log::info!("the streams in {} are ready", settings.data.display());
     let workers = match settings.workers {
         0 => thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
@@ -67,8 +69,10 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         let thread = thread::Builder::new().name(format!("worker-{index}"));
         threads.push(thread.spawn(move || worker::run(common, listener, purpose))?);
     }
+    log::info!("listening on {address} with {workers} workers");
     on_ready(address);
     signals.forever().next();
+    log::info!("draining: asked to end");
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
     for thread in threads {
@@ -78,6 +82,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     if let Some(engine) = Arc::into_inner(engine) {
         engine.stop();
     }
+    log::info!("ended");
     Ok(())
 }
 
@@ -109,7 +114,7 @@ fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
         policy: Arc::new(settings.policies.clone()),
         clock: Arc::new(SystemClock),
         on_failed: Box::new(|detail| {
-            eprintln!("tidings: the storage has failed, and the server ends: {detail}");
+            log::error!("the storage has failed, and the server ends: {detail}");
             std::process::exit(STORAGE_FAILED_EXIT_CODE);
         }),
     })

@@ -125,6 +125,9 @@ impl Worker {
     }
 
     fn on_reply(&mut self, token: u64, reply: Reply) {
+        if let Reply::Fetched(Err(error)) = &reply {
+            log::error!("{error}");
+        }
         let Some((owner, number)) = self.core.asker(token) else { return };
         match owner.task() {
             Some(task) => self.tasks.on_reply(task, number, reply),
