@@ -10,6 +10,7 @@ mod follow_output;
 mod hints;
 mod lines;
 mod message_output;
+mod output_watch;
 mod patience;
 mod server_arguments;
 mod settings_flags;

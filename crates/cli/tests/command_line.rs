@@ -107,6 +107,16 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn a_follow_ends_when_nobody_reads_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["follow", "demo", "--url", &nowhere()];
+    let mut child =
+        tidings(folder.path(), &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_reader_of_the_output_may_go_away() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = tidings(folder.path(), &["config", "default"])

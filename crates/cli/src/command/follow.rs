@@ -3,6 +3,7 @@
 use crate::exit::Stop;
 use crate::follow_output::{FollowOutput, Going, Resets};
 use crate::message_output::{MessageForm, MessageOutput, Naming};
+use crate::output_watch::output_closed;
 use crate::server_arguments::ServerArguments;
 use crate::status_line::StatusLine;
 use crate::style::Style;
@@ -118,6 +119,8 @@ impl FollowArguments {
             follows.spawn(tell(follow, stream, self.on_reset, sender.clone()));
         }
         drop(sender);
+        let closed = output_closed();
+        tokio::pin!(closed);
         loop {
             let retry_ends = output.poll_timeout();
             tokio::select! {
@@ -128,6 +131,7 @@ impl FollowArguments {
                     },
                     None => return Ok(()), // Every stream is closed.
                 },
+                () = &mut closed => return Err(Stop::OutputClosed),
                 () = tokio::time::sleep_until(retry_ends.unwrap_or_else(Instant::now)), if retry_ends.is_some() => {
                     return Err(output.on_retry_ended());
                 }
