@@ -167,10 +167,7 @@ impl Worker {
             Head::Invalid(problem) => return Parsed::Invalid(problem),
             Head::Complete(head) => head,
         };
-        let body_bytes = match narrow_body_bytes(&head) {
-            Some(bytes) => bytes,
-            None => return Parsed::Odd,
-        };
+        let Some(body_bytes) = narrow_body_bytes(&head) else { return Parsed::Odd };
         let Some(body) = input.get(head.bytes..head.bytes + body_bytes) else { return Parsed::Incomplete };
         let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
         slot.http10 = head.version == Version::Http10;
@@ -250,7 +247,11 @@ impl Worker {
             Advance::Wait { until_ms } => {
                 slot.due_ms = until_ms;
                 slot.exchange = Some(exchange);
-                self.flush(key, &mut out);
+                // Not `flush`: that would ask it again at once, for ever.
+                match self.send(key, &mut out) {
+                    Written::All | Written::Part => self.wait_by_phase(key),
+                    Written::Broken => self.close(key),
+                }
             }
             Advance::More => {
                 slot.exchange = Some(exchange);
@@ -309,11 +310,9 @@ impl Worker {
         match slot.phase {
             Phase::Last => self.linger(key),
             Phase::Answer | Phase::Duplex => {
+                // While the socket was full nobody asked the exchange, whatever happened meanwhile.
                 self.wait_by_phase(key);
-                let goes_on = self.slots.get(key).is_some_and(|slot| slot.streaming);
-                if goes_on {
-                    self.queue(Owner(key));
-                }
+                self.queue(Owner(key));
             }
             Phase::Request => {
                 // Bytes that were read before make no readiness.
