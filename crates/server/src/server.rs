@@ -5,11 +5,12 @@ use crate::worker::{self, Common, Purpose};
 use rustix::net::{
     AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
 use tidings_model::{Durability, Retention, StreamName};
@@ -62,12 +63,22 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let mut signals =
         signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
     let draining = AtomicBool::new(false);
-    let common = Arc::new(Common { engine: Arc::clone(&engine), settings, workers, draining });
+    let connections_max = settings.max_connections.min(descriptors_for_connections());
+    if connections_max < settings.max_connections {
+        log::warn!("the system allows {connections_max} connections, fewer than `max_connections`");
+    }
+    let common = Arc::new(Common {
+        engine: Arc::clone(&engine),
+        settings,
+        connections_max,
+        connections: purposes.iter().map(|_| AtomicUsize::new(0)).collect(),
+        draining,
+    });
     let mut threads = Vec::new();
     for (index, (listener, purpose)) in purposes.into_iter().enumerate() {
         let common = Arc::clone(&common);
         let thread = thread::Builder::new().name(format!("worker-{index}"));
-        threads.push(thread.spawn(move || worker::run(common, listener, purpose))?);
+        threads.push(thread.spawn(move || worker::run(common, listener, index, purpose))?);
     }
     log::info!("listening on {address} with {workers} workers");
     on_ready(address);
@@ -119,6 +130,21 @@ fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
         }),
     })
     .map_err(refused)
+}
+
+/// How many connections the system lets this process have, after it was asked for as many as it may give.
+fn descriptors_for_connections() -> usize {
+    /// For segments, listeners, the workers' own, and what a library opens for a moment.
+    const OTHERS: u64 = 256;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_kept) => limit.current,
+    };
+    current
+        .map_or(usize::MAX, |count| usize::try_from(count.saturating_sub(OTHERS)).unwrap_or(usize::MAX))
+        .max(1)
 }
 
 /// One listener a worker, all on one address; the kernel spreads connections over them.

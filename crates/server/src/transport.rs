@@ -32,8 +32,11 @@ pub(crate) struct Read {
     pub(crate) chunked: bool,
 }
 
-/// The transports by their word in `live=`, and what begins to answer with each.
-const TRANSPORTS: [(Live, fn(Read, &mut Core) -> Opened); 3] =
+/// Begins to answer a read.
+type Open = fn(Read, &mut Core) -> Opened;
+
+/// The transports by their word in `live=`.
+const TRANSPORTS: [(Live, Open); 3] =
     [(Live::POLL, poll::open), (Live::LONG_POLL, long_poll::open), (Live::SSE, sse::open)];
 
 /// Begins to read, by the transport that the request names.

@@ -25,7 +25,7 @@ use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 use tidings_engine::Engine;
 use tidings_model::Timestamp;
@@ -35,8 +35,10 @@ use tidings_protocol::HttpDate;
 pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
-    /// How many workers share the limit of connections.
-    pub(crate) workers: usize,
+    /// How many connections may be open, over all workers.
+    pub(crate) connections_max: usize,
+    /// How many each worker had at the end of its last turn.
+    pub(crate) connections: Vec<AtomicUsize>,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }
@@ -47,6 +49,10 @@ pub(crate) struct Worker {
     common: Arc<Common>,
     poller: Poller,
     listener: Option<TcpListener>,
+    /// The system has no descriptor for another connection: asked again at the next tick.
+    accepting_paused: bool,
+    /// Its own place in `Common::connections`.
+    index: usize,
     slots: Slots,
     tasks: Tasks,
     /// What every read goes into, and what is parsed in place.
@@ -68,7 +74,12 @@ impl Worker {
     const HAND_TICKS: usize = 5;
     const BUFFER_BYTES: usize = 256 << 10;
 
-    fn new(common: Arc<Common>, listener: TcpListener, now: Instant) -> std::io::Result<Worker> {
+    fn new(
+        common: Arc<Common>,
+        listener: TcpListener,
+        index: usize,
+        now: Instant,
+    ) -> std::io::Result<Worker> {
         let poller = Poller::new(Worker::TICK_MS)?;
         let inbox = common.engine.register(Box::new(poller.waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
@@ -80,6 +91,8 @@ impl Worker {
             common,
             poller,
             listener: Some(listener),
+            accepting_paused: false,
+            index,
             slots: Slots::default(),
             tasks: Tasks::default(),
             buffer: vec![0; Worker::BUFFER_BYTES],
@@ -109,6 +122,14 @@ impl Worker {
     }
 }
 
+impl Common {
+    /// Connections of all workers but one, as far as they have told.
+    fn connections_of_others(&self, index: usize) -> usize {
+        let others = self.connections.iter().enumerate().filter(|(other, _)| *other != index);
+        others.map(|(_, count)| count.load(Ordering::Relaxed)).sum()
+    }
+}
+
 /// A worker as its tasks see it: borrowed for a moment at a time, never across an await.
 pub(crate) type Shared = Rc<RefCell<Worker>>;
 
@@ -122,11 +143,16 @@ pub(crate) enum Purpose {
 }
 
 /// Runs a worker until it has drained. Blocks the thread.
-pub(crate) fn run(common: Arc<Common>, listener: TcpListener, purpose: Purpose) -> std::io::Result<()> {
+pub(crate) fn run(
+    common: Arc<Common>,
+    listener: TcpListener,
+    index: usize,
+    purpose: Purpose,
+) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let mut worker = Worker::new(common, listener, turn::now())?;
+        let mut worker = Worker::new(common, listener, index, turn::now())?;
         worker.core.echoes = purpose == Purpose::Echo;
         turn::run(Rc::new(RefCell::new(worker))).await
     })

@@ -1,9 +1,10 @@
 //! New connections.
 
 use super::Worker;
-use super::poller::Interest;
+use super::poller::{Interest, LISTENER};
 use super::slots::Slot;
 use rustix::net::sockopt;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use tidings_protocol::{Connection, Http1Form, Problem, Response, Version};
@@ -17,16 +18,16 @@ impl Worker {
             let Some(listener) = &self.listener else { return };
             match listener.accept() {
                 Ok((socket, _peer)) => self.on_accepted(socket),
-                // None is waiting, or the one that was is gone, or there is no descriptor for it: later.
-                Err(_none) => return,
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => return self.pause_accepting(&error),
             }
         }
     }
 
     fn on_accepted(&mut self, socket: TcpStream) {
-        let workers = self.common.workers;
-        let limit = self.core.settings.max_connections.div_ceil(workers);
-        if limit <= self.connection_count() {
+        let open = self.connection_count() + self.common.connections_of_others(self.index);
+        if self.common.connections_max <= open {
             return self.refuse(&socket);
         }
         if socket.set_nonblocking(true).is_err() || sockopt::set_tcp_nodelay(&socket, true).is_err() {
@@ -59,6 +60,26 @@ impl Worker {
             &answer,
             rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL,
         );
+    }
+
+    /// The system can't give a descriptor. The listener stays readable, so it must not be looked at for a while.
+    fn pause_accepting(&mut self, error: &io::Error) {
+        log::warn!("can't accept a connection: {error}");
+        self.accepting_paused = true;
+        self.watch_listener(Interest::Neither);
+    }
+
+    pub(super) fn resume_accepting(&mut self) {
+        if std::mem::take(&mut self.accepting_paused) {
+            self.watch_listener(Interest::Read);
+        }
+    }
+
+    fn watch_listener(&self, interest: Interest) {
+        if let Some(listener) = &self.listener {
+            // It is registered for as long as it is there; the kernel has no reason to refuse.
+            let _changed = self.poller.change(listener, LISTENER, interest);
+        }
     }
 
     /// No new connections from here on.

@@ -18,8 +18,8 @@ impl Load {
         self.busy += took;
         let window_ms = now_ms.saturating_sub(self.since_ms);
         if Load::WINDOW_MS <= window_ms {
-            let newest =
-                self.busy.as_secs_f32() * 1_000.0 / Duration::from_millis(window_ms).as_millis() as f32;
+            let window = Duration::from_millis(window_ms);
+            let newest = self.busy.as_secs_f32() / window.as_secs_f32();
             self.share = self.share / 2.0 + newest.min(1.0) / 2.0;
             self.busy = Duration::ZERO;
             self.since_ms = now_ms;

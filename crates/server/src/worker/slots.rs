@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 /// A connection as long as it is in the worker's own hands.
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other, a byte each")]
 pub(crate) struct Slot {
     pub(crate) socket: OwnedFd,
     pub(crate) phase: Phase,

@@ -78,6 +78,7 @@ impl Worker {
         };
         self.ready = ready;
         self.core.forms.forget();
+        self.common.connections[self.index].store(self.connection_count(), Ordering::Relaxed);
         let now_ms = self.core.now_ms;
         self.core.load.on_turn(now().saturating_duration_since(began), now_ms);
         Ok(turn)
@@ -160,7 +161,8 @@ impl Worker {
 
     fn on_tick(&mut self) {
         self.core.on_tick();
-        let share = self.slots.len().div_ceil(Worker::HAND_TICKS).max(256).min(Worker::HAND_SHARE);
+        self.resume_accepting();
+        let share = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
         let mut keys = std::mem::take(&mut self.under_the_hand);
         self.slots.under_the_hand(share, &mut keys);
         for key in &keys {

@@ -109,8 +109,12 @@ impl ExchangeTask {
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
         let draining = std::mem::take(&mut news.draining);
-        changed.into_iter().for_each(|number| exchange.on_changed(number));
-        replies.into_iter().for_each(|(number, reply)| exchange.on_reply(number, reply));
+        for number in changed {
+            exchange.on_changed(number);
+        }
+        for (number, reply) in replies {
+            exchange.on_reply(number, reply);
+        }
         let mut out = Vec::new();
         if draining {
             exchange.on_drain(&mut worker.core, &mut out);
