@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use tidings_testkit::{Server, Transport, eventually, tidings_binary};
@@ -89,6 +89,11 @@ impl Drop for Follower {
     fn drop(&mut self) {
         let _ended = self.child.kill(); // It has ended already, unless the test fails.
         let _status = self.child.wait();
+        if std::thread::panicking() {
+            let mut said = String::new();
+            let _read = self.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+            eprintln!("--- the follower over {} said:\n{said}---", self.transport);
+        }
     }
 }
 
@@ -120,5 +125,8 @@ impl Drop for Program {
 }
 
 fn tidings(arguments: &[&str], input: Stdio) -> Child {
-    Command::new(tidings_binary()).args(arguments).stdin(input).stdout(Stdio::piped()).spawn().unwrap()
+    // What they say while the server is down is a few lines, which a pipe holds.
+    let mut command = Command::new(tidings_binary());
+    command.args(arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
