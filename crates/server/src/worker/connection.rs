@@ -3,7 +3,7 @@
 use super::odd::HandedOver;
 use super::output::Written;
 use super::poller::{Interest, Ready};
-use super::slots::{Phase, Rare, Slot};
+use super::slots::{Peer, Phase, Rare, Slot};
 use super::{Owner, Worker};
 use crate::exchange::{Advance, Opened};
 use crate::request::{self, Request};
@@ -11,6 +11,7 @@ use crate::transport::websocket::{self, FirstSubscription};
 use bytes::Bytes;
 use rustix::io::Errno;
 use std::net::TcpStream;
+use std::time::Duration;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::{
     BodyLength, Connection, ErrorCode, FieldSlots, Head, Http1Form, Method, OpenBody, Problem, RequestHead,
@@ -19,6 +20,9 @@ use tidings_protocol::{
 
 /// The largest body of a publish that the narrow front reads; a larger one goes to hyper, which streams it.
 const NARROW_BODY_BYTES_MAX: u64 = 64 << 10;
+
+/// How much is answered to pipelined requests before it is looked whether the peer reads.
+const ANSWERS_BYTES_MAX: usize = 256 << 10;
 
 /// What the beginning of some input is.
 enum Parsed {
@@ -51,6 +55,7 @@ impl Worker {
 
     fn on_readable(&mut self, key: u64) {
         let now_ms = self.core.now_ms;
+        let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let Some(slot) = self.slots.get(key) else { return };
         match slot.phase {
             Phase::Answer => return self.on_hung_up(key),
@@ -66,11 +71,14 @@ impl Worker {
         buffer[..start].copy_from_slice(&held);
         match rustix::io::read(&slot.socket, &mut buffer[start..]) {
             Ok(0) => {
-                slot.half_closed = true;
+                slot.peer = Peer::Ended;
                 self.on_input(key, &mut buffer[..start]);
             }
             Ok(count) => {
                 slot.seen_ms = now_ms;
+                if slot.phase == Phase::Request && start == 0 {
+                    slot.due_ms = due_ms;
+                }
                 self.on_input(key, &mut buffer[..start + count]);
             }
             Err(Errno::AGAIN | Errno::INTR) => self.keep_input(key, &buffer[..start]),
@@ -85,7 +93,7 @@ impl Worker {
     /// altogether, the kernel says so at once.
     fn on_hung_up(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
-        slot.half_closed = true;
+        slot.peer = Peer::HungUp;
         let mut out = Vec::new();
         if let Some(exchange) = slot.exchange.as_mut().filter(|_| slot.streaming) {
             exchange.on_silence(&mut out);
@@ -112,7 +120,7 @@ impl Worker {
         let due_ms = self.core.now_ms + LINGER_MS;
         let Some(slot) = self.slots.get(key) else { return };
         let shut = rustix::net::shutdown(&slot.socket, rustix::net::Shutdown::Write);
-        if slot.half_closed || shut.is_err() {
+        if slot.peer == Peer::Ended || shut.is_err() {
             return self.close(key);
         }
         slot.due_ms = due_ms;
@@ -131,7 +139,7 @@ impl Worker {
     /// Requests, as many as are here and can be answered at once; their answers leave in one write.
     fn on_requests(&mut self, key: u64, input: &mut [u8]) {
         let mut at = 0;
-        let mut out = Vec::new();
+        let mut out: Vec<Bytes> = Vec::new();
         while at < input.len() {
             let Some(slot) = self.slots.get(key) else { return };
             if slot.phase != Phase::Request {
@@ -149,13 +157,21 @@ impl Worker {
                     self.on_opened(key, opened, &mut out);
                 }
             }
+            if ANSWERS_BYTES_MAX < out.iter().map(Bytes::len).sum() {
+                match self.send(key, &mut out) {
+                    Written::All => {}
+                    Written::Part => break,
+                    Written::Broken => return self.close(key),
+                }
+            }
         }
         let Some(slot) = self.slots.get(key) else { return };
         if slot.phase == Phase::Duplex {
-            self.on_duplex_input(key, &mut input[at..]);
-        } else {
-            self.keep_input(key, &input[at..]);
+            // The peer is told that it is one before it hears the first frame.
+            self.flush(key, &mut out);
+            return self.on_duplex_input(key, &mut input[at..]);
         }
+        self.keep_input(key, &input[at..]);
         self.flush(key, &mut out);
     }
 
@@ -223,7 +239,7 @@ impl Worker {
 
     fn on_duplex_input(&mut self, key: u64, input: &mut [u8]) {
         let Some(slot) = self.slots.get(key) else { return };
-        if slot.half_closed && input.is_empty() {
+        if slot.peer == Peer::Ended && input.is_empty() {
             return self.close(key);
         }
         let Some(mut exchange) = slot.exchange.take() else { return };
@@ -240,6 +256,7 @@ impl Worker {
     pub(super) fn advance(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key).filter(|slot| !slot.is_blocked()) else { return };
         let Some(mut exchange) = slot.exchange.take() else { return };
+        let keep_alive_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
         let mut out = Vec::new();
         let advance = exchange.advance(&mut self.core, &mut out);
         let Some(slot) = self.slots.get(key) else { return };
@@ -269,6 +286,7 @@ impl Worker {
             }
             Advance::End => {
                 slot.streaming = false;
+                slot.due_ms = keep_alive_ms;
                 let ends = slot.phase == Phase::Duplex || !slot.keep_alive;
                 slot.phase = if ends { Phase::Last } else { Phase::Request };
                 exchange.leave(&mut self.core);
@@ -319,20 +337,16 @@ impl Worker {
                 let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
                 slot.slim();
                 self.wait_by_phase(key);
-                let half_closed = self.slots.get(key).is_some_and(|slot| slot.half_closed);
-                self.on_held_input(key, held, half_closed);
+                self.on_held_input(key, held);
             }
         }
     }
 
-    fn on_held_input(&mut self, key: u64, mut held: Vec<u8>, half_closed: bool) {
-        let answered =
-            |worker: &mut Worker| worker.slots.get(key).is_some_and(|slot| slot.phase != Phase::Request);
-        if !held.is_empty() && matches!(self.parse_ahead(&held), Some(())) {
-            self.on_requests(key, &mut held);
-            return;
+    fn on_held_input(&mut self, key: u64, mut held: Vec<u8>) {
+        if self.has_whole_request(&held) {
+            return self.on_requests(key, &mut held);
         }
-        if half_closed && !answered(self) {
+        if self.slots.get(key).is_some_and(|slot| slot.peer == Peer::Ended) {
             // Nobody will send the rest.
             return self.close(key);
         }
@@ -340,15 +354,14 @@ impl Worker {
     }
 
     /// Whether what is held is more than the beginning of a request.
-    fn parse_ahead(&self, held: &[u8]) -> Option<()> {
+    fn has_whole_request(&self, held: &[u8]) -> bool {
         let mut fields = FieldSlots::new();
         match parse_head(held, &mut fields, self.core.settings.max_header_bytes) {
-            Head::Partial => None,
-            Head::Complete(head) => match narrow_body_bytes(&head) {
-                Some(body_bytes) => (head.bytes + body_bytes <= held.len()).then_some(()),
-                None => Some(()),
-            },
-            Head::Rare | Head::Invalid(_) => Some(()),
+            Head::Partial => false,
+            Head::Complete(head) => {
+                narrow_body_bytes(&head).is_none_or(|body_bytes| head.bytes + body_bytes <= held.len())
+            }
+            Head::Rare | Head::Invalid(_) => true,
         }
     }
 
@@ -358,8 +371,8 @@ impl Worker {
         if input.is_empty() {
             return slot.slim();
         }
-        let begun = slot.rare.as_ref().is_some_and(|rare| !rare.input.is_empty());
-        if slot.phase == Phase::Request && !begun {
+        if slot.phase == Phase::Request {
+            // It is no later than it was when the request began.
             slot.due_ms = slot.due_ms.min(due_ms);
         }
         slot.rare.get_or_insert_with(Box::<Rare>::default).input = input.to_vec();
@@ -368,9 +381,16 @@ impl Worker {
     /// The hand of the clock stands on this connection.
     pub(super) fn on_hand(&mut self, key: u64) {
         let now_ms = self.core.now_ms;
-        let heartbeat_ms = u64::try_from(self.core.settings.heartbeat.as_millis()).unwrap_or(u64::MAX);
+        let heartbeat_ms = millis(self.core.settings.heartbeat);
+        let keep_alive_ms = millis(self.core.settings.keep_alive_timeout);
         let Some(slot) = self.slots.get(key) else { return };
         if slot.due_ms <= now_ms {
+            // Who still takes what it was sent, however slowly, is not idle.
+            let moves = slot.is_blocked() && now_ms < slot.sent_ms.saturating_add(keep_alive_ms);
+            if moves && matches!(slot.phase, Phase::Request | Phase::Last) {
+                slot.due_ms = slot.sent_ms.saturating_add(keep_alive_ms);
+                return;
+            }
             slot.due_ms = u64::MAX;
             return match slot.phase {
                 Phase::Request => self.on_request_timeout(key),
@@ -397,7 +417,7 @@ impl Worker {
     }
 
     fn on_request_timeout(&mut self, key: u64) {
-        let begun = self.slots.get(key).is_some_and(|slot| slot.rare.is_some());
+        let begun = self.slots.get(key).is_some_and(|slot| slot.has_input() && !slot.is_blocked());
         if !begun {
             return self.close(key);
         }
@@ -432,9 +452,11 @@ impl Worker {
     }
 
     fn hand_over(&mut self, key: u64, input: &[u8], out: &mut Vec<Bytes>) {
-        if self.send(key, out) != Written::All {
+        match self.send(key, out) {
+            Written::All => {}
             // Answers of earlier requests still wait: the odd one is looked at again when they are gone.
-            return self.keep_input(key, input);
+            Written::Part => return self.keep_input(key, input),
+            Written::Broken => return self.close(key),
         }
         if let Some(slot) = self.slots.remove(key) {
             self.poller.remove(&slot.socket);
@@ -484,6 +506,10 @@ impl Worker {
             exchange.leave(&mut self.core);
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The length of the body, if the request is one for the narrow front: a read, a publish of moderate size, an upgrade.

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::poller::Interest;
-use super::slots::{Phase, Rare};
+use super::slots::{Peer, Phase, Rare};
 use bytes::{Buf, Bytes};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -69,8 +69,8 @@ impl Worker {
         let Some(slot) = self.slots.get(key) else { return };
         let interest = match slot.phase {
             _ if slot.is_blocked() => Interest::Write,
-            Phase::Request | Phase::Duplex | Phase::Last if !slot.half_closed => Interest::Read,
-            Phase::Answer if slot.streaming && !slot.half_closed => Interest::HangUp,
+            Phase::Request | Phase::Duplex | Phase::Last if slot.peer != Peer::Ended => Interest::Read,
+            Phase::Answer if slot.streaming && slot.peer == Peer::Open => Interest::HangUp,
             Phase::Request | Phase::Answer | Phase::Duplex | Phase::Last => Interest::Neither,
         };
         self.wait_for(key, interest);

@@ -121,7 +121,9 @@ impl Poller {
                 key: event.data.u64(),
                 readable: flags.intersects(EventFlags::IN | EventFlags::RDHUP),
                 writable: flags.contains(EventFlags::OUT),
-                broken: flags.intersects(EventFlags::ERR | EventFlags::HUP),
+                // With bytes to read the end is found behind them.
+                broken: flags.contains(EventFlags::ERR)
+                    || flags.contains(EventFlags::HUP) && !flags.contains(EventFlags::IN),
             }
         }));
         Ok(())

@@ -14,8 +14,7 @@ pub(crate) struct Slot {
     pub(crate) queued: bool,
     /// What the poller waits for on its behalf.
     pub(crate) interest: super::poller::Interest,
-    /// The peer sends nothing more; it still gets its answers.
-    pub(crate) half_closed: bool,
+    pub(crate) peer: Peer,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
     pub(crate) http10: bool,
@@ -43,6 +42,17 @@ pub(crate) enum Phase {
     Last,
 }
 
+/// What is known of the peer's own direction. One that has ended it still gets its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// More may come.
+    Open,
+    /// It has ended it; requests that it sent before may still wait to be read.
+    HungUp,
+    /// Everything was read.
+    Ended,
+}
+
 /// What few connections have at a time.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -59,7 +69,7 @@ impl Slot {
             phase: Phase::Request,
             queued: false,
             interest: super::poller::Interest::Read,
-            half_closed: false,
+            peer: Peer::Open,
             streaming: false,
             http10: false,
             keep_alive: true,
@@ -74,6 +84,11 @@ impl Slot {
     /// Whether the socket has yet to take bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
+    }
+
+    /// Whether bytes of a request wait for the rest of it.
+    pub(crate) fn has_input(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.input.is_empty())
     }
 
     /// Frees what is empty: a connection that waits holds no buffer.
