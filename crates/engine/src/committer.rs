@@ -43,8 +43,8 @@ pub(crate) struct Committer {
     cache: TailCache,
     retention: RetentionKeeper,
     mortality: Mortality,
-    /// Bytes that the staged trims of a stream will free. Empty between rounds.
-    trimmed_bytes: HashMap<Incarnation, u64>,
+    /// Bytes that the staged trims will free, by what they make the earliest. Empty between rounds.
+    trimmed_bytes: HashMap<(Incarnation, u64), u64>,
     answers: Vec<(WorkerId, Token, Result<Outcome, Refusal>)>,
     outbox: Outbox,
     ticked: Timestamp,
@@ -81,12 +81,15 @@ impl Committer {
             trimmed_bytes: HashMap::new(),
             answers: Vec::new(),
             outbox: Outbox::default(),
-            ticked: now,
+            ticked: Timestamp(0),
             failed: None,
         };
         for (durability, view) in found {
             committer.on_found(durability, view, now);
         }
+        // What was due when the process ended goes before anybody looks: a trim is not always in the same frame as the
+        // messages that it makes room for.
+        committer.round(std::iter::empty(), now);
         committer
     }
 
@@ -212,7 +215,7 @@ impl Committer {
     fn stage_trim(&mut self, durability: Durability, incarnation: Incarnation, due: Due, now: Timestamp) {
         let trim = Operation::Trim { incarnation, earliest_index: due.earliest };
         match self.logs.stage(durability, trim, now) {
-            Ok(_) => *self.trimmed_bytes.entry(incarnation).or_default() += due.bytes,
+            Ok(_) => *self.trimmed_bytes.entry((incarnation, due.earliest)).or_default() += due.bytes,
             // The stream went in this round.
             Err(Refusal::NotFound) => {}
             // No room: more is kept for now.
@@ -287,8 +290,7 @@ impl Committer {
             }
             Change::Trimmed { incarnation, earliest_index } => {
                 let Some(stream) = self.streams.get(&incarnation) else { return };
-                // All trims of the round are counted together, with the first of them.
-                let bytes = self.trimmed_bytes.remove(&incarnation).unwrap_or_default();
+                let bytes = self.trimmed_bytes.remove(&(incarnation, earliest_index)).unwrap_or_default();
                 self.outbox.tell_of(stream.on_trimmed(earliest_index, bytes), stream);
             }
             Change::Deleted { incarnation, .. } => {

@@ -84,7 +84,9 @@ mod tests {
 
     fn directory(names: &[&str]) -> Directory {
         let directory = Directory::new();
-        names.iter().for_each(|name| directory.insert(stream(name)));
+        for name in names {
+            directory.insert(stream(name));
+        }
         directory
     }
 

@@ -49,8 +49,8 @@ impl Stepper {
         }
     }
 
-    /// What a thread does last before the process ends in order. Commands that still wait are dropped.
-    pub fn end(mut self) {
+    /// What the commit thread does last before the process ends in order.
+    pub fn settle(&mut self) {
         self.committer.settle();
     }
 }
