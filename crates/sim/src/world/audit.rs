@@ -1,0 +1,123 @@
+//! Audits: everything comes to rest, and then everything is looked at.
+
+use super::{End, Violation, World};
+use crate::follower::{Doing, State};
+use std::collections::HashMap;
+use tidings_engine::{Fetch, PageLimit, Reader, Reply, Step};
+use tidings_model::{Batch, Start};
+
+const ALL: PageLimit = PageLimit { bytes: usize::MAX, messages: u64::MAX };
+
+impl World {
+    /// Goes on until nothing is left to do. Then nobody may wait for anything that is there.
+    pub(super) fn settle(&mut self) -> Result<(), Violation> {
+        const ROUNDS_MAX: usize = 100_000;
+        self.disk.clear_fault();
+        if self.is_powerless() {
+            return self.restart(End::Power);
+        }
+        for _ in 0..ROUNDS_MAX {
+            self.node.stepper.step(self.now);
+            self.node.stepper.fill();
+            let mut busy = false;
+            while self.node.stepper.fetch() {
+                self.summary.fetched += 1;
+                busy = true;
+            }
+            for worker in 0..self.node.workers.len() {
+                busy |= self.news_of(worker)?;
+            }
+            for index in 0..self.followers.len() {
+                if let State::Here(here) = &self.followers[index].state
+                    && here.doing == Doing::Ready
+                {
+                    busy = true;
+                    self.look(index)?;
+                }
+            }
+            if !busy {
+                return if self.node.has_failed() { Ok(()) } else { self.at_rest() };
+            }
+        }
+        Err(Violation("it never comes to rest".to_owned()))
+    }
+
+    fn at_rest(&mut self) -> Result<(), Violation> {
+        if let Some(asked) = self.asked.values().next() {
+            return Err(Violation(format!("somebody who asked about {} is not answered", asked.name)));
+        }
+        for follower in &self.followers {
+            if let State::Here(here) = &follower.state
+                && !matches!(
+                    here.reader.step(PageLimit { bytes: 1, messages: 1 }),
+                    Step::AtTail { closed: false }
+                )
+            {
+                let at = here.reader.offset();
+                return Err(Violation(format!("a reader waits at {at} for what is there")));
+            }
+        }
+        self.audit()
+    }
+
+    /// Reads everything, and compares it with all that was ever seen.
+    pub(super) fn audit(&mut self) -> Result<(), Violation> {
+        let streams = self.node.engine.list("", None, usize::MAX);
+        let mut found = HashMap::new();
+        for stream in &streams {
+            let by_name = self.node.engine.find(stream.name(), self.now);
+            if by_name.is_none_or(|by_name| by_name.incarnation() != stream.incarnation())
+                && !stream.is_expired(self.now)
+            {
+                return Err(Violation(format!("{stream:?} is in the list, and not to be found")));
+            }
+            found.insert(stream.name().clone(), stream.incarnation());
+        }
+        self.truth.on_all(&found)?;
+        for stream in streams {
+            self.truth.on_stream(&stream)?;
+            let bytes = stream.summary(self.now).bytes;
+            let mut reader = Reader::open(stream, Start::Beginning, self.node.engine.boot())
+                .map_err(|reset| Violation(format!("the beginning is told {reset:?}")))?;
+            self.read_all(&mut reader)?;
+            if self.truth.bytes(reader.stream().incarnation()).is_some_and(|known| known != bytes) {
+                return Err(Violation(format!("{:?} has other bytes than {bytes}", reader.stream())));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_all(&mut self, reader: &mut Reader) -> Result<(), Violation> {
+        loop {
+            let page = match reader.step(ALL) {
+                Step::Page(page) => page,
+                Step::AtTail { .. } => return Ok(()),
+                Step::Stored => match reader.fetched(self.fetch_now(reader), ALL) {
+                    Step::Page(page) => page,
+                    other @ (Step::AtTail { .. } | Step::Stored | Step::Reset(_)) => {
+                        return Err(Violation(format!("{} fetches {other:?}", reader.offset())));
+                    }
+                },
+                Step::Reset(reset) => return Err(Violation(format!("the beginning is told {reset:?}"))),
+            };
+            let name = reader.stream().name().clone();
+            for (end, message) in page.parts.iter().flat_map(tidings_engine::Part::messages) {
+                self.truth.on_message(&name, reader.stream().offset(end - 1), message, None)?;
+            }
+            reader.advance_to(page.end);
+        }
+    }
+
+    /// Asks as any worker does, and waits.
+    fn fetch_now(&mut self, reader: &Reader) -> Vec<Batch> {
+        let auditor = &self.node.auditor.inbox;
+        let asked = self.node.engine.fetch(Fetch::new(reader, ALL, auditor, 0));
+        assert!(asked.is_ok() && self.node.stepper.fetch(), "nobody else reads during an audit");
+        let replies = auditor.take().replies.into_iter();
+        let batches = replies.filter_map(|(_, reply)| match reply {
+            Reply::Fetched(fetched) => fetched.ok(),
+            Reply::Operation(_) => None,
+        });
+        batches.flatten().collect()
+    }
+}

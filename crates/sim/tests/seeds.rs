@@ -1,0 +1,79 @@
+//! Many seeds keep all promises, and planted mistakes are found.
+//!
+//! `TIDINGS_SIM_SEEDS` is how many seeds are run, `TIDINGS_SIM_FIRST` the first of them.
+
+use std::collections::HashSet;
+use tidings_log::{LogSettings, PlantedBug};
+use tidings_sim::{Habit, Simulation, Summary};
+
+const SEEDS: u64 = 1_000;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("the setting is a number"))
+}
+
+/// How many seeds it takes to find what is wrong.
+fn seeds_until_found(simulation: &Simulation) -> Option<u64> {
+    (0..SEEDS).find(|seed| simulation.run(*seed).is_err())
+}
+
+fn planted(bug: PlantedBug) -> Simulation {
+    let simulation = Simulation::new();
+    Simulation { log: LogSettings { planted: Some(bug), ..simulation.log }, ..simulation }
+}
+
+#[test]
+fn every_seed_keeps_all_promises() {
+    let first = setting("TIDINGS_SIM_FIRST").unwrap_or(0);
+    let count = setting("TIDINGS_SIM_SEEDS").unwrap_or(SEEDS);
+    let simulation = Simulation::new();
+    let mut total = Summary::default();
+    for seed in first..first + count {
+        match simulation.run(seed) {
+            Ok(summary) => total += summary,
+            Err(violation) => panic!("TIDINGS_SIM_FIRST={seed} TIDINGS_SIM_SEEDS=1: {violation}"),
+        }
+    }
+    eprintln!("{count} seeds: {total:?}");
+    if SEEDS <= count {
+        let Summary { acknowledged, duplicates, seen, fetched, resets, restarts } = total;
+        for (what, happened) in [
+            ("acknowledged", acknowledged / 50),
+            ("duplicates", duplicates),
+            ("seen", seen / 50),
+            ("fetched", fetched),
+            ("resets", resets),
+            ("restarts", restarts),
+        ] {
+            assert!(count < happened, "too little was tried: {what} {total:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_does_the_same() {
+    let simulation = Simulation::new();
+    let runs: HashSet<Summary> = (0..3).map(|_| simulation.run(7).unwrap()).collect();
+    assert_eq!(runs.len(), 1);
+}
+
+#[test]
+fn an_acknowledgement_before_the_sync_is_found() {
+    assert!(seeds_until_found(&planted(PlantedBug::AcknowledgeBeforeSync)).is_some());
+}
+
+#[test]
+fn a_sync_that_is_tried_again_is_found() {
+    assert!(seeds_until_found(&planted(PlantedBug::RetrySync)).is_some());
+}
+
+#[test]
+fn recovery_that_shows_what_is_not_synced_is_found() {
+    assert!(seeds_until_found(&planted(PlantedBug::NoSyncAfterRecovery)).is_some());
+}
+
+#[test]
+fn a_reader_that_watches_too_late_is_found() {
+    let simulation = Simulation { habit: Habit::WatchLast, ..Simulation::new() };
+    assert!(seeds_until_found(&simulation).is_some());
+}
