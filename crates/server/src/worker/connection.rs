@@ -431,24 +431,28 @@ impl Worker {
     /// Everything that waits is told that the server is about to end.
     pub(super) fn drain_slots(&mut self) {
         for key in self.slots.keys() {
-            let Some(slot) = self.slots.get(key) else { continue };
-            slot.keep_alive = false;
-            let Some(mut exchange) = slot.exchange.take() else {
-                if slot.phase == Phase::Request && slot.rare.is_none() {
-                    self.close(key);
-                }
-                continue;
-            };
-            let mut out = Vec::new();
-            exchange.on_drain(&mut self.core, &mut out);
-            if let Some(slot) = self.slots.get(key) {
-                slot.exchange = Some(exchange);
-            }
-            if self.send(key, &mut out) == Written::Broken {
+            self.drain_slot(key);
+        }
+    }
+
+    fn drain_slot(&mut self, key: u64) {
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.keep_alive = false;
+        let Some(mut exchange) = slot.exchange.take() else {
+            if slot.phase == Phase::Request && slot.rare.is_none() {
                 self.close(key);
             }
-            self.queue(Owner(key));
+            return;
+        };
+        let mut out = Vec::new();
+        exchange.on_drain(&mut self.core, &mut out);
+        if let Some(slot) = self.slots.get(key) {
+            slot.exchange = Some(exchange);
         }
+        if self.send(key, &mut out) == Written::Broken {
+            self.close(key);
+        }
+        self.queue(Owner(key));
     }
 
     fn hand_over(&mut self, key: u64, input: &[u8], out: &mut Vec<Bytes>) {
@@ -484,6 +488,19 @@ impl Worker {
             slot.exchange = Some(exchange);
         }
         self.on_duplex_input(key, &mut input);
+        if self.core.draining {
+            // Everybody else was told while hyper had this one.
+            self.drain_slot(key);
+        }
+    }
+
+    /// Takes a connection that hyper has answered for the last time, to end it in order.
+    pub(super) fn park_last(&mut self, socket: TcpStream) {
+        let mut slot = Slot::new(socket.into(), self.core.now_ms);
+        slot.phase = Phase::Last;
+        if let Some(key) = self.park_slot(slot, Vec::new()) {
+            self.linger(key);
+        }
     }
 
     fn park_slot(&mut self, slot: Slot, mut input: Vec<u8>) -> Option<u64> {

@@ -18,12 +18,13 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rewound::Rewound;
-use slab::Slab;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::net::TcpStream;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use tidings_engine::Reply;
 use tokio::sync::Notify;
@@ -37,7 +38,9 @@ pub(super) struct HandedOver {
 /// The exchanges and connections that tasks hold.
 #[derive(Default)]
 pub(super) struct Tasks {
-    exchanges: Slab<TaskNews>,
+    exchanges: HashMap<usize, TaskNews>,
+    /// No index is used twice: a reply that comes late must not reach a stranger.
+    next_exchange: usize,
     /// Connections with hyper.
     pub(super) connections: usize,
     drain: Rc<Notify>,
@@ -45,20 +48,28 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
+    /// A place for the news of one exchange.
+    fn insert_exchange(&mut self) -> usize {
+        let index = self.next_exchange;
+        self.next_exchange += 1;
+        self.exchanges.insert(index, TaskNews::default());
+        index
+    }
+
     pub(super) fn wake(&mut self, task: usize) {
-        if let Some(news) = self.exchanges.get_mut(task) {
+        if let Some(news) = self.exchanges.get_mut(&task) {
             news.wake();
         }
     }
 
     pub(super) fn on_changed(&mut self, task: usize, number: u32) {
-        if let Some(news) = self.exchanges.get_mut(task) {
-            news.changed.push(number);
+        if let Some(news) = self.exchanges.get_mut(&task) {
+            news.on_changed(number);
         }
     }
 
     pub(super) fn on_reply(&mut self, task: usize, number: u32, reply: Reply) {
-        if let Some(news) = self.exchanges.get_mut(task) {
+        if let Some(news) = self.exchanges.get_mut(&task) {
             news.replies.push((number, reply));
         }
     }
@@ -67,7 +78,7 @@ impl Tasks {
     pub(super) fn drain(&mut self) {
         self.draining = true;
         self.drain.notify_waiters();
-        for (_, news) in &mut self.exchanges {
+        for news in self.exchanges.values_mut() {
             news.draining = true;
             news.wake();
         }
@@ -103,6 +114,22 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
 }
 
+/// One request, from its head to the end of its answer: for as long, the connection stays with hyper.
+struct OpenRequest(Rc<ConnectionState>);
+
+impl OpenRequest {
+    fn of(state: &Rc<ConnectionState>) -> OpenRequest {
+        state.open.set(state.open.get() + 1);
+        OpenRequest(Rc::clone(state))
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+    }
+}
+
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { socket, input } = connection;
     let is_http2 = input.starts_with(b"PRI");
@@ -120,6 +147,9 @@ async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<(
     builder.timer(TokioTimer::new()).keep_alive_interval(heartbeat).keep_alive_timeout(heartbeat * 3 / 2);
     let mut served = pin!(builder.serve_connection(io, service));
     let drain = Rc::clone(&worker.borrow().tasks.drain);
+    if worker.borrow().tasks.draining {
+        served.as_mut().graceful_shutdown();
+    }
     tokio::select! {
         // Both arms only borrow: what is half done stays in the connection.
         ended = served.as_mut() => return ended.map_err(std::io::Error::other),
@@ -150,45 +180,54 @@ async fn serve_http1(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<(
     if is_draining {
         Pin::new(&mut served).graceful_shutdown();
     }
-    loop {
-        let wait = QUIET.saturating_sub(quiet.since());
-        tokio::select! {
-            // All arms only borrow: what is half done stays in the connection.
-            ended = poll_fn(|context| served.poll_without_shutdown(context)) => {
-                ended.map_err(std::io::Error::other)?;
-                break;
-            }
-            () = drain.notified(), if !is_draining => {
-                is_draining = true;
-                Pin::new(&mut served).graceful_shutdown();
-            }
-            () = tokio::time::sleep(wait.max(Duration::from_millis(10))) => {
-                let is_idle = state.open.get() == 0 && !state.unread.get() && quiet.is_flushed();
-                if is_idle && QUIET <= quiet.since() && !is_draining {
-                    break;
+    let mut timer = pin!(tokio::time::sleep(QUIET));
+    let outcome = loop {
+        let watched = poll_fn(|context| {
+            if let Poll::Ready(ended) = served.poll_without_shutdown(context) {
+                if let Err(error) = ended {
+                    log::debug!("a connection broke off: {error}");
                 }
+                return Poll::Ready(Served::Ended);
             }
+            // Only the poll above changes any of this, so nothing has to be asked again at an interval.
+            let is_idle = state.open.get() == 0 && !state.unread.get() && quiet.is_flushed();
+            if is_draining || !is_idle {
+                return Poll::Pending;
+            }
+            timer.as_mut().reset(quiet.used() + QUIET);
+            timer.as_mut().poll(context).map(|()| Served::Quiet)
+        });
+        tokio::select! {
+            // Both arms only borrow: what is half done stays in the connection.
+            outcome = watched => break outcome,
+            () = drain.notified(), if !is_draining => is_draining = true,
         }
-    }
+        Pin::new(&mut served).graceful_shutdown();
+    };
     let parts = served.into_parts();
-    let upgrade = state.upgrade.borrow_mut().take();
-    let is_over = parts.io.inner().is_over() || state.unread.get() || is_draining;
-    if upgrade.is_none() && is_over {
-        return Ok(());
-    }
+    let peer_is_over = parts.io.inner().is_over();
     let (socket, unread) = parts.io.into_inner().into_parts();
+    let socket = socket.into_std()?;
     let mut input = parts.read_buf.to_vec();
     input.extend_from_slice(&unread);
-    park(worker, socket.into_std()?, input, upgrade);
+    let mut worker = worker.borrow_mut();
+    match (state.upgrade.borrow_mut().take(), outcome) {
+        (Some(first), _) => worker.park_upgraded(socket, input, first),
+        (None, Served::Quiet) => worker.park(socket, input),
+        (None, Served::Ended) if peer_is_over => {}
+        (None, Served::Ended) => worker.park_last(socket),
+    }
+    // The loop may sleep, and the slot may have something to go on with.
+    worker.poller.wake();
     Ok(())
 }
 
-fn park(worker: &Shared, socket: TcpStream, input: Vec<u8>, upgrade: Option<FirstSubscription>) {
-    let mut worker = worker.borrow_mut();
-    match upgrade {
-        None => worker.park(socket, input),
-        Some(first) => worker.park_upgraded(socket, input, first),
-    }
+/// How hyper's time with a connection ends.
+enum Served {
+    /// It has said all there is, or what came was no HTTP.
+    Ended,
+    /// Nothing is open and nobody has spoken for [`QUIET`].
+    Quiet,
 }
 
 /// What becomes of a request that hyper has read.

@@ -83,10 +83,12 @@ impl Poller {
     /// Makes `wait` return; from any thread, never waits.
     pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
         let wake = Arc::clone(&self.wake);
-        move || {
-            // The only failure is a counter that is full, and then the worker is woken anyhow.
-            let _full = rustix::io::write(&*wake, &1_u64.to_ne_bytes());
-        }
+        move || add_one(&wake)
+    }
+
+    /// The same for the worker's own tasks.
+    pub(crate) fn wake(&self) {
+        add_one(&self.wake);
     }
 
     /// The descriptor that is readable when something is ready.
@@ -113,8 +115,10 @@ impl Poller {
         ready.clear();
         self.events.clear();
         let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let spare = rustix::buffer::spare_capacity(&mut self.events);
-        epoll::wait(&self.epoll, spare, Some(&no_wait))?;
+        rustix::io::retry_on_intr(|| {
+            let spare = rustix::buffer::spare_capacity(&mut self.events);
+            epoll::wait(&self.epoll, spare, Some(&no_wait))
+        })?;
         ready.extend(self.events.iter().map(|event| {
             let flags = event.flags;
             Ready {
@@ -138,4 +142,9 @@ impl Poller {
     pub(crate) fn clear_clock(&self) {
         let _count = rustix::io::read(&self.clock, &mut [0_u8; 8]);
     }
+}
+
+fn add_one(counter: &OwnedFd) {
+    // The only failure is a counter that is full, and then the worker is woken anyhow.
+    let _full = rustix::io::write(counter, &1_u64.to_ne_bytes());
 }

@@ -2,7 +2,7 @@
 
 use super::body::{Collected, collect};
 use super::exchange_task::{ExchangeTask, Whole};
-use super::{ConnectionState, Shared, open};
+use super::{ConnectionState, OpenRequest, Shared, open};
 use crate::exchange::Opened;
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ pub(super) async fn answer(
     state: Rc<ConnectionState>,
     request: hyper::Request<Incoming>,
 ) -> Result<Answer, Infallible> {
+    let open_request = OpenRequest::of(&state);
     let (parts, body) = request.into_parts();
     let (bytes_max, time_max) = {
         let settings = &worker.borrow().core.settings;
@@ -31,9 +32,7 @@ pub(super) async fn answer(
             return Ok(whole(Response::problem(&problem)));
         }
     };
-    state.open.set(state.open.get() + 1);
-    let ended = Rc::clone(&state);
-    let mut task = ExchangeTask::new(&worker, Box::new(move || ended.open.set(ended.open.get() - 1)));
+    let mut task = ExchangeTask::new(&worker, open_request);
     Ok(match open(&worker, task.index(), &parts, body) {
         Opened::Response(response) => whole(response),
         Opened::Held(exchange) => {

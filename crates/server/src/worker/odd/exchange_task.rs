@@ -1,6 +1,6 @@
 //! An exchange that a task of hyper drives: the same state machine as in a slot, woken by a waker.
 
-use super::Shared;
+use super::{OpenRequest, Shared};
 use crate::exchange::{Advance, Exchange};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -19,13 +19,20 @@ use tokio::time::{Instant, Sleep};
 /// What happened to an exchange while its task slept.
 #[derive(Default)]
 pub(super) struct TaskNews {
-    pub(super) changed: Vec<u32>,
+    changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
     pub(super) draining: bool,
     waker: Option<Waker>,
 }
 
 impl TaskNews {
+    /// Told once, however often it happens: a peer that does not read leaves its task asleep.
+    pub(super) fn on_changed(&mut self, number: u32) {
+        if !self.changed.contains(&number) {
+            self.changed.push(number);
+        }
+    }
+
     pub(super) fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -42,7 +49,8 @@ pub(super) struct ExchangeTask {
     sleep: Option<Pin<Box<Sleep>>>,
     spoke: Instant,
     ended: bool,
-    on_end: Option<Box<dyn FnOnce()>>,
+    /// Says that the request is open for as long as this lives.
+    _request: OpenRequest,
 }
 
 /// What a step of an exchange came to.
@@ -55,8 +63,8 @@ enum Stepped {
 
 impl ExchangeTask {
     /// A place for an exchange that is about to be opened.
-    pub(super) fn new(worker: &Shared, on_end: Box<dyn FnOnce()>) -> ExchangeTask {
-        let index = worker.borrow_mut().tasks.exchanges.insert(TaskNews::default());
+    pub(super) fn new(worker: &Shared, request: OpenRequest) -> ExchangeTask {
+        let index = worker.borrow_mut().tasks.insert_exchange();
         ExchangeTask {
             worker: Rc::clone(worker),
             index,
@@ -65,7 +73,7 @@ impl ExchangeTask {
             sleep: None,
             spoke: Instant::now(),
             ended: false,
-            on_end: Some(on_end),
+            _request: request,
         }
     }
 
@@ -104,7 +112,7 @@ impl ExchangeTask {
         let mut worker = self.worker.borrow_mut();
         let Some(exchange) = self.exchange.as_mut() else { return Stepped::Ended };
         worker.core.on_turn(crate::worker::turn::now());
-        let news = &mut worker.tasks.exchanges[self.index];
+        let Some(news) = worker.tasks.exchanges.get_mut(&self.index) else { return Stepped::Ended };
         news.waker = Some(context.waker().clone());
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
@@ -198,11 +206,7 @@ impl Drop for ExchangeTask {
         if let Some(exchange) = self.exchange.as_mut() {
             exchange.leave(&mut worker.core);
         }
-        worker.tasks.exchanges.remove(self.index);
-        drop(worker);
-        if let Some(on_end) = self.on_end.take() {
-            on_end();
-        }
+        worker.tasks.exchanges.remove(&self.index);
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::Result;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -26,8 +25,9 @@ pub(super) struct Quiet {
 }
 
 impl Quiet {
-    pub(super) fn since(&self) -> Duration {
-        self.used.get().elapsed()
+    /// When it was last used.
+    pub(super) fn used(&self) -> Instant {
+        self.used.get()
     }
 
     pub(super) fn is_flushed(&self) -> bool {
