@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use std::collections::HashMap;
 use tidings_engine::{Page, Part, Stream};
-use tidings_model::{ContentKind, Incarnation};
-use tidings_protocol::envelope::write_envelope;
+use tidings_model::{ContentKind, Incarnation, Offset, Timestamp};
+use tidings_protocol::envelope::write_envelopes;
 use tidings_protocol::sse::control::{Control, ControlEnd, write_control};
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::writer::write_message;
@@ -93,17 +93,17 @@ fn body(kind: ContentKind, page: &Page) -> Vec<u8> {
     out
 }
 
+/// The messages with what stands in their envelopes.
+fn enveloped<'p>(stream: &'p Stream, page: &'p Page) -> impl Iterator<Item = (Offset, Timestamp, &'p [u8])> {
+    page.parts.iter().flat_map(move |part| {
+        let messages = part.messages();
+        messages.map(move |(index, data)| (stream.offset(index), part.time(), data.as_ref()))
+    })
+}
+
 fn envelopes(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
-    let mut out = vec![b'['];
-    for part in &page.parts {
-        for (index, data) in part.messages() {
-            if 1 < out.len() {
-                out.push(b',');
-            }
-            write_envelope(&mut out, kind, stream.offset(index), part.time(), data);
-        }
-    }
-    out.push(b']');
+    let mut out = Vec::new();
+    write_envelopes(&mut out, kind, enveloped(stream, page));
     out
 }
 
@@ -116,7 +116,7 @@ fn events(stream: &Stream, kind: ContentKind, page: &Page, envelope: bool, curso
         write_control(out, &Control { next_offset: stream.offset(index), up_to_date, end });
     };
     if envelope {
-        sse::write_data_event(&mut out, stream.offset(page.end), &envelopes(stream, kind, page));
+        sse::write_envelope_event(&mut out, stream.offset(page.end), kind, enveloped(stream, page));
         control(&mut out, page.end);
         return out;
     }
@@ -143,13 +143,8 @@ fn events(stream: &Stream, kind: ContentKind, page: &Page, envelope: bool, curso
 
 fn frames(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
     let mut out = Vec::new();
-    for part in &page.parts {
-        for (index, data) in part.messages() {
-            let offset = stream.offset(index);
-            write_text_frame(&mut out, |text| {
-                write_message(text, stream.name(), kind, offset, part.time(), data);
-            });
-        }
+    for (offset, time, data) in enveloped(stream, page) {
+        write_text_frame(&mut out, |text| write_message(text, stream.name(), kind, offset, time, data));
     }
     out
 }

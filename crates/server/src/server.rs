@@ -48,10 +48,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let settings = Arc::new(settings);
     let engine = Arc::new(start_engine(&settings)?);
     log::info!("the streams in {} are ready", settings.data.display());
-    let workers = match settings.workers {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    };
+    let workers = settings.workers;
     let listeners = listen_on(settings.listen, workers)
         .map_err(|source| RunError::Listen { address: settings.listen, source })?;
     let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
