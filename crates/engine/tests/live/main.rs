@@ -1,0 +1,13 @@
+//! A running engine, with its threads, over each kind of storage.
+
+#![expect(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod catching_up;
+mod failures;
+mod gate;
+mod harness;
+mod lifetimes;
+mod publishing;
+mod resets;
+mod retention;
+mod stopping;
