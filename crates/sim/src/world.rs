@@ -132,7 +132,7 @@ impl Simulation {
         for _ in 0..self.steps {
             world.act()?;
             if world.node.has_failed() {
-                world.step()?;
+                world.last_words()?;
                 let end = if world.dice.percent(50) { End::Kill } else { End::Power };
                 world.restart(end)?;
             }
@@ -216,6 +216,16 @@ impl World {
 
     fn fetch(&mut self) {
         self.summary.fetched += u64::from(self.node.stepper.fetch());
+    }
+
+    /// The storage has failed. What the workers are still told before the process ends must be true.
+    fn last_words(&mut self) -> Result<(), Violation> {
+        self.publish();
+        self.step()?;
+        for worker in 0..self.node.workers.len() {
+            self.news_of(worker)?;
+        }
+        Ok(())
     }
 
     /// Mostly on, rarely back.
