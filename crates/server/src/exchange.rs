@@ -27,6 +27,9 @@ pub(crate) trait Exchange {
     /// Nothing was sent for the heartbeat interval.
     fn on_silence(&mut self, _out: &mut Vec<Bytes>) {}
 
+    /// Nothing was heard from the peer for the heartbeat interval, though it was sent to: asks it to speak.
+    fn on_unanswered(&mut self, _out: &mut Vec<Bytes>) {}
+
     /// Nothing was heard from the peer for far too long, although it was asked to speak.
     fn on_unheard(&mut self, _out: &mut Vec<Bytes>) {}
 

@@ -179,6 +179,14 @@ impl<T: Talk> Exchange for Connection<T> {
         }
     }
 
+    fn on_unanswered(&mut self, out: &mut Vec<Bytes>) {
+        if self.state == State::Open {
+            let mut ping = Vec::new();
+            write_frame(&mut ping, Opcode::Ping, Fin::Last, None, &[]);
+            out.push(ping.into());
+        }
+    }
+
     fn on_unheard(&mut self, out: &mut Vec<Bytes>) {
         let mut frames = Vec::new();
         write_close(&mut frames, CloseCode::POLICY, "nothing was heard for 2.5 heartbeats");

@@ -76,6 +76,7 @@ impl Worker {
             }
             Ok(count) => {
                 slot.seen_ms = now_ms;
+                slot.asked = false;
                 if slot.phase == Phase::Request && start == 0 {
                     slot.due_ms = due_ms;
                 }
@@ -406,10 +407,17 @@ impl Worker {
             if let Some(exchange) = slot.exchange.as_mut() {
                 exchange.on_unheard(&mut out);
             }
-        } else if slot.sent_ms + heartbeat_ms <= now_ms
-            && let Some(exchange) = slot.exchange.as_mut()
-        {
-            exchange.on_silence(&mut out);
+        } else if slot.sent_ms + heartbeat_ms <= now_ms {
+            slot.asked = true;
+            if let Some(exchange) = slot.exchange.as_mut() {
+                exchange.on_silence(&mut out);
+            }
+        } else if !slot.asked && slot.seen_ms + heartbeat_ms <= now_ms {
+            // It may well be there: on a busy stream it is only sent to, and nothing that it must answer.
+            slot.asked = true;
+            if let Some(exchange) = slot.exchange.as_mut() {
+                exchange.on_unanswered(&mut out);
+            }
         }
         if !out.is_empty() {
             self.flush(key, &mut out);

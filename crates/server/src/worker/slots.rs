@@ -17,6 +17,8 @@ pub(crate) struct Slot {
     pub(crate) peer: Peer,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
+    /// The peer was asked to speak and has not spoken since.
+    pub(crate) asked: bool,
     pub(crate) http10: bool,
     /// Whether another request may follow the one that is being answered.
     pub(crate) keep_alive: bool,
@@ -71,6 +73,7 @@ impl Slot {
             interest: super::poller::Interest::Read,
             peer: Peer::Open,
             streaming: false,
+            asked: false,
             http10: false,
             keep_alive: true,
             seen_ms: now_ms,
