@@ -9,6 +9,10 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use tidings_protocol::{Connection, Http1Form, Problem, Response, Version};
 
+/// What the kernel keeps of a connection for a peer that does not read (it doubles this for its own needs). Left
+/// alone it grows to 4 MB, for each follower that stalls.
+const SEND_BUFFER_BYTES: usize = 256 << 10;
+
 impl Worker {
     /// Connections taken in one turn; the others stay with the kernel for a moment.
     const ACCEPTED_MAX: usize = 64;
@@ -30,7 +34,10 @@ impl Worker {
         if self.common.connections_max <= open {
             return self.refuse(&socket);
         }
-        if socket.set_nonblocking(true).is_err() || sockopt::set_tcp_nodelay(&socket, true).is_err() {
+        let prepared = socket.set_nonblocking(true).is_ok()
+            && sockopt::set_tcp_nodelay(&socket, true).is_ok()
+            && sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES).is_ok();
+        if !prepared {
             return;
         }
         let slot = Slot::new(OwnedFd::from(socket), self.core.now_ms);
@@ -60,6 +67,8 @@ impl Worker {
             &answer,
             rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL,
         );
+        // Closed with unread bytes it would be reset, and the reset may overtake the answer.
+        let _dropped = rustix::net::recv(socket, &mut self.buffer[..], rustix::net::RecvFlags::DONTWAIT);
     }
 
     /// The system can't give a descriptor. The listener stays readable, so it must not be looked at for a while.
