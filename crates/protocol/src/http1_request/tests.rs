@@ -1,3 +1,5 @@
+//! Tests of `http1_request.rs`.
+
 use super::*;
 
 const BYTES_MAX: usize = 16 * 1024;

@@ -1,3 +1,5 @@
+//! Tests of `json.rs`.
+
 use super::*;
 
 fn split(text: &str) -> Result<Vec<Bytes>, InvalidJson> {

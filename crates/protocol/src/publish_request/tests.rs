@@ -1,3 +1,5 @@
+//! Tests of `publish_request.rs`.
+
 use super::*;
 
 fn parsed(query: &str, pairs: &[(&str, &str)]) -> Result<PublishRequest, ErrorCode> {

@@ -1,3 +1,5 @@
+//! Tests of `read_request.rs`.
+
 use super::*;
 use tidings_model::{Incarnation, Offset};
 

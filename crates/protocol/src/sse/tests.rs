@@ -1,3 +1,5 @@
+//! Tests of `sse.rs`.
+
 use super::control::{Control, ControlEnd, parse_reset, write_control, write_control_with_id};
 use super::parser::{Event, Item, Parser};
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `sse/parser.rs`.
+
 use super::*;
 
 fn items(bytes: &[u8]) -> Vec<Item> {

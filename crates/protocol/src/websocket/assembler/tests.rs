@@ -1,3 +1,5 @@
+//! Tests of `websocket/assembler.rs`.
+
 use super::*;
 use crate::websocket::frame::write_frame;
 

@@ -1,3 +1,5 @@
+//! Tests of `websocket/client_message.rs`.
+
 use super::*;
 use crate::{Producer, PublishIdentity};
 use tidings_model::{ContentKind, ContentType, Incarnation, Offset};

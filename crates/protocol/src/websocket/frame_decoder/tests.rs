@@ -1,3 +1,5 @@
+//! Tests of `websocket/frame_decoder.rs`.
+
 use super::*;
 use crate::websocket::close_code::CloseCode;
 

@@ -1,3 +1,5 @@
+//! Tests of `websocket/server_message.rs`.
+
 use super::writer::*;
 use super::*;
 use crate::ErrorCode;
