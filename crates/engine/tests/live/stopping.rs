@@ -4,7 +4,7 @@ use crate::gate::Gate;
 use crate::harness::{Bench, Limits, memory, publish};
 use std::sync::Arc;
 use tidings_engine::{Operation, Reply};
-use tidings_log::MemoryStorage;
+use tidings_log::{Log, LogSettings, MemoryStorage, OpenError, SimulatedStorage, Storage};
 use tidings_model::Start;
 
 #[test]
@@ -52,4 +52,28 @@ fn an_engine_that_is_dropped_lets_go_of_its_storage() {
     // Its threads end by themselves, and nobody joins them.
     let watcher = Bench::in_memory();
     watcher.wait_until(|_| Arc::strong_count(&storage) == 1);
+}
+
+#[test]
+fn damage_to_the_last_publish_before_a_stop_is_told_from_a_crash() {
+    let disk = SimulatedStorage::new();
+    let mut bench = Bench::start(Arc::new(disk.clone()));
+    bench.publish("a", &["the very last message"]);
+    bench.engine.stop();
+    let disk = disk.kill();
+    assert!(damage(&disk, b"the very last message"));
+    // Had the stop not written down that it is synced, it would look like a write that was cut short, and be dropped.
+    let opened = Log::open(Arc::new(disk), LogSettings::default(), Box::new(|| 7));
+    assert!(matches!(opened.err(), Some(OpenError::Damaged { .. })));
+}
+
+/// Changes the first byte of a text, wherever it is.
+fn damage(disk: &SimulatedStorage, text: &[u8]) -> bool {
+    disk.list().unwrap().iter().any(|name| {
+        let file = disk.open(name).unwrap();
+        let mut bytes = vec![0; usize::try_from(file.bytes().unwrap()).unwrap()];
+        file.read_at(0, &mut bytes).unwrap();
+        let at = bytes.windows(text.len()).position(|window| window == text);
+        at.is_some_and(|at| disk.damage(name, at as u64, 1))
+    })
 }
