@@ -192,14 +192,6 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_batch_keeps_nothing_from_going() {
-        let mut keeper = keeper(Retention { count: Some(1), ..Retention::default() });
-        assert_eq!(append(&mut keeper, 0, 0, 0, 0), None);
-        assert_eq!(append(&mut keeper, 0, 1, 10, 0), None);
-        assert_eq!(append(&mut keeper, 1, 1, 10, 0), Some(Due { earliest: 1, bytes: 10 }));
-    }
-
-    #[test]
     fn what_could_not_go_is_due_again() {
         let mut keeper = keeper(Retention { count: Some(1), ..Retention::default() });
         append(&mut keeper, 0, 1, 10, 0);
