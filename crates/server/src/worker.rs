@@ -59,6 +59,8 @@ pub(crate) struct Worker {
     buffer: Vec<u8>,
     date: (u64, HttpDate),
     ready: Vec<Ready>,
+    /// How many of `ready` were attended to.
+    heard: usize,
     under_the_hand: Vec<u64>,
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
@@ -72,7 +74,8 @@ impl Worker {
     const HAND_SHARE: usize = 4_096;
     /// Every slot is looked at within that many ticks while there are few.
     const HAND_TICKS: usize = 5;
-    const BUFFER_BYTES: usize = 256 << 10;
+    /// What one connection may say in one go, which bounds how long it keeps the others waiting.
+    const BUFFER_BYTES: usize = 64 << 10;
 
     fn new(
         common: Arc<Common>,
@@ -97,6 +100,7 @@ impl Worker {
             tasks: Tasks::default(),
             buffer: vec![0; Worker::BUFFER_BYTES],
             ready: Vec::new(),
+            heard: 0,
             under_the_hand: Vec::new(),
             handed_over: Vec::new(),
             drain_until_ms: None,
@@ -118,7 +122,7 @@ impl Worker {
 
     /// Connections in the hands of this worker, parked or with hyper.
     fn connection_count(&self) -> usize {
-        self.slots.len() + self.tasks.connections
+        self.slots.len() + self.handed_over.len() + self.tasks.connections
     }
 }
 
