@@ -17,6 +17,9 @@ use tidings_model::{Batch, Offset, Reset, ResetReason, Start, Timestamp};
 pub struct Reader {
     stream: Arc<Stream>,
     next: u64,
+    /// Whether anybody knows where it stands. As long as nobody does, it may begin a little later than it was opened:
+    /// retention that trims in between is no reset to who asked for "the beginning".
+    is_known: bool,
 }
 
 /// How much one page may hold. The first message is always taken, however large it is.
@@ -96,7 +99,7 @@ impl Reader {
             Start::After(offset) if offset.index < earliest => return Err(stream.reset(ResetReason::Trimmed)),
             Start::After(offset) => offset.index,
         };
-        Ok(Reader { stream, next })
+        Ok(Reader { stream, next, is_known: matches!(start, Start::After(_) | Start::Now) })
     }
 
     /// The stream that it reads.
@@ -114,17 +117,36 @@ impl Reader {
         self.stream.offset(self.next)
     }
 
-    /// What comes next, without moving. Costs one short lock, no system call.
-    pub fn step(&self, limit: PageLimit) -> Step {
-        self.stream.step(self.next, limit)
+    /// Where it stands, for the client: from here on it goes on exactly there, or tells a reset.
+    pub fn tell(&mut self) -> Offset {
+        self.is_known = true;
+        self.offset()
+    }
+
+    /// What comes next, without going beyond it. Costs one short lock, no system call.
+    pub fn step(&mut self, limit: PageLimit) -> Step {
+        match self.stream.step(self.next, limit) {
+            Step::Reset(Reset { reason: ResetReason::Trimmed, earliest: Some(earliest), .. })
+                if !self.is_known =>
+            {
+                self.next = earliest.index;
+                self.stream.step(self.next, limit)
+            }
+            // From the tail on each message counts.
+            Step::AtTail { closed } => {
+                self.is_known = true;
+                Step::AtTail { closed }
+            }
+            step @ (Step::Page(_) | Step::Stored | Step::Reset(_)) => step,
+        }
     }
 
     /// What comes next, given what was fetched for it.
-    pub fn fetched(&self, batches: Vec<Batch>, limit: PageLimit) -> Step {
+    pub fn fetched(&mut self, batches: Vec<Batch>, limit: PageLimit) -> Step {
         let parts = take(batches.into_iter().map(Arc::new), self.next, limit);
         if parts.is_empty() {
             // The stream was trimmed or deleted under it; its own state says which.
-            return self.stream.step(self.next, limit);
+            return self.step(limit);
         }
         Step::Page(self.stream.page(self.next, parts))
     }
@@ -133,6 +155,7 @@ impl Reader {
     pub fn advance_to(&mut self, index: u64) {
         assert!(self.next <= index, "a reader never goes back");
         self.next = index;
+        self.is_known = true;
     }
 }
 
@@ -283,9 +306,34 @@ mod tests {
     }
 
     #[test]
+    fn the_beginning_is_where_the_first_step_finds_it() {
+        let stream = trimmed_stream();
+        let mut reader = Reader::open(Arc::clone(&stream), Start::Beginning, BOOT).unwrap();
+        stream.on_trimmed(3, 5);
+        let Step::Page(page) = reader.step(ALL) else { panic!() };
+        assert_eq!((page.start, page.end), (3, 5));
+    }
+
+    #[test]
+    fn a_reader_that_waited_at_the_tail_is_told_of_what_was_trimmed() {
+        for start in [Start::Now, Start::Last(1)] {
+            let stream = trimmed_stream();
+            let mut reader = Reader::open(Arc::clone(&stream), start, BOOT).unwrap();
+            if let Step::Page(page) = reader.step(ALL) {
+                reader.advance_to(page.end);
+            }
+            assert!(matches!(reader.step(ALL), Step::AtTail { closed: false }));
+            stream.on_appended(batch(5, &["six"]));
+            stream.on_trimmed(6, 3);
+            assert!(matches!(reader.step(ALL), Step::Reset(_)));
+        }
+    }
+
+    #[test]
     fn a_reader_that_is_overtaken_by_retention_is_told() {
         let stream = trimmed_stream();
-        let reader = Reader::open(Arc::clone(&stream), Start::Beginning, BOOT).unwrap();
+        let mut reader = Reader::open(Arc::clone(&stream), Start::Beginning, BOOT).unwrap();
+        reader.tell();
         stream.on_trimmed(3, 5);
         let Step::Reset(reset) = reader.step(ALL) else { panic!() };
         assert_eq!((reset.reason, reset.earliest), (ResetReason::Trimmed, Some(stream.offset(3))));

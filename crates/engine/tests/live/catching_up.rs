@@ -34,7 +34,7 @@ fn follow(engine: &Engine, start: Start, manner: Manner, count: usize) -> Vec<St
         let mut reader = Reader::open(stream, start, engine.boot()).unwrap();
         let mut pages = 0;
         while seen.len() < count && pages < manner.pages_a_visit {
-            match worker.page(engine, &reader, manner.page) {
+            match worker.page(engine, &mut reader, manner.page) {
                 Some(page) => {
                     assert_eq!(page.start, reader.next());
                     seen.extend(texts_of(&page));

@@ -126,7 +126,7 @@ impl Bench {
     pub(crate) fn read(&mut self, name: &str, start: Start) -> Vec<String> {
         let mut reader = self.open(name, start).unwrap();
         let mut texts = Vec::new();
-        while let Some(page) = self.worker.page(&self.engine, &reader, ALL) {
+        while let Some(page) = self.worker.page(&self.engine, &mut reader, ALL) {
             texts.extend(texts_of(&page));
             reader.advance_to(page.end);
         }
@@ -186,7 +186,7 @@ impl Worker {
     }
 
     /// What comes next, also from the disk; `None` at the tail.
-    pub(crate) fn page(&mut self, engine: &Engine, reader: &Reader, limit: PageLimit) -> Option<Page> {
+    pub(crate) fn page(&mut self, engine: &Engine, reader: &mut Reader, limit: PageLimit) -> Option<Page> {
         match self.step(engine, reader, limit) {
             Step::Page(page) => Some(page),
             Step::AtTail { .. } => None,
@@ -195,7 +195,7 @@ impl Worker {
     }
 
     /// Steps, and fetches what is not in memory.
-    pub(crate) fn step(&mut self, engine: &Engine, reader: &Reader, limit: PageLimit) -> Step {
+    pub(crate) fn step(&mut self, engine: &Engine, reader: &mut Reader, limit: PageLimit) -> Step {
         loop {
             match reader.step(limit) {
                 Step::Stored => {}

@@ -18,7 +18,7 @@ fn until(ms: u64) -> StreamConfig {
 fn an_open_follower_does_not_keep_an_end_from_coming() {
     let mut bench = Bench::in_memory();
     bench.create("a", until(5_000)).unwrap();
-    let reader = bench.open("a", Start::Now).unwrap();
+    let mut reader = bench.open("a", Start::Now).unwrap();
     reader.stream().watch(bench.worker.inbox.worker());
     bench.set_ms(4_999);
     assert!(bench.find("a").is_some());

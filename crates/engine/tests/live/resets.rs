@@ -33,7 +33,7 @@ fn a_stream_that_is_made_again_does_not_take_the_old_offsets() {
 fn a_follower_of_a_deleted_stream_is_told() {
     let mut bench = Bench::in_memory();
     bench.publish(NAME, &["one"]);
-    let reader = bench.open(NAME, Start::Now).unwrap();
+    let mut reader = bench.open(NAME, Start::Now).unwrap();
     reader.stream().watch(bench.worker.inbox.worker());
     bench.worker.submit(&bench.engine, delete(NAME)).unwrap();
     assert_eq!(bench.worker.news().changed.len(), 1);

@@ -62,7 +62,8 @@ fn by_age_messages_go_by_themselves_and_a_reader_behind_is_told() {
     let age = Some(Duration::from_secs(10));
     bench.create("a", keeping(Retention { age, ..Retention::default() })).unwrap();
     bench.publish("a", &["old"]);
-    let behind = bench.open("a", Start::Beginning).unwrap();
+    let mut behind = bench.open("a", Start::Beginning).unwrap();
+    behind.tell();
     behind.stream().watch(bench.worker.inbox.worker());
     bench.set_ms(9_000);
     let tail = bench.publish("a", &["new"]);

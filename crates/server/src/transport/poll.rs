@@ -18,7 +18,7 @@ struct Poll {
 }
 
 /// Answers at once, unless the disk is needed.
-pub(super) fn open(read: Read, core: &mut Core) -> Opened {
+pub(super) fn open(mut read: Read, core: &mut Core) -> Opened {
     read.reader.stream().polled(core.now);
     let limit = core.page_limit(read.request.limit);
     let step = read.reader.step(limit);
@@ -42,7 +42,7 @@ pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Respons
 }
 
 /// The answer to what came from the disk.
-pub(super) fn answer_fetched(read: &Read, reply: Reply, core: &mut Core) -> Response {
+pub(super) fn answer_fetched(read: &mut Read, reply: Reply, core: &mut Core) -> Response {
     match reply {
         Reply::Fetched(Ok(batches)) => {
             let step = read.reader.fetched(batches, core.page_limit(read.request.limit));
@@ -61,7 +61,7 @@ impl Exchange for Poll {
     fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         match self.fetched.take() {
             None => Advance::WAIT,
-            Some(reply) => Advance::Respond(answer_fetched(&self.read, reply, core)),
+            Some(reply) => Advance::Respond(answer_fetched(&mut self.read, reply, core)),
         }
     }
 

@@ -75,7 +75,7 @@ impl Sse {
             let end =
                 if closed { ControlEnd::Closed } else { ControlEnd::Open { cursor: self.cursor(core) } };
             let mut events = Vec::new();
-            let control = Control { next_offset: self.read.reader.offset(), up_to_date: true, end };
+            let control = Control { next_offset: self.read.reader.tell(), up_to_date: true, end };
             write_control_with_id(&mut events, &control);
             self.push(events, out);
             self.state = State::Live;

@@ -49,7 +49,7 @@ impl World {
         for follower in &self.followers {
             if let State::Here(here) = &follower.state
                 && !matches!(
-                    here.reader.step(PageLimit { bytes: 1, messages: 1 }),
+                    here.reader.clone().step(PageLimit { bytes: 1, messages: 1 }),
                     Step::AtTail { closed: false }
                 )
             {

@@ -65,8 +65,9 @@ impl Session {
         match self.reader(name, start, core) {
             Err(problem) => write_refusal(out, None, name, &problem),
             Ok(Err(reset)) => write_text_frame(out, |text| write_reset(text, name, &reset)),
-            Ok(Ok(reader)) => {
-                write_text_frame(out, |text| write_subscribed(text, name, reader.offset()));
+            Ok(Ok(mut reader)) => {
+                let offset = reader.tell();
+                write_text_frame(out, |text| write_subscribed(text, name, offset));
                 let number = self.number();
                 self.subscriptions.add(number, reader, self.owner, core);
             }
