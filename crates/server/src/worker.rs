@@ -74,7 +74,7 @@ impl Worker {
     const HAND_SHARE: usize = 4_096;
     /// Every slot is looked at within that many ticks while there are few.
     const HAND_TICKS: usize = 5;
-    /// What one connection may say in one go, which bounds how long it keeps the others waiting.
+    /// What is read from one connection in one go, at most.
     const BUFFER_BYTES: usize = 64 << 10;
 
     fn new(

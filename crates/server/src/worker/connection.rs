@@ -21,6 +21,10 @@ use tidings_protocol::{
 /// The largest body of a publish that the narrow front reads; a larger one goes to hyper, which streams it.
 const NARROW_BODY_BYTES_MAX: u64 = 64 << 10;
 
+/// How much is read of pipelined requests in one go. A thousand connections may have as much, and the last of them
+/// waits for all.
+const REQUEST_BYTES_MAX: usize = 16 << 10;
+
 /// How much is answered to pipelined requests before it is looked whether the peer reads.
 const ANSWERS_BYTES_MAX: usize = 256 << 10;
 
@@ -65,11 +69,10 @@ impl Worker {
         let mut buffer = std::mem::take(&mut self.buffer);
         let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
         let start = held.len();
-        if buffer.len() < start + Worker::BUFFER_BYTES / 2 {
-            buffer.resize(start + Worker::BUFFER_BYTES, 0);
-        }
+        buffer.resize(start + Worker::BUFFER_BYTES, 0);
         buffer[..start].copy_from_slice(&held);
-        match rustix::io::read(&slot.socket, &mut buffer[start..]) {
+        let bytes_max = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
+        match rustix::io::read(&slot.socket, &mut buffer[start..start + bytes_max]) {
             Ok(0) => {
                 slot.peer = Peer::Ended;
                 self.on_input(key, &mut buffer[..start]);

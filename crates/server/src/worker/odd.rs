@@ -134,6 +134,8 @@ async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { socket, input } = connection;
     let is_http2 = input.starts_with(b"PRI");
     let socket = tokio::net::TcpStream::from_std(socket)?;
+    // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
+    socket.writable().await?;
     let io = TokioIo::new(Rewound::new(socket, input));
     if is_http2 { serve_http2(worker, io).await } else { serve_http1(worker, io).await }
 }
@@ -183,7 +185,8 @@ async fn serve_http1(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<(
     let mut timer = pin!(tokio::time::sleep(QUIET));
     let outcome = loop {
         let watched = poll_fn(|context| {
-            if let Poll::Ready(ended) = served.poll_without_shutdown(context) {
+            // Not `poll_without_shutdown`: to a peer that has ended its direction it loses what is not yet flushed.
+            if let Poll::Ready(ended) = Pin::new(&mut served).poll(context) {
                 if let Err(error) = ended {
                     log::debug!("a connection broke off: {error}");
                 }
