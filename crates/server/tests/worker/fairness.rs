@@ -1,0 +1,129 @@
+//! Nobody starves: deliveries under many pollers, odd requests under many deliveries, everybody under floods.
+
+use crate::requests::{FOLLOW, OPTIONS, POLL, get};
+use crate::wire::Wire;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use tidings_testkit::{Api, Server};
+
+/// Generous, for builds without optimisation on busy machines: starvation takes seconds, or for ever.
+const STARVED: Duration = Duration::from_secs(2);
+
+#[expect(clippy::disallowed_methods, reason = "how long the server takes is what these tests are about")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// One worker, so that there is nobody else to do the work.
+fn server_with_a_stream() -> (Server, Api) {
+    let server = Server::builder().argument("--workers").argument("1").start();
+    let mut api = Api::new(server.address());
+    api.create("a", &[]);
+    (server, api)
+}
+
+/// The longest of all but the slowest hundredth.
+fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[(times.len() - 1) * 99 / 100]
+}
+
+#[test]
+fn deliveries_are_prompt_while_pollers_hammer() {
+    let (server, mut api) = server_with_a_stream();
+    api.create("b", &[]);
+    let mut followers: Vec<_> = (0..200).map(|_| Wire::upgraded(&server, FOLLOW)).collect();
+    for wire in &mut followers {
+        wire.message("live");
+    }
+    let stop = AtomicBool::new(false);
+    let mut times = Vec::new();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                // Eight connections a thread, each always with a request on its way.
+                let mut wires: Vec<_> = (0..8).map(|_| Wire::connect(&server)).collect();
+                let poll = get("/v1/stream/b?offset=-1");
+                while !stop.load(Ordering::Relaxed) {
+                    for wire in &mut wires {
+                        wire.send(&poll);
+                    }
+                    for wire in &mut wires {
+                        assert_eq!(wire.answer().status, 200);
+                    }
+                }
+            });
+        }
+        for number in 0..20 {
+            let began = now();
+            api.publish("a", &number.to_string());
+            for wire in &mut followers {
+                assert_eq!(wire.message("message")["data"], number);
+                times.push(began.elapsed());
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let p99 = p99(times);
+    assert!(p99 < STARVED, "{p99:?}");
+}
+
+#[test]
+fn odd_requests_are_answered_while_a_stream_floods() {
+    let (server, mut api) = server_with_a_stream();
+    let followers: Vec<_> = (0..100).map(|_| Wire::upgraded(&server, FOLLOW)).collect();
+    let stop = AtomicBool::new(false);
+    let mut times = Vec::new();
+    thread::scope(|scope| {
+        for mut wire in followers {
+            let stop = &stop;
+            scope.spawn(
+                move || while !stop.load(Ordering::Relaxed) && wire.message("message")["data"] != "end" {},
+            );
+        }
+        scope.spawn(|| {
+            let batch = format!("[{}]", ["\"flood\""; 100].join(","));
+            while !stop.load(Ordering::Relaxed) {
+                api.publish("a", &batch);
+            }
+            api.publish("a", "\"end\"");
+        });
+        let mut wire = Wire::connect(&server);
+        for _ in 0..50 {
+            let began = now();
+            assert_eq!(wire.ask(OPTIONS).status, 204);
+            times.push(began.elapsed());
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let p99 = p99(times);
+    assert!(p99 < STARVED, "{p99:?}");
+}
+
+#[test]
+fn a_thousand_floods_of_requests_keep_nobody_waiting() {
+    let (server, _) = server_with_a_stream();
+    let flood = POLL.repeat((64 << 10) / POLL.len());
+    let mut wires: Vec<_> = (0..1_000).map(|_| Wire::connect(&server)).collect();
+    let mut patient = Wire::connect(&server);
+    let mut counts = Vec::new();
+    for wire in &mut wires {
+        wire.socket().set_nonblocking(true).expect("a socket has this option");
+        // A kernel that takes less than all keeps the test as good.
+        counts.push(wire.socket().write(flood.as_bytes()).expect("there is room") / POLL.len());
+        wire.socket().set_nonblocking(false).expect("a socket has this option");
+    }
+    let began = now();
+    assert_eq!(patient.ask(POLL).status, 200);
+    assert_eq!(patient.ask(OPTIONS).status, 204);
+    let waited = began.elapsed();
+    // Several times what a machine takes whose two cores run all other tests beside this one.
+    assert!(waited < 10 * STARVED, "{waited:?}");
+    for (count, wire) in counts.iter().zip(&mut wires).step_by(50) {
+        for _ in 0..*count {
+            assert_eq!(wire.answer().status, 200);
+        }
+    }
+}
