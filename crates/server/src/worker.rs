@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md for the rules that this order of things keeps.
 
 mod accept;
+mod answers;
 mod connection;
 pub(crate) mod core;
 mod drain;
@@ -11,8 +12,11 @@ pub(crate) mod followers;
 mod load;
 mod odd;
 mod output;
+mod parking;
 pub(crate) mod poller;
+mod requests;
 mod slots;
+mod time_limits;
 mod turn;
 
 use crate::settings::Settings;

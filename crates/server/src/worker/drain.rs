@@ -1,6 +1,8 @@
 //! The end of a worker: everybody is told, then it waits for them to go, for a while.
 
-use super::Worker;
+use super::output::Written;
+use super::slots::Phase;
+use super::{Owner, Worker};
 
 impl Worker {
     /// The server is about to end. Once.
@@ -13,6 +15,33 @@ impl Worker {
         self.stop_accepting();
         self.drain_slots();
         self.tasks.drain();
+    }
+
+    /// Everything that waits is told that the server is about to end.
+    fn drain_slots(&mut self) {
+        for key in self.slots.keys() {
+            self.drain_slot(key);
+        }
+    }
+
+    pub(super) fn drain_slot(&mut self, key: u64) {
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.keep_alive = false;
+        let Some(mut exchange) = slot.exchange.take() else {
+            if slot.phase == Phase::Request && slot.rare.is_none() {
+                self.close(key);
+            }
+            return;
+        };
+        let mut out = Vec::new();
+        exchange.on_drain(&mut self.core, &mut out);
+        if let Some(slot) = self.slots.get(key) {
+            slot.exchange = Some(exchange);
+        }
+        if self.send(key, &mut out) == Written::Broken {
+            self.close(key);
+        }
+        self.queue(Owner(key));
     }
 
     /// Whether all have gone, or have had their time.

@@ -1,0 +1,143 @@
+//! Answers on a parked connection: whole ones, and those that an exchange says piece by piece.
+
+use super::output::Written;
+use super::slots::Phase;
+use super::{Owner, Worker};
+use crate::exchange::{Advance, Opened};
+use crate::transport::websocket;
+use bytes::Bytes;
+use tidings_protocol::{Connection, Http1Form, OpenBody, Response, Version};
+
+impl Worker {
+    pub(super) fn on_opened(&mut self, key: u64, opened: Opened, out: &mut Vec<Bytes>) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let connection = if slot.keep_alive { Connection::KeepAlive } else { Connection::Close };
+        slot.due_ms = u64::MAX;
+        match opened {
+            Opened::Response(response) => self.respond(key, &response, connection, out),
+            Opened::Held(exchange) => {
+                slot.phase = Phase::Answer;
+                slot.exchange = Some(exchange);
+                self.queue(Owner(key));
+            }
+            Opened::Stream(head, exchange) => {
+                slot.phase = Phase::Answer;
+                slot.streaming = true;
+                slot.exchange = Some(exchange);
+                slot.keep_alive &= !slot.http10;
+                let body = if slot.http10 { OpenBody::UntilClose } else { OpenBody::Chunked };
+                let form = self.http1_form(key, connection);
+                let mut bytes = Vec::new();
+                head.write_http1_open(&form, body, &mut bytes);
+                out.push(bytes.into());
+                self.queue(Owner(key));
+            }
+            Opened::Upgrade(head, first) => {
+                slot.phase = Phase::Duplex;
+                slot.streaming = true;
+                slot.exchange = Some(websocket::begin(first, Owner(key), &self.core));
+                let form = self.http1_form(key, connection);
+                let mut bytes = Vec::new();
+                head.write_http1(&form, &mut bytes);
+                out.push(bytes.into());
+                self.queue(Owner(key));
+            }
+        }
+    }
+
+    /// One step of the exchange of a connection.
+    pub(super) fn advance(&mut self, key: u64) {
+        let Some(slot) = self.slots.get(key).filter(|slot| !slot.is_blocked()) else { return };
+        let Some(mut exchange) = slot.exchange.take() else { return };
+        let keep_alive_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
+        let mut out = Vec::new();
+        let advance = exchange.advance(&mut self.core, &mut out);
+        let Some(slot) = self.slots.get(key) else { return };
+        match advance {
+            Advance::Wait { until_ms } => {
+                slot.due_ms = until_ms;
+                slot.exchange = Some(exchange);
+                // Not `flush`: that would ask it again at once, for ever.
+                match self.send(key, &mut out) {
+                    Written::All | Written::Part => self.wait_by_phase(key),
+                    Written::Broken => self.close(key),
+                }
+            }
+            Advance::More => {
+                slot.exchange = Some(exchange);
+                if self.send(key, &mut out) == Written::Broken {
+                    return self.close(key);
+                }
+                // Blocked, it goes on when there is room.
+                self.queue(Owner(key));
+            }
+            Advance::Respond(response) => {
+                let connection = if slot.keep_alive { Connection::KeepAlive } else { Connection::Close };
+                exchange.leave(&mut self.core);
+                self.respond(key, &response, connection, &mut out);
+                self.flush(key, &mut out);
+            }
+            Advance::End => {
+                slot.streaming = false;
+                slot.due_ms = keep_alive_ms;
+                let ends = slot.phase == Phase::Duplex || !slot.keep_alive;
+                slot.phase = if ends { Phase::Last } else { Phase::Request };
+                exchange.leave(&mut self.core);
+                self.flush(key, &mut out);
+            }
+        }
+    }
+
+    /// Puts a whole answer behind `out`; after it the connection waits for the next request, or ends.
+    pub(super) fn respond(
+        &mut self,
+        key: u64,
+        response: &Response,
+        connection: Connection,
+        out: &mut Vec<Bytes>,
+    ) {
+        let keep_alive_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
+        let form = self.http1_form(key, connection);
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.phase = if connection == Connection::Close { Phase::Last } else { Phase::Request };
+        slot.due_ms = keep_alive_ms;
+        let mut bytes = Vec::with_capacity(1_024 + response.body.len());
+        response.write_http1(&form, &mut bytes);
+        out.push(bytes.into());
+    }
+
+    fn http1_form(&mut self, key: u64, connection: Connection) -> Http1Form {
+        let http10 = self.slots.get(key).is_some_and(|slot| slot.http10);
+        let version = if http10 { Version::Http10 } else { Version::Http11 };
+        Http1Form { version, connection, is_head: false, date: self.date() }
+    }
+
+    /// Sends, and goes on with what comes after.
+    pub(super) fn flush(&mut self, key: u64, out: &mut Vec<Bytes>) {
+        match self.send(key, out) {
+            Written::All => self.resume(key),
+            Written::Part => {}
+            Written::Broken => self.close(key),
+        }
+    }
+
+    /// Everything was flushed: what can go on does.
+    fn resume(&mut self, key: u64) {
+        let Some(slot) = self.slots.get(key) else { return };
+        match slot.phase {
+            Phase::Last => self.linger(key),
+            Phase::Answer | Phase::Duplex => {
+                // While the socket was full nobody asked the exchange, whatever happened meanwhile.
+                self.wait_by_phase(key);
+                self.queue(Owner(key));
+            }
+            Phase::Request => {
+                // Bytes that were read before make no readiness.
+                let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
+                slot.slim();
+                self.wait_by_phase(key);
+                self.on_held_input(key, held);
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Requests on a parked connection: found in what was read, answered in order. What is odd goes to hyper.
+
+use super::output::Written;
+use super::slots::{Peer, Phase, Rare};
+use super::{Owner, Worker};
+use crate::exchange::Opened;
+use crate::request::{self, Request};
+use bytes::Bytes;
+use tidings_protocol::{
+    BodyLength, Connection, FieldSlots, Head, Method, Problem, RequestHead, Response, Version, parse_head,
+};
+
+/// The largest body of a publish that the narrow front reads; a larger one goes to hyper, which streams it.
+const NARROW_BODY_BYTES_MAX: u64 = 64 << 10;
+
+/// How much is answered to pipelined requests before it is looked whether the peer reads.
+const ANSWERS_BYTES_MAX: usize = 256 << 10;
+
+/// What the beginning of some input is.
+enum Parsed {
+    /// Not all of it is here.
+    Incomplete,
+    /// A request of that many bytes has become this.
+    Opened { bytes: usize, opened: Opened },
+    /// For hyper.
+    Odd,
+    /// Not a request.
+    Invalid(Problem),
+}
+
+impl Worker {
+    /// Requests, as many as are here and can be answered at once; their answers leave in one write.
+    pub(super) fn on_requests(&mut self, key: u64, input: &mut [u8]) {
+        let mut at = 0;
+        let mut out: Vec<Bytes> = Vec::new();
+        while at < input.len() {
+            let Some(slot) = self.slots.get(key) else { return };
+            if slot.phase != Phase::Request {
+                break;
+            }
+            match self.parse(key, &input[at..]) {
+                Parsed::Incomplete => break,
+                Parsed::Odd => return self.hand_over(key, &input[at..], &mut out),
+                Parsed::Invalid(problem) => {
+                    self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
+                    at = input.len();
+                }
+                Parsed::Opened { bytes, opened } => {
+                    at += bytes;
+                    self.on_opened(key, opened, &mut out);
+                }
+            }
+            if ANSWERS_BYTES_MAX < out.iter().map(Bytes::len).sum() {
+                match self.send(key, &mut out) {
+                    Written::All => {}
+                    Written::Part => break,
+                    Written::Broken => return self.close(key),
+                }
+            }
+        }
+        let Some(slot) = self.slots.get(key) else { return };
+        if slot.phase == Phase::Duplex {
+            // The peer is told that it is one before it hears the first frame.
+            self.flush(key, &mut out);
+            return self.on_duplex_input(key, &mut input[at..]);
+        }
+        self.keep_input(key, &input[at..]);
+        self.flush(key, &mut out);
+    }
+
+    fn parse(&mut self, key: u64, input: &[u8]) -> Parsed {
+        let mut fields = FieldSlots::new();
+        let head = match parse_head(input, &mut fields, self.core.settings.max_header_bytes) {
+            Head::Partial => return Parsed::Incomplete,
+            Head::Rare => return Parsed::Odd,
+            Head::Invalid(problem) => return Parsed::Invalid(problem),
+            Head::Complete(head) => head,
+        };
+        let Some(body_bytes) = narrow_body_bytes(&head) else { return Parsed::Odd };
+        let Some(body) = input.get(head.bytes..head.bytes + body_bytes) else { return Parsed::Incomplete };
+        let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
+        slot.http10 = head.version == Version::Http10;
+        slot.keep_alive = head.keep_alive && !self.core.draining;
+        let request = Request {
+            method: head.method,
+            target: head.target,
+            headers: head.fields,
+            body: Bytes::copy_from_slice(body),
+            upgrades: head.upgrades_to_websocket,
+            chunked: head.version == Version::Http11,
+            owner: Owner(key),
+        };
+        let opened = request::open(&request, &mut self.core);
+        Parsed::Opened { bytes: head.bytes + body_bytes, opened }
+    }
+
+    pub(super) fn on_held_input(&mut self, key: u64, mut held: Vec<u8>) {
+        if self.has_whole_request(&held) {
+            return self.on_requests(key, &mut held);
+        }
+        if self.slots.get(key).is_some_and(|slot| slot.peer == Peer::Ended) {
+            // Nobody will send the rest.
+            return self.close(key);
+        }
+        self.keep_input(key, &held);
+    }
+
+    /// Whether what is held is more than the beginning of a request.
+    fn has_whole_request(&self, held: &[u8]) -> bool {
+        let mut fields = FieldSlots::new();
+        match parse_head(held, &mut fields, self.core.settings.max_header_bytes) {
+            Head::Partial => false,
+            Head::Complete(head) => {
+                narrow_body_bytes(&head).is_none_or(|body_bytes| head.bytes + body_bytes <= held.len())
+            }
+            Head::Rare | Head::Invalid(_) => true,
+        }
+    }
+
+    pub(super) fn keep_input(&mut self, key: u64, input: &[u8]) {
+        let due_ms = self.core.ms_after(self.core.settings.request_timeout);
+        let Some(slot) = self.slots.get(key) else { return };
+        if input.is_empty() {
+            return slot.slim();
+        }
+        if slot.phase == Phase::Request {
+            // It is no later than it was when the request began.
+            slot.due_ms = slot.due_ms.min(due_ms);
+        }
+        slot.rare.get_or_insert_with(Box::<Rare>::default).input = input.to_vec();
+    }
+}
+
+/// The length of the body, if the request is one for the narrow front: a read, a publish of moderate size, an upgrade.
+fn narrow_body_bytes(head: &RequestHead<'_, '_>) -> Option<usize> {
+    let narrow_method = matches!(head.method, Method::Get | Method::Post);
+    if !narrow_method || head.expects_continue {
+        return None;
+    }
+    match head.body {
+        BodyLength::Empty => Some(0),
+        BodyLength::Known(bytes) if bytes <= NARROW_BODY_BYTES_MAX => usize::try_from(bytes).ok(),
+        BodyLength::Known(_) | BodyLength::Chunked => None,
+    }
+}

@@ -1,0 +1,69 @@
+//! Time limits of parked connections, and heartbeats: a clock hand goes over the slots, and no slot has a timer.
+
+use super::slots::Phase;
+use super::{Owner, Worker};
+use std::time::Duration;
+use tidings_protocol::{Connection, ErrorCode, Problem, Response};
+
+impl Worker {
+    /// The hand of the clock stands on this connection.
+    pub(super) fn on_hand(&mut self, key: u64) {
+        let now_ms = self.core.now_ms;
+        let heartbeat_ms = millis(self.core.settings.heartbeat);
+        let keep_alive_ms = millis(self.core.settings.keep_alive_timeout);
+        let Some(slot) = self.slots.get(key) else { return };
+        if slot.due_ms <= now_ms {
+            // Who still takes what it was sent, however slowly, is not idle.
+            let moves = slot.is_blocked() && now_ms < slot.sent_ms.saturating_add(keep_alive_ms);
+            if moves && matches!(slot.phase, Phase::Request | Phase::Last) {
+                slot.due_ms = slot.sent_ms.saturating_add(keep_alive_ms);
+                return;
+            }
+            slot.due_ms = u64::MAX;
+            return match slot.phase {
+                Phase::Request => self.on_request_timeout(key),
+                Phase::Answer | Phase::Duplex => self.queue(Owner(key)),
+                Phase::Last => self.close(key),
+            };
+        }
+        if !slot.streaming || slot.is_blocked() {
+            return;
+        }
+        let mut out = Vec::new();
+        if slot.phase == Phase::Duplex && slot.seen_ms + heartbeat_ms * 5 / 2 <= now_ms {
+            if let Some(exchange) = slot.exchange.as_mut() {
+                exchange.on_unheard(&mut out);
+            }
+        } else if slot.sent_ms + heartbeat_ms <= now_ms {
+            slot.asked = true;
+            if let Some(exchange) = slot.exchange.as_mut() {
+                exchange.on_silence(&mut out);
+            }
+        } else if !slot.asked && slot.seen_ms + heartbeat_ms <= now_ms {
+            // It may well be there: on a busy stream it is only sent to, and nothing that it must answer.
+            slot.asked = true;
+            if let Some(exchange) = slot.exchange.as_mut() {
+                exchange.on_unanswered(&mut out);
+            }
+        }
+        if !out.is_empty() {
+            self.flush(key, &mut out);
+        }
+    }
+
+    fn on_request_timeout(&mut self, key: u64) {
+        let begun = self.slots.get(key).is_some_and(|slot| slot.has_input() && !slot.is_blocked());
+        if !begun {
+            return self.close(key);
+        }
+        let problem =
+            Problem::new(ErrorCode::RequestTimeout, "send the whole request within `request_timeout`");
+        let mut out = Vec::new();
+        self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
+        self.flush(key, &mut out);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
