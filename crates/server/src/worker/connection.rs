@@ -25,7 +25,7 @@ impl Worker {
         }
     }
 
-    fn on_readable(&mut self, key: u64) {
+    pub(super) fn on_readable(&mut self, key: u64) {
         let now_ms = self.core.now_ms;
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let Some(slot) = self.slots.get(key) else { return };

@@ -27,12 +27,7 @@ impl Worker {
     pub(super) fn drain_slot(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.keep_alive = false;
-        let Some(mut exchange) = slot.exchange.take() else {
-            if slot.phase == Phase::Request && slot.rare.is_none() {
-                self.close(key);
-            }
-            return;
-        };
+        let Some(mut exchange) = slot.exchange.take() else { return self.drain_idle(key) };
         let mut out = Vec::new();
         exchange.on_drain(&mut self.core, &mut out);
         if let Some(slot) = self.slots.get(key) {
@@ -42,6 +37,19 @@ impl Worker {
             self.close(key);
         }
         self.queue(Owner(key));
+    }
+
+    /// A connection that waits for requests is closed, after those that were sent before it could know.
+    fn drain_idle(&mut self, key: u64) {
+        let waits = |worker: &mut Worker| {
+            worker.slots.get(key).is_some_and(|slot| slot.phase == Phase::Request && slot.rare.is_none())
+        };
+        if waits(self) {
+            self.on_readable(key);
+        }
+        if waits(self) {
+            self.close(key);
+        }
     }
 
     /// Whether all have gone, or have had their time.
