@@ -22,11 +22,8 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
         run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
         run("lints", "clippy, warnings are errors", cargo_run(CLIPPY)),
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
-        run(
-            "tests",
-            "cargo test",
-            cargo_run(&["test", "--workspace", "--no-fail-fast"]).counting(Form::PassedAndFailed),
-        ),
+        run("crash tests", "log and simulation, with planted bugs", cargo_test(&[], "--package")),
+        run("tests", "all others, on the binary as it ships", cargo_test(&["--workspace"], "--exclude")),
         run("binary", "what the foreign programs talk to", cargo_run(&["build", "--package", "tidings-cli"])),
         run("npm packages", "npm ci", foreign("npm", &["ci", "--ignore-scripts"])),
         run(
@@ -46,10 +43,20 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
     ]
 }
 
+/// Crates whose tests turn on a feature that plants bugs. Tested apart, so that no other test runs a binary that was built with it.
+const CRASH_TESTS: [&str; 2] = ["tidings-log", "tidings-sim"];
+
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
 
 fn cargo_run(arguments: &[&str]) -> Program {
     program(cargo(), arguments, PathBuf::from("."))
+}
+
+/// `cargo test` of the crash tests, or of all but them: `choice` says what is done with their crates.
+fn cargo_test(scope: &[&str], choice: &str) -> Program {
+    let crash_tests = CRASH_TESTS.map(|name| [choice, name]);
+    let arguments = [&["test", "--no-fail-fast"], scope, crash_tests.as_flattened()].concat();
+    cargo_run(&arguments).counting(Form::PassedAndFailed)
 }
 
 fn foreign(path: &str, arguments: &[&str]) -> Program {
