@@ -11,7 +11,7 @@ use crate::headers::Headers;
 use crate::{ErrorCode, Method, Problem, header_name};
 use std::mem::MaybeUninit;
 
-/// The most header fields that the narrow front reads; requests with more go to the full implementation.
+/// The most header fields of a request.
 pub const FIELDS_MAX: usize = 64;
 
 /// Room for the fields of one head, on the caller's stack.
@@ -37,7 +37,7 @@ pub enum Head<'h, 'b> {
     Partial,
     /// A whole head.
     Complete(RequestHead<'h, 'b>),
-    /// Legal, but not for the narrow front: HTTP/2, or more than [`FIELDS_MAX`] fields.
+    /// Legal, but not for the narrow front: HTTP/2.
     Rare,
     /// Not a request that is answered; close after telling.
     Invalid(Problem),
@@ -91,8 +91,11 @@ pub fn parse_head<'h, 'b>(buffer: &'b [u8], slots: &'h mut FieldSlots<'b>, bytes
         },
         Ok(httparse::Status::Partial) if bytes_max < buffer.len() => too_large(buffer, bytes_max),
         Ok(httparse::Status::Partial) => Head::Partial,
-        // The fields that were not read may still be too many bytes, which the full implementation tells.
-        Err(httparse::Error::TooManyHeaders) => Head::Rare,
+        // Refused as it is, whole or not: a head that goes to and fro between two readers has no limit of time.
+        Err(httparse::Error::TooManyHeaders) => Head::Invalid(Problem::new(
+            ErrorCode::HeadersTooLarge,
+            format!("a request has at most {FIELDS_MAX} header fields"),
+        )),
         Err(reason) => Head::Invalid(invalid(explain(reason))),
     }
 }

@@ -155,7 +155,13 @@ fn what_is_rare_goes_to_the_full_implementation() {
     assert!(is_rare("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0"));
     assert!(is_rare("PRI * HT"));
     assert!(!is_rare("PRI"));
+}
+
+#[test]
+fn a_head_has_a_limit_of_fields() {
     let fields = |count: usize| with_fields(&vec!["X: y"; count - 1].join("\r\n"));
-    assert!(!is_rare(&fields(FIELDS_MAX)));
-    assert!(is_rare(&fields(FIELDS_MAX + 1)));
+    assert!(parsed(&fields(FIELDS_MAX), |head| matches!(head, Head::Complete(_))));
+    let many = fields(FIELDS_MAX + 1);
+    assert_eq!(refused(&many), ErrorCode::HeadersTooLarge);
+    assert_eq!(refused(&many[..many.len() - 2]), ErrorCode::HeadersTooLarge);
 }

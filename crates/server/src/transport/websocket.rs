@@ -73,6 +73,8 @@ pub(super) trait Talk {
     fn on_silence(&mut self, out: &mut Vec<u8>);
     /// The server is about to end.
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
+    /// Whether the client waits for the answer to something it asked.
+    fn owes_an_answer(&self) -> bool;
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -87,6 +89,10 @@ struct Connection<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
+    /// The client knows that the server is about to end. What it said before is still answered.
+    Draining {
+        since_ms: u64,
+    },
     /// Our close is sent; the peer's is waited for.
     Closing {
         until_ms: u64,
@@ -98,25 +104,45 @@ enum State {
 /// How long the peer has to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// While it drains: what is on its way is waited for that long at least, and an answer that is owed that long at most.
+const DRAIN_LEAST_MS: u64 = 50;
+const DRAIN_MOST_MS: u64 = 2_000;
+
 impl<T: Talk> Connection<T> {
     fn new(talk: T) -> Connection<T> {
         Connection { assembler: Assembler::new(), state: State::Open, talk }
     }
 
+    fn talks(&self) -> bool {
+        matches!(self.state, State::Open | State::Draining { .. })
+    }
+
+    /// Closes a connection that drains once nothing is owed, or its time is up.
+    fn end_drain(&mut self, since_ms: u64, core: &Core, out: &mut Vec<u8>) -> Advance {
+        let waits_ms = if self.talk.owes_an_answer() { DRAIN_MOST_MS } else { DRAIN_LEAST_MS };
+        let mut until_ms = since_ms + waits_ms;
+        if until_ms <= core.now_ms {
+            write_close(out, CloseCode::GOING_AWAY, "the server drains");
+            until_ms = core.ms_after(CLOSE_TIMEOUT);
+            self.state = State::Closing { until_ms };
+        }
+        Advance::Wait { until_ms }
+    }
+
     fn on_message(&mut self, message: Message<'_>, core: &mut Core, out: &mut Vec<u8>) {
         match message {
-            Message::Text(text) if self.state == State::Open => self.talk.on_text(&text, core, out),
-            Message::Binary(bytes) if self.state == State::Open => {
+            Message::Text(text) if self.talks() => self.talk.on_text(&text, core, out),
+            Message::Binary(bytes) if self.talks() => {
                 if let Err(violation) = self.talk.on_binary(&bytes, out) {
                     write_close(out, violation.code, violation.reason);
                     self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
                 }
             }
-            Message::Ping(payload) if self.state == State::Open => {
+            Message::Ping(payload) if self.talks() => {
                 write_frame(out, Opcode::Pong, Fin::Last, None, &payload);
             }
             Message::Close { code, .. } => {
-                if self.state == State::Open {
+                if self.talks() {
                     match code {
                         Some(code) => write_close(out, code, ""),
                         None => write_frame(out, Opcode::Close, Fin::Last, None, &[]),
@@ -135,12 +161,16 @@ impl<T: Talk> Exchange for Connection<T> {
             State::Over => Advance::End,
             State::Closing { until_ms } if until_ms <= core.now_ms => Advance::End,
             State::Closing { until_ms } => Advance::Wait { until_ms },
-            State::Open => {
+            State::Open | State::Draining { .. } => {
                 let mut own = Vec::new();
                 let mut shared = Vec::new();
                 let advance = self.talk.advance(core, &mut own, &mut shared);
                 out.push(own.into());
                 out.append(&mut shared);
+                let State::Draining { since_ms } = self.state else { return advance };
+                let mut last = Vec::new();
+                let advance = self.end_drain(since_ms, core, &mut last);
+                out.push(last.into());
                 advance
             }
         }
@@ -171,7 +201,7 @@ impl<T: Talk> Exchange for Connection<T> {
     }
 
     fn on_silence(&mut self, out: &mut Vec<Bytes>) {
-        if self.state == State::Open {
+        if self.talks() {
             let mut frames = Vec::new();
             self.talk.on_silence(&mut frames);
             write_frame(&mut frames, Opcode::Ping, Fin::Last, None, &[]);
@@ -180,7 +210,7 @@ impl<T: Talk> Exchange for Connection<T> {
     }
 
     fn on_unanswered(&mut self, out: &mut Vec<Bytes>) {
-        if self.state == State::Open {
+        if self.talks() {
             let mut ping = Vec::new();
             write_frame(&mut ping, Opcode::Ping, Fin::Last, None, &[]);
             out.push(ping.into());
@@ -198,9 +228,8 @@ impl<T: Talk> Exchange for Connection<T> {
         if self.state == State::Open {
             let mut frames = Vec::new();
             self.talk.on_drain(core, &mut frames);
-            write_close(&mut frames, CloseCode::GOING_AWAY, "the server drains");
             out.push(frames.into());
-            self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
+            self.state = State::Draining { since_ms: core.now_ms };
         }
     }
 

@@ -33,5 +33,9 @@ impl Talk for Echo {
 
     fn on_drain(&mut self, _core: &Core, _out: &mut Vec<u8>) {}
 
+    fn owes_an_answer(&self) -> bool {
+        false
+    }
+
     fn leave(&mut self, _core: &mut Core) {}
 }

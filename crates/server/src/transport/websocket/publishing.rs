@@ -32,6 +32,11 @@ impl Publishing {
         self.waiting.push(Waiting { number, id: publish.id.clone(), stream: publish.stream.clone() });
     }
 
+    /// Whether one is on its way.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Writes the frame that answers a publish, if that is what the reply is for.
     pub(super) fn on_reply(&mut self, number: u32, reply: &Reply, out: &mut Vec<u8>) {
         let Some(at) = self.waiting.iter().position(|it| it.number == number) else { return };

@@ -255,6 +255,10 @@ impl Talk for Session {
         write_text_frame(out, |text| write_drain(text, core.settings.drain_window));
     }
 
+    fn owes_an_answer(&self) -> bool {
+        self.publishing.is_waiting()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.subscriptions.remove_all(core);
     }
