@@ -73,11 +73,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// How often the clock of a worker ticks: the grain of timeouts.
-    const TICK_MS: u32 = 20;
+    const TICK_MS: u32 = 50;
     /// Slots looked at in one tick, at most.
-    const HAND_SHARE: usize = 4_096;
+    const HAND_SHARE: usize = 8_192;
     /// Every slot is looked at within that many ticks while there are few.
-    const HAND_TICKS: usize = 5;
+    const HAND_TICKS: usize = 2;
     /// What is read from one connection in one go, at most.
     const BUFFER_BYTES: usize = 64 << 10;
 

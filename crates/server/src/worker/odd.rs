@@ -201,9 +201,11 @@ async fn serve_http1(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<(
             timer.as_mut().poll(context).map(|()| Served::Quiet)
         });
         tokio::select! {
-            // Both arms only borrow: what is half done stays in the connection.
-            outcome = watched => break outcome,
+            // Both arms only borrow: what is half done stays in the connection. The drain comes first, so that the
+            // answer that it brings says that the connection closes.
+            biased;
             () = drain.notified(), if !is_draining => is_draining = true,
+            outcome = watched => break outcome,
         }
         Pin::new(&mut served).graceful_shutdown();
     };
