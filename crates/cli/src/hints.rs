@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Prints where the server listens, and one line for each thing to try first.
-pub(crate) fn print_hints(out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
+/// Prints where the server listens, and one line for each thing to try first. `program` is how a shell calls tidings.
+pub(crate) fn print_hints(out: &mut impl Write, address: SocketAddr, program: &str) -> io::Result<()> {
     let url = format!("http://{}", reachable(address));
     let stream = format!("{url}/v1/stream/demo");
     let url_flag =
@@ -23,11 +23,27 @@ curl -i '{stream}?offset=now&live=long-poll'
 # follow (SSE)
 curl -N '{stream}?offset=-1&live=sse'
 # follow (WebSocket)
-tidings follow demo --via websocket{url_flag}
+{program} follow demo --via websocket{url_flag}
 
 "
     )?;
     out.flush()
+}
+
+/// How another shell calls this very program: by its name where the path finds it, else by its whole place.
+pub(crate) fn program() -> String {
+    const NAME: &str = "tidings";
+    let Ok(this) = std::env::current_exe() else { return NAME.to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|file| file.is_file());
+    let is_this = found.and_then(|file| file.canonicalize().ok()).is_some_and(|file| file == this);
+    if is_this { NAME.to_owned() } else { quoted(&this.to_string_lossy()) }
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// An address that a client on this machine can connect to: a wildcard stands for all of them.
@@ -46,7 +62,7 @@ mod tests {
 
     fn hints(address: &str) -> String {
         let mut out = Vec::new();
-        print_hints(&mut out, address.parse().unwrap()).unwrap();
+        print_hints(&mut out, address.parse().unwrap(), "tidings").unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -65,5 +81,13 @@ mod tests {
         assert!(text.starts_with("tidings listens on http://127.0.0.1:81\n"), "{text}");
         assert!(text.contains("--via websocket --url http://127.0.0.1:81\n"), "{text}");
         assert!(hints("[::]:81").contains("'http://[::1]:81/v1/stream/demo?offset=-1'"));
+    }
+
+    #[test]
+    fn a_program_that_the_path_does_not_find_is_called_by_its_place() {
+        let place = program();
+        assert!(std::path::Path::new(place.trim_matches('\'')).is_file(), "{place}");
+        assert_eq!(quoted("/opt/bin/tidings-1.0"), "/opt/bin/tidings-1.0");
+        assert_eq!(quoted("/my files/it's"), r"'/my files/it'\''s'");
     }
 }

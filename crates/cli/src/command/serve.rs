@@ -1,7 +1,7 @@
 //! `tidings serve`: runs the server.
 
 use crate::exit::Stop;
-use crate::hints::print_hints;
+use crate::hints::{print_hints, program};
 use crate::settings_flags::SettingsArguments;
 use clap::Args;
 use std::io;
@@ -19,7 +19,7 @@ impl ServeArguments {
         let settings = self.settings.settings().map_err(|error| Stop::Usage(error.to_string()))?;
         let served = tidings_server::run(settings, |address| {
             // A server does not end because nobody reads what it prints.
-            let _nobody_reads = print_hints(&mut io::stdout().lock(), address);
+            let _nobody_reads = print_hints(&mut io::stdout().lock(), address, &program());
         });
         // Its text names its cause already; as a chain of errors the cause would be told twice.
         served.map_err(|error| Stop::Failed(anyhow::Error::msg(error.to_string())))
