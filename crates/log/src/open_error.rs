@@ -18,8 +18,8 @@ pub enum OpenError {
     /// Bytes that were acknowledged are not what was written. The log refuses to go on without them.
     #[error(
         "segment {segment} of the log is damaged at byte {at}, where frame {frame} is expected: {reason}. \
-         Nothing was changed. Restore the data folder from a backup, or run `tidings log salvage` to keep what can \
-         be kept"
+         Nothing was changed. Restore the data folder from a backup; keep the damaged one, since what is whole in it \
+         can still be read"
     )]
     Damaged {
         /// The number of the segment.

@@ -49,7 +49,7 @@ pub enum ReadError {
     #[error("reading the log failed")]
     Storage(#[from] io::Error),
     /// The bytes are not those that were written.
-    #[error("segment {segment} is damaged at byte {at}; `tidings log salvage` keeps what can be kept")]
+    #[error("segment {segment} is damaged at byte {at}; restore the data folder from a backup")]
     Damaged {
         /// The number of the segment.
         segment: u32,
