@@ -66,10 +66,11 @@ fn read<H: Headers + ?Sized>(
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let read = ReadRequest::parse(query, request.headers)?;
+    let open = transport::of(read.live)?;
     authorise(&Principal::Anybody, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, read.start.start(), core.engine.boot());
     let reader = reader.map_err(Problem::reset)?;
-    Ok(transport::open(Read { request: read, reader, owner: request.owner, chunked: request.chunked }, core))
+    Ok(open(Read { request: read, reader, owner: request.owner, chunked: request.chunked }, core))
 }

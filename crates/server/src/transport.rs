@@ -33,18 +33,16 @@ pub(crate) struct Read {
 }
 
 /// Begins to answer a read.
-type Open = fn(Read, &mut Core) -> Opened;
+pub(crate) type Open = fn(Read, &mut Core) -> Opened;
 
 /// The transports by their word in `live=`.
 const TRANSPORTS: [(Live, Open); 3] =
     [(Live::POLL, poll::open), (Live::LONG_POLL, long_poll::open), (Live::SSE, sse::open)];
 
-/// Begins to read, by the transport that the request names.
-pub(crate) fn open(read: Read, core: &mut Core) -> Opened {
-    match TRANSPORTS.iter().find(|(word, _)| *word == read.request.live) {
-        Some((_, open)) => open(read, core),
-        None => unknown(read.request.live).into(),
-    }
+/// The transport that a request names.
+pub(crate) fn of(live: Live) -> Result<Open, Problem> {
+    let found = TRANSPORTS.iter().find(|(word, _)| *word == live);
+    found.map(|(_, open)| *open).ok_or_else(|| unknown(live))
 }
 
 fn unknown(live: Live) -> Problem {
