@@ -7,23 +7,29 @@
 
 mod intent;
 mod outbox;
+mod time;
 
+use crate::catalogs::durability_of;
+use crate::dues::Dues;
+use crate::fetch::{Job, ReadSizes};
+use crate::hand::Hand;
 use crate::inbox::{Reply, Token, WorkerId};
-use crate::logs::Logs;
-use crate::mortality::Mortality;
-use crate::retention::{Due, RetentionKeeper, kept};
-use crate::shared::Shared;
+use crate::lifetimes::lifetime_end;
+use crate::logs::{Committed, Logs};
+use crate::retention::{Due, Kept, RetentionKeeper};
+use crate::settings::EngineBounds;
+use crate::shared::{Shared, Sizes};
 use crate::stream::Stream;
 use crate::tail_cache::TailCache;
 use intent::Intent;
 use outbox::Outbox;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
-use tidings_log::{BatchSize, Change, Operation, Outcome, Refusal, StorageFailed, StreamView};
-use tidings_model::{Durability, Incarnation, Offset, StreamName, Timestamp};
+use tidings_log::{BatchSize, Change, Operation, Outcome, Refusal, StorageFailed, StreamView, Trim};
+use tidings_model::{Durability, Incarnation, Lifetime, Offset, StreamName, Timestamp};
 
 /// What the committer is asked to do.
 #[expect(clippy::large_enum_variant, reason = "the small one is sent once in the life of an engine")]
@@ -39,17 +45,32 @@ pub(crate) enum Command {
 pub(crate) struct Committer {
     shared: Arc<Shared>,
     logs: Logs,
-    streams: HashMap<Incarnation, Arc<Stream>>,
     cache: TailCache,
     retention: RetentionKeeper,
-    mortality: Mortality,
-    /// Bytes that the staged trims will free, by what they make the earliest. Empty between rounds.
-    trimmed_bytes: HashMap<(Incarnation, u64), u64>,
+    /// When streams end by themselves. Each that may is here once.
+    ends: Dues,
+    hand: Hand,
+    /// For what must be read from the log.
+    jobs: SyncSender<Job>,
+    ledger_batches_max: usize,
+    /// Commands that were taken and are not staged yet. Mostly empty between rounds.
+    ahead: VecDeque<Command>,
     answers: Vec<(WorkerId, Token, Result<Outcome, Refusal>)>,
     outbox: Outbox,
     ticked: Timestamp,
+    /// More has become due than was looked at: the next round follows at once.
+    is_behind: bool,
     /// Once set, everything is refused.
     failed: Option<StorageFailed>,
+}
+
+/// What a committer is made of.
+pub(crate) struct CommitterParts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) logs: Logs,
+    pub(crate) jobs: SyncSender<Job>,
+    pub(crate) tail_cache_bytes: usize,
+    pub(crate) bounds: EngineBounds,
 }
 
 /// Whether another round may follow.
@@ -67,28 +88,33 @@ impl Committer {
     /// A round stops to gather at that many operations or bytes.
     const ROUND_OPERATIONS: usize = 4_096;
     const ROUND_BYTES: usize = 8 << 20;
+    /// How many commands are looked ahead at: more than a core fetches side by side, few enough for its cache.
+    const LOOK_AHEAD: usize = 64;
 
-    /// Takes over what the logs hold.
-    pub(crate) fn new(shared: Arc<Shared>, logs: Logs, tail_cache_bytes: usize, now: Timestamp) -> Committer {
-        let found = logs.streams();
+    /// Takes over what the logs hold: one look at each stream, and nothing is kept of those that neither end by themselves
+    /// nor have a limit.
+    pub(crate) fn new(parts: CommitterParts, now: Timestamp) -> Committer {
+        let CommitterParts { shared, logs, jobs, tail_cache_bytes, bounds } = parts;
         let mut committer = Committer {
             shared,
             logs,
-            streams: HashMap::with_capacity(found.len()),
             cache: TailCache::new(tail_cache_bytes),
-            retention: RetentionKeeper::default(),
-            mortality: Mortality::default(),
-            trimmed_bytes: HashMap::new(),
+            retention: RetentionKeeper::new(&bounds),
+            ends: Dues::default(),
+            hand: Hand::new(bounds.idle_streams_max),
+            jobs,
+            ledger_batches_max: bounds.ledger_batches_max,
+            ahead: VecDeque::new(),
             answers: Vec::new(),
             outbox: Outbox::default(),
             ticked: Timestamp(0),
+            is_behind: false,
             failed: None,
         };
-        for (durability, view) in found {
-            committer.on_found(durability, view, now);
-        }
-        // What was due when the process ended goes before anybody looks: a trim is not always in the same frame as the
-        // messages that it makes room for.
+        let shared = Arc::clone(&committer.shared);
+        shared.catalogs.for_each(|view| committer.on_found(&view, now));
+        // What was due when the process ended goes before anybody looks, as far as it is known: a trim is not always in the
+        // same frame as the messages that it makes room for.
         committer.round(std::iter::empty(), now);
         committer
     }
@@ -96,14 +122,15 @@ impl Committer {
     /// Works until it is told to stop, or nobody is left who could tell it anything.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         loop {
-            let first = match commands.recv_timeout(Committer::TICK) {
-                Ok(command) => Some(command),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
+            let busy = self.is_behind || !self.ahead.is_empty();
+            let patience = if busy { Duration::ZERO } else { Committer::TICK };
+            match commands.recv_timeout(patience) {
+                Ok(command) => self.ahead.push_back(command),
+                Err(RecvTimeoutError::Disconnected) if self.ahead.is_empty() => break,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
             let now = self.shared.clock.now();
-            let waiting = std::iter::from_fn(|| commands.try_recv().ok());
-            if self.round(first.into_iter().chain(waiting), now) == Round::Last {
+            if self.round(std::iter::from_fn(|| commands.try_recv().ok()), now) == Round::Last {
                 break;
             }
         }
@@ -114,7 +141,12 @@ impl Committer {
     pub(crate) fn round(&mut self, commands: impl Iterator<Item = Command>, now: Timestamp) -> Round {
         let mut round = Round::GoesOn;
         let mut idle = true;
-        for command in commands.take(Committer::ROUND_OPERATIONS) {
+        let mut commands = commands.take(Committer::ROUND_OPERATIONS);
+        while self.logs.staged_bytes() <= Committer::ROUND_BYTES {
+            if self.ahead.len() < 2 {
+                self.look_ahead(&mut commands);
+            }
+            let Some(command) = self.ahead.pop_front() else { break };
             idle = false;
             match command {
                 Command::Operation { operation, worker, token } => {
@@ -123,17 +155,34 @@ impl Committer {
                 }
                 Command::Stop => round = Round::Last,
             }
-            if Committer::ROUND_BYTES < self.logs.staged_bytes() {
-                break;
-            }
         }
-        self.on_time(now);
+        // After a failure nothing that is due can go.
+        if self.failed.is_none() {
+            self.on_sizes(now);
+            self.on_time(now);
+        }
         if idle && self.logs.staged_bytes() == 0 {
             self.settle();
         }
         self.commit(now);
         self.outbox.deliver(&self.shared.inboxes());
+        if self.failed.is_none() {
+            self.ask_for_sizes();
+        }
         round
+    }
+
+    /// Takes the next few commands, and fetches what the logs know of their streams side by side.
+    fn look_ahead(&mut self, commands: &mut impl Iterator<Item = Command>) {
+        self.ahead.extend(commands.take(Committer::LOOK_AHEAD));
+        if 1 < self.ahead.len() {
+            let names = |command: &Command| match command {
+                Command::Operation { operation, .. } => operation.name().cloned(),
+                Command::Stop => None,
+            };
+            let names: Vec<StreamName> = self.ahead.iter().filter_map(names).collect();
+            self.logs.look_ahead(&names);
+        }
     }
 
     /// Writes down that all that was committed is synced, unless that was done. Until then damage to the last commit
@@ -177,14 +226,26 @@ impl Committer {
     fn on_staged(&mut self, staged: Staged, now: Timestamp) {
         let Staged { intent, durability, tail, created } = staged;
         self.shared.set_full(durability, false);
-        if created {
-            let retention = intent.retention.or(self.shared.policy.retention(&intent.name));
-            self.retention.watch(tail.incarnation, retention, Vec::new());
+        let incarnation = tail.incarnation;
+        if created && let Some(end) = lifetime_end(&intent.lifetime, || now) {
+            self.ends.push(end, incarnation);
         }
+        let Some(stream) = self.logs.staged(durability, incarnation) else { return };
+        let retention = stream.config.retention.or(self.shared.policy.retention(&intent.name));
+        if retention.keeps_all() {
+            return;
+        }
+        let kept = Kept {
+            retention,
+            earliest: stream.earliest_index,
+            tail: stream.tail_index,
+            bytes: stream.bytes,
+            oldest: None,
+        };
         let Intent { count, bytes, .. } = intent;
         let batch = BatchSize { first_index: tail.index - u64::from(count), count, bytes, time: now };
-        if let Some(due) = self.retention.on_append(tail.incarnation, batch, now) {
-            self.stage_trim(durability, tail.incarnation, due, now);
+        if let Some(due) = self.retention.on_append(incarnation, &kept, batch, now) {
+            self.stage_trim(incarnation, due, now);
         }
     }
 
@@ -196,50 +257,40 @@ impl Committer {
 
     /// A stream that is over goes before anything else is done under its name.
     fn expire(&mut self, name: &StreamName, now: Timestamp) -> Result<(), Refusal> {
-        match self.shared.directory.find(name) {
-            Some(stream) if stream.is_expired(now) => self.stage_expiry(&stream, now),
+        if self.ends.is_empty() {
+            return Ok(());
+        }
+        match self.shared.find(name, now) {
+            Some(stream) if stream.is_expired(now) => self.stage_expiry(name, stream.incarnation(), now),
             _ => Ok(()),
         }
     }
 
-    fn stage_expiry(&mut self, stream: &Stream, now: Timestamp) -> Result<(), Refusal> {
-        let name = stream.name().clone();
-        let delete = Operation::Delete { name, incarnation: Some(stream.incarnation()) };
-        match self.logs.stage(stream.durability(), delete, now) {
+    fn stage_expiry(
+        &mut self,
+        name: &StreamName,
+        incarnation: Incarnation,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let delete = Operation::Delete { name: name.clone(), incarnation: Some(incarnation) };
+        match self.logs.stage(durability_of(incarnation), delete, now) {
             // Already gone, by an operation of this very round.
             Ok(_) | Err(Refusal::NotFound) => Ok(()),
             Err(refusal) => Err(refusal),
         }
     }
 
-    fn stage_trim(&mut self, durability: Durability, incarnation: Incarnation, due: Due, now: Timestamp) {
-        let trim = Operation::Trim { incarnation, earliest_index: due.earliest };
-        match self.logs.stage(durability, trim, now) {
-            Ok(_) => *self.trimmed_bytes.entry((incarnation, due.earliest)).or_default() += due.bytes,
-            // The stream went in this round.
-            Err(Refusal::NotFound) => {}
+    /// Whether it is staged, or there is nothing to trim any more.
+    fn stage_trim(&mut self, incarnation: Incarnation, due: Due, now: Timestamp) -> bool {
+        let Due { earliest, bytes, oldest } = due;
+        let trim = Trim { incarnation, earliest_index: earliest, freed_bytes: bytes, oldest };
+        match self.logs.stage(durability_of(incarnation), Operation::Trim(trim), now) {
+            // The other one: the stream went in this round.
+            Ok(_) | Err(Refusal::NotFound) => true,
             // No room: more is kept for now.
-            Err(_) => self.retention.on_refused(incarnation, due),
-        }
-    }
-
-    /// Looks at lifetimes and ages, at most once a tick.
-    fn on_time(&mut self, now: Timestamp) {
-        let set_back = now < self.ticked;
-        if !set_back && now.since(self.ticked) < Committer::TICK {
-            return;
-        }
-        self.ticked = now;
-        let streams = &self.streams;
-        let expired = self.mortality.on_tick(now, |stream| !streams.contains_key(&stream.incarnation()));
-        for stream in expired {
-            // Refused for want of room: its turn comes again, and nobody finds it meanwhile.
-            let _refused = self.stage_expiry(&stream, now);
-        }
-        for (incarnation, due) in self.retention.on_tick(now) {
-            if let Some(stream) = self.streams.get(&incarnation) {
-                let durability = stream.durability();
-                self.stage_trim(durability, incarnation, due, now);
+            Err(_) => {
+                self.retention.on_refused(incarnation);
+                false
             }
         }
     }
@@ -247,15 +298,20 @@ impl Committer {
     /// Stores what is staged and makes it visible. On an error nothing of the round is acknowledged.
     fn commit(&mut self, now: Timestamp) {
         if self.failed.is_none() {
-            let (changes, committed) = self.logs.commit();
-            for (durability, change) in changes {
-                self.on_change(durability, change, now);
+            let Committed { changes, wanting, untidy, failed } = self.logs.commit();
+            for change in changes {
+                self.on_change(change, now);
             }
-            if let Err(error) = committed {
+            for durability in wanting {
+                self.shared.filler_bell(durability).ring();
+            }
+            for durability in untidy {
+                self.shared.upkeep_bell(durability).ring();
+            }
+            if let Some(error) = failed {
                 self.fail(error);
             }
         }
-        self.trimmed_bytes.clear();
         for (worker, token, outcome) in self.answers.drain(..) {
             let outcome = match (&self.failed, outcome) {
                 (Some(error), Ok(_)) => Err(Refusal::StorageFailed(error.clone())),
@@ -266,62 +322,53 @@ impl Committer {
     }
 
     fn fail(&mut self, error: StorageFailed) {
+        self.is_behind = false;
         self.shared.fail(&error.to_string());
         self.failed = Some(error);
     }
 
-    fn on_change(&mut self, durability: Durability, change: Change, now: Timestamp) {
+    /// Tells the live streams. The log shows the change already, so a stream may have been made live with it.
+    fn on_change(&mut self, change: Change, now: Timestamp) {
         match change {
-            // A stream that this very round has deleted again was never there. It must not hide the one that has its
-            // name now, which may be in the other log.
-            Change::Created(view) if !self.logs.has(durability, &view) => {}
-            Change::Created(view) => self.on_created(durability, view, now),
+            // Whoever looks for it makes it live.
+            Change::Created(_) => {}
             Change::Appended { incarnation, batch } => {
-                let Some(stream) = self.streams.get(&incarnation) else { return };
+                let Some(stream) = self.live_or_made(incarnation, now) else { return };
                 stream.touch(now);
                 let workers = stream.on_appended(Arc::clone(&batch));
-                self.cache.on_appended(stream, &batch);
-                self.outbox.tell_of(workers, stream);
+                self.cache.on_appended(&stream, &batch);
+                self.outbox.tell_of(workers, &stream);
             }
-            Change::Closed { incarnation } => {
-                let Some(stream) = self.streams.get(&incarnation) else { return };
-                stream.touch(now);
-                self.outbox.tell_of(stream.on_closed(), stream);
+            Change::Closed { incarnation } => match self.shared.live.of(incarnation) {
+                Some(stream) => {
+                    stream.touch(now);
+                    self.outbox.tell_of(stream.on_closed(), &stream);
+                }
+                None => self.touch_unused(incarnation, now),
+            },
+            Change::Trimmed { incarnation, earliest_index, bytes } => {
+                let Some(stream) = self.shared.live.of(incarnation) else { return };
+                self.outbox.tell_of(stream.on_trimmed(earliest_index, bytes), &stream);
             }
-            Change::Trimmed { incarnation, earliest_index } => {
-                let Some(stream) = self.streams.get(&incarnation) else { return };
-                let bytes = self.trimmed_bytes.remove(&(incarnation, earliest_index)).unwrap_or_default();
-                self.outbox.tell_of(stream.on_trimmed(earliest_index, bytes), stream);
-            }
-            Change::Deleted { incarnation, .. } => {
+            Change::Deleted { incarnation, name } => {
                 self.retention.forget(incarnation);
-                let Some(stream) = self.streams.remove(&incarnation) else { return };
-                self.shared.directory.remove(&stream);
+                let Some(stream) = self.shared.live.remove(incarnation, &name) else { return };
                 self.outbox.tell_of(stream.on_deleted(), &stream);
             }
         }
     }
 
-    /// A stream was there at the start: what it keeps is counted once.
-    fn on_found(&mut self, durability: Durability, view: StreamView, now: Timestamp) {
-        let retention = view.config.retention.or(self.shared.policy.retention(&view.name));
-        let mut view = view;
-        if !retention.keeps_all() || 0 < view.earliest_index {
-            // Where sizes can't be read the limits count from now on; who reads the messages is told.
-            let stored = view.stored.batch_sizes(view.earliest_index).unwrap_or_default();
-            let kept = kept(stored, view.earliest_index);
-            view.bytes = kept.iter().map(|batch| batch.bytes).sum();
-            self.retention.watch(view.incarnation, retention, kept);
-        }
-        self.on_created(durability, view, now);
+    /// A stream that has new messages is live: they are in memory. `None` when this very commit has deleted it again.
+    fn live_or_made(&self, incarnation: Incarnation, now: Timestamp) -> Option<Arc<Stream>> {
+        let live = self.shared.live.of(incarnation);
+        live.or_else(|| self.shared.make_live(&self.shared.catalogs.of(incarnation)?, now))
     }
 
-    fn on_created(&mut self, durability: Durability, view: StreamView, now: Timestamp) {
-        let retention = view.config.retention.or(self.shared.policy.retention(&view.name));
-        let stream = Arc::new(Stream::new(view, durability, retention, now));
-        self.mortality.watch(&stream);
-        self.streams.insert(stream.incarnation(), Arc::clone(&stream));
-        self.shared.directory.insert(stream);
+    fn touch_unused(&self, incarnation: Incarnation, now: Timestamp) {
+        let view = self.shared.catalogs.of(incarnation);
+        if view.is_some_and(|view| matches!(view.config.lifetime, Lifetime::Ttl { .. })) {
+            self.shared.live.touch(incarnation, now);
+        }
     }
 }
 

@@ -1,29 +1,33 @@
 //! The engine: the handle that everybody holds, and how it starts and stops.
 
-use crate::committer::{Command, Committer};
-use crate::fetch::{self, Fetch};
-use crate::filling;
+use crate::committer::{Command, Committer, CommitterParts};
+use crate::fetch::{self, Fetch, Job};
 use crate::inbox::{Inbox, Token, WorkerId};
-use crate::logs::Logs;
-use crate::settings::EngineSettings;
+use crate::listing::ListedStream;
+use crate::logs::{Helpers, Logs};
+use crate::settings::{EngineBounds, EngineSettings};
 use crate::shared::{Health, Shared};
 use crate::stepped::{SteppedSettings, Stepper};
 use crate::stream::Stream;
+use crate::{filling, tidying};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
-use tidings_log::{DirectoryStorage, LogSettings, OpenError, Operation, SegmentFiller, Storage};
-use tidings_model::{Durability, StreamName, Timestamp};
+use std::time::Duration;
+use tidings_log::{DirectoryStorage, LogSettings, OpenError, Operation, Storage};
+use tidings_model::{StreamName, Timestamp};
 
 /// Live streams over a log. Shared by all workers.
 pub struct Engine {
     shared: Arc<Shared>,
     commands: SyncSender<Command>,
-    fetches: SyncSender<Fetch>,
+    jobs: SyncSender<Job>,
     /// None in an engine that is stepped.
     threads: Vec<JoinHandle<()>>,
+    /// Those that may be at a long piece of work, which can be given up.
+    tidiers: Vec<JoinHandle<()>>,
 }
 
 /// An engine before anything runs in it.
@@ -31,8 +35,8 @@ struct Parts {
     engine: Engine,
     committer: Committer,
     commands: Receiver<Command>,
-    fetches: Receiver<Fetch>,
-    fillers: [(Durability, SegmentFiller); 2],
+    jobs: Receiver<Job>,
+    helpers: [Helpers; 2],
 }
 
 /// The engine did not start.
@@ -46,6 +50,11 @@ pub enum StartError {
     System(String),
 }
 
+/// How long a stop waits for a piece of tidying. What takes longer ends with the process: what it has written so far
+/// counts for nothing, and is removed at the next start.
+const TIDIERS_PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// Too much waits already; try again a little later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many operations wait for the disk")]
@@ -56,13 +65,15 @@ impl Engine {
     pub fn start(settings: EngineSettings) -> Result<Engine, StartError> {
         let boot: u32 = rand::random();
         let logs = Logs::open(&settings, &LogSettings::default(), boot, || Box::new(rand::random))?;
-        let Parts { mut engine, committer, commands, fetches, fillers } = Engine::parts(settings, logs, boot);
+        let Parts { mut engine, committer, commands, jobs, helpers } =
+            Engine::parts(settings, EngineBounds::default(), logs, boot);
         let commit = thread::Builder::new().name("commit".to_owned());
         let commit = commit.spawn(move || committer.run(&commands));
         engine.threads.push(commit.map_err(|error| StartError::System(error.to_string()))?);
-        engine.threads.extend(fetch::start(fetches)?);
-        for (durability, filler) in fillers {
+        engine.threads.extend(fetch::start(jobs)?);
+        for Helpers { durability, filler, upkeep } in helpers {
             engine.threads.push(filling::start(durability, filler, &engine.shared)?);
+            engine.tidiers.push(tidying::start(durability, upkeep, &engine.shared)?);
         }
         Ok(engine)
     }
@@ -73,23 +84,31 @@ impl Engine {
         settings: EngineSettings,
         stepped: SteppedSettings,
     ) -> Result<(Engine, Stepper), StartError> {
-        let SteppedSettings { log, boot, random } = stepped;
+        let SteppedSettings { log, bounds, boot, random } = stepped;
         let logs = Logs::open(&settings, &log, boot, random)?;
-        let Parts { engine, committer, commands, fetches, fillers } = Engine::parts(settings, logs, boot);
-        let fillers = fillers.map(|(_, filler)| filler);
-        Ok((engine, Stepper { committer, commands, fetches, fillers }))
+        let Parts { engine, committer, commands, jobs, helpers } =
+            Engine::parts(settings, bounds, logs, boot);
+        let shared = Arc::clone(&engine.shared);
+        Ok((engine, Stepper { shared, committer, commands, jobs, helpers }))
     }
 
-    fn parts(settings: EngineSettings, logs: Logs, boot: u32) -> Parts {
-        let EngineSettings { policy, clock, on_failed, .. } = settings;
+    fn parts(settings: EngineSettings, bounds: EngineBounds, mut logs: Logs, boot: u32) -> Parts {
+        let EngineSettings { policy, clock, on_failed, tail_cache_bytes, .. } = settings;
         let now = clock.now();
-        let shared = Arc::new(Shared::new(policy, clock, boot, on_failed));
-        let fillers = logs.fillers();
-        let committer = Committer::new(Arc::clone(&shared), logs, settings.tail_cache_bytes, now);
+        let shared = Arc::new(Shared::new(logs.catalogs(), policy, clock, boot, on_failed));
+        let helpers = logs.helpers();
         let (commands, waiting_commands) = sync_channel(settings.pending_operations_max);
-        let (fetches, waiting_fetches) = sync_channel(settings.pending_fetches_max);
-        let engine = Engine { shared, commands, fetches, threads: Vec::new() };
-        Parts { engine, committer, commands: waiting_commands, fetches: waiting_fetches, fillers }
+        let (jobs, waiting_jobs) = sync_channel(settings.pending_fetches_max);
+        let parts = CommitterParts {
+            shared: Arc::clone(&shared),
+            logs,
+            jobs: jobs.clone(),
+            tail_cache_bytes,
+            bounds,
+        };
+        let committer = Committer::new(parts, now);
+        let engine = Engine { shared, commands, jobs, threads: Vec::new(), tidiers: Vec::new() };
+        Parts { engine, committer, commands: waiting_commands, jobs: waiting_jobs, helpers }
     }
 
     /// A new inbox for a worker; `wake` is called when there is news, from any thread, and must not wait.
@@ -98,9 +117,10 @@ impl Engine {
         self.shared.register(wake)
     }
 
-    /// The stream of that name, unless it is missing or over. Costs one hash and one short lock.
+    /// The stream of that name, unless it is missing or over. Costs two hashes and two short locks where somebody uses
+    /// it already; else it is made live, for about a microsecond.
     pub fn find(&self, name: &StreamName, now: Timestamp) -> Option<Arc<Stream>> {
-        self.shared.directory.find(name).filter(|stream| !stream.is_expired(now))
+        self.shared.find(name, now).filter(|stream| !stream.is_expired(now))
     }
 
     /// Asks for an operation; the answer comes to the worker's inbox with `token`, after it is stored.
@@ -111,8 +131,11 @@ impl Engine {
 
     /// Asks for messages from the disk; the answer comes to the inbox. Gives the read back when too many wait.
     pub fn fetch(&self, fetch: Fetch) -> Result<(), Fetch> {
-        self.fetches.try_send(fetch).map_err(|error| match error {
-            TrySendError::Full(fetch) | TrySendError::Disconnected(fetch) => fetch,
+        self.jobs.try_send(Job::Fetch(fetch)).map_err(|error| match error {
+            TrySendError::Full(Job::Fetch(fetch)) | TrySendError::Disconnected(Job::Fetch(fetch)) => fetch,
+            TrySendError::Full(Job::ReadSizes(_)) | TrySendError::Disconnected(Job::ReadSizes(_)) => {
+                unreachable!("what comes back is what was sent")
+            }
         })
     }
 
@@ -121,9 +144,10 @@ impl Engine {
         self.shared.inboxes().iter().for_each(|inbox| inbox.wake());
     }
 
-    /// Up to `limit` streams by name, with names that begin with `prefix`, after the name `after`.
-    pub fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<Arc<Stream>> {
-        self.shared.directory.list(prefix, after, limit)
+    /// Up to `limit` streams by name, with names that begin with `prefix`, after the name `after`. Makes none of them live.
+    pub fn list(&self, prefix: &str, after: Option<&str>, limit: usize, now: Timestamp) -> Vec<ListedStream> {
+        let views = self.shared.catalogs.list(prefix, after, limit);
+        views.into_iter().map(|view| ListedStream::of(view, &self.shared, now)).collect()
     }
 
     /// The mark of this process, for `Reader::open`.
@@ -145,12 +169,22 @@ impl Engine {
     ///
     /// An engine that is dropped instead answers what it has begun, and its threads end a little later.
     pub fn stop(self) {
-        let Engine { commands, fetches, threads, .. } = self;
+        let Engine { commands, jobs, threads, tidiers, .. } = self;
         // Refused only when nobody is there to be told.
         let _ended = commands.send(Command::Stop);
-        drop((commands, fetches));
+        drop((commands, jobs));
         for thread in threads {
             thread.join().expect("a thread of the engine does not panic");
+        }
+        let mut patience = TIDIERS_PATIENCE;
+        for thread in tidiers {
+            while !thread.is_finished() && !patience.is_zero() {
+                thread::sleep(LOOK_EVERY);
+                patience = patience.saturating_sub(LOOK_EVERY);
+            }
+            if thread.is_finished() {
+                thread.join().expect("a thread of the engine does not panic");
+            }
         }
     }
 }

@@ -3,11 +3,21 @@
 use crate::engine::StartError;
 use crate::inbox::{Inbox, Reply, Token};
 use crate::reader::{PageLimit, Reader};
+use crate::shared::{Shared, Sizes};
 use crate::stream::Stream;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use tidings_log::ReadLimit;
+use tidings_log::{ReadError, ReadLimit, StoredStream};
+use tidings_model::{Batch, Incarnation};
+
+/// What a thread that reads is asked to do.
+pub(crate) enum Job {
+    /// For a reader.
+    Fetch(Fetch),
+    /// For the commit thread.
+    ReadSizes(ReadSizes),
+}
 
 /// A read that a reader needs to go on.
 #[derive(Debug)]
@@ -27,12 +37,49 @@ impl Fetch {
     }
 
     /// Reads, and answers.
-    pub(crate) fn answer(self) {
+    fn answer(self) {
         let (_, tail) = self.stream.bounds();
         let limit = ReadLimit { bytes: self.limit.bytes, messages: self.limit.messages };
-        let read = self.stream.stored().read(self.from, tail, limit);
-        let read = read.map_err(|error| FetchError { detail: format!("{}: {error}", self.stream.name()) });
+        let read = match self.stream.stored().read(self.from, tail, limit) {
+            // Nothing is wrong with the storage: the reader steps again, and is told its reset as soon as all are.
+            Err(ReadError::Gone | ReadError::Trimmed { .. }) => Ok(Vec::<Batch>::new()),
+            Err(error @ (ReadError::Storage(_) | ReadError::Damaged { .. })) => {
+                Err(FetchError { detail: format!("{}: {error}", self.stream.name()) })
+            }
+            Ok(batches) => Ok(batches),
+        };
         self.inbox.put(&mut Vec::new(), &mut vec![(self.token, Reply::Fetched(read))]);
+    }
+}
+
+/// A look at the sizes of the oldest batches of a stream, for its retention.
+pub(crate) struct ReadSizes {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) stored: StoredStream,
+    pub(crate) from: u64,
+    pub(crate) count_max: usize,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl ReadSizes {
+    fn answer(self) {
+        let sizes = match self.stored.batch_sizes(self.from, self.count_max) {
+            Ok(sizes) => Some(sizes),
+            // It goes on: asked again, it is told from where.
+            Err(ReadError::Gone | ReadError::Trimmed { .. }) => Some(Vec::new()),
+            Err(ReadError::Storage(_) | ReadError::Damaged { .. }) => None,
+        };
+        self.shared.put_sizes(Sizes { incarnation: self.incarnation, sizes });
+    }
+}
+
+impl Job {
+    /// Reads, and answers.
+    pub(crate) fn run(self) {
+        match self {
+            Job::Fetch(fetch) => fetch.answer(),
+            Job::ReadSizes(read) => read.answer(),
+        }
     }
 }
 
@@ -45,21 +92,21 @@ pub struct FetchError {
 }
 
 /// Threads that read, until nobody can ask any more and all that was asked is answered.
-pub(crate) fn start(fetches: Receiver<Fetch>) -> Result<Vec<JoinHandle<()>>, StartError> {
+pub(crate) fn start(jobs: Receiver<Job>) -> Result<Vec<JoinHandle<()>>, StartError> {
     const THREADS: usize = 2;
-    let fetches = Arc::new(Mutex::new(fetches));
+    let jobs = Arc::new(Mutex::new(jobs));
     let start = |index| {
-        let fetches = Arc::clone(&fetches);
+        let jobs = Arc::clone(&jobs);
         let thread = thread::Builder::new().name(format!("fetch-{index}"));
-        thread.spawn(move || run(&fetches)).map_err(|error| StartError::System(error.to_string()))
+        thread.spawn(move || run(&jobs)).map_err(|error| StartError::System(error.to_string()))
     };
     (0..THREADS).map(start).collect()
 }
 
-fn run(fetches: &Mutex<Receiver<Fetch>>) {
+fn run(jobs: &Mutex<Receiver<Job>>) {
     loop {
-        let next = fetches.lock().expect("nobody panics while taking a read").recv();
-        let Ok(fetch) = next else { return };
-        fetch.answer();
+        let next = jobs.lock().expect("nobody panics while taking a read").recv();
+        let Ok(job) = next else { return };
+        job.run();
     }
 }

@@ -2,10 +2,8 @@
 
 use crate::stream::Stream;
 use std::sync::Arc;
-use tidings_log::{Log, LogSettings, MemoryStorage, Operation};
-use tidings_model::{
-    Batch, ContentType, Durability, Lifetime, Retention, StreamConfig, StreamName, Timestamp,
-};
+use tidings_log::{Identity, Log, LogSettings, MemoryStorage, Operation, Publish};
+use tidings_model::{Batch, ContentType, Lifetime, Retention, StreamConfig, StreamName, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -16,21 +14,58 @@ pub(crate) fn stream(name: &str) -> Arc<Stream> {
 
 /// A new stream with that lifetime, created [`NOW`].
 pub(crate) fn living(name: &str, lifetime: Lifetime) -> Arc<Stream> {
-    let storage = Arc::new(MemoryStorage::new(1 << 20));
-    let settings = LogSettings { segment_bytes: LogSettings::SEGMENT_BYTES_MIN, ..LogSettings::default() };
-    let mut log = Log::open(storage, settings, Box::new(rand::random)).unwrap();
-    let config = StreamConfig {
-        content_type: ContentType::text(),
-        lifetime,
-        retention: Retention::default(),
-        durability: None,
-    };
+    Arc::new(with_lifetime(name, lifetime))
+}
+
+/// A new stream that nobody shares yet.
+pub(crate) fn made(name: &str) -> Stream {
+    with_lifetime(name, Lifetime::Forever)
+}
+
+fn with_lifetime(name: &str, lifetime: Lifetime) -> Stream {
+    let mut log = log();
     let name = StreamName::parse(name).unwrap();
+    let config = StreamConfig { lifetime, ..config() };
     log.stage(Operation::Create { name: name.clone(), config, first: Vec::new(), close: false }, NOW)
         .unwrap();
     log.commit().unwrap();
     let view = log.find(name.as_str()).unwrap();
-    Arc::new(Stream::new(view, Durability::Disk, Retention::default(), NOW))
+    Stream::new(view, Retention::default(), NOW)
+}
+
+/// A log with one stream that has some batches.
+pub(crate) fn logged(name: &str, batches: &[&[&'static str]]) -> (Log, String) {
+    let mut log = log();
+    for messages in batches {
+        let publish = Publish {
+            name: StreamName::parse(name).unwrap(),
+            incarnation: None,
+            create: Some(config()),
+            content_type: None,
+            messages: messages.iter().map(|text| (*text).into()).collect(),
+            seq: None,
+            identity: Identity::None,
+            close: false,
+        };
+        log.stage(Operation::Publish(publish), NOW).unwrap();
+    }
+    log.commit().unwrap();
+    (log, name.to_owned())
+}
+
+fn log() -> Log {
+    let storage = Arc::new(MemoryStorage::new(1 << 20));
+    let settings = LogSettings { segment_bytes: LogSettings::SEGMENT_BYTES_MIN, ..LogSettings::default() };
+    Log::open(storage, settings, Box::new(rand::random)).unwrap()
+}
+
+fn config() -> StreamConfig {
+    StreamConfig {
+        content_type: ContentType::text(),
+        lifetime: Lifetime::Forever,
+        retention: Retention::default(),
+        durability: None,
+    }
 }
 
 /// Messages that stand after `first_index` others.

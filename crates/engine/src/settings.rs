@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidings_log::Storage;
 use tidings_model::{Durability, Retention, StreamName};
 
-/// What names mean, by the settings. Asked when a stream is created or found at the start.
+/// What names mean, by the settings. Asked with each publish, so it must be quick.
 pub trait Policy: Send + Sync {
     /// What a stream of that name keeps where its creation did not say.
     fn retention(&self, name: &StreamName) -> Retention;
@@ -22,6 +22,8 @@ pub struct EngineSettings {
     pub segment_bytes: u64,
     /// What all `memory` streams may take together, in bytes.
     pub memory_bytes: u64,
+    /// The largest message, in bytes: a file of the log has room for two of them.
+    pub message_bytes_max: u64,
     /// How many streams there may be.
     pub streams_max: usize,
     /// How many producers a stream may know.
@@ -38,6 +40,25 @@ pub struct EngineSettings {
     pub clock: Arc<dyn Clock>,
     /// Called once, by the owner of the log, when a write or an fsync has failed: nothing is stored after that.
     pub on_failed: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Bounds of what an engine holds in memory for streams, beside the tail cache. They cost no correctness: what is not in
+/// memory is read again.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineBounds {
+    /// How many live streams are kept that nobody uses, roughly.
+    pub idle_streams_max: usize,
+    /// How many batches of one stream are known by size and time, for its retention.
+    pub ledger_batches_max: usize,
+    /// And how many of all streams together, roughly.
+    pub ledgers_batches_max: usize,
+}
+
+impl Default for EngineBounds {
+    /// At most some 5 MB for idle streams, and 3 MB for batches.
+    fn default() -> EngineBounds {
+        EngineBounds { idle_streams_max: 10_000, ledger_batches_max: 256, ledgers_batches_max: 64 << 10 }
+    }
 }
 
 impl fmt::Debug for EngineSettings {

@@ -1,35 +1,45 @@
 //! A stream as everybody in the process sees it: what is committed of it, and who waits for more.
 
+mod polls;
+
+use crate::catalogs::durability_of;
 use crate::inbox::WorkerId;
+use crate::lifetimes::lifetime_end;
 use crate::reader::{Page, PageLimit, Part, Step, end_of, take};
+use polls::Polls;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidings_log::{StoredStream, StreamView};
 use tidings_model::{
-    Batch, Durability, Incarnation, Lifetime, Offset, Reset, ResetReason, Retention, StreamConfig,
-    StreamName, Timestamp,
+    Batch, Durability, Incarnation, Offset, Reset, ResetReason, Retention, StreamConfig, StreamName,
+    Timestamp,
 };
 
-/// One live stream. The commit thread moves it on; workers read it and watch it.
+/// One live stream: one that somebody uses. The commit thread moves it on; workers read it and watch it.
+///
+/// It is made of what the log shows at that moment, which may be ahead of what the commit thread has told so far. So each
+/// `on_*` is told in order, and changes nothing where the stream knows it already.
 ///
 /// The lock is held for a few hundred nanoseconds at a time and never over a system call.
 pub struct Stream {
     name: StreamName,
     incarnation: Incarnation,
     config: Arc<StreamConfig>,
-    durability: Durability,
     retention: Retention,
     created: Timestamp,
     stored: StoredStream,
     live: Mutex<Live>,
     accessed: AtomicU64,
+    /// Its places in the tail cache, which counts them here.
+    pub(crate) cache_places: AtomicU32,
     followers: [AtomicU32; FollowerKind::COUNT],
     polls: Polls,
 }
 
-/// What changes. `cached` is a run of batches without holes that ends at the tail.
+/// What changes. `cached` is a run of batches without holes that ends at the tail; before it only while the commit thread
+/// is telling what the stream was made with.
 struct Live {
     earliest: u64,
     tail: u64,
@@ -69,18 +79,26 @@ pub struct StreamSummary {
     pub polls: u32,
 }
 
+impl StreamSummary {
+    /// Of a stream that nobody uses.
+    pub(crate) fn of_unused(view: &StreamView) -> StreamSummary {
+        StreamSummary {
+            earliest: view.earliest_index,
+            tail: view.tail_index,
+            bytes: view.bytes,
+            closed: view.closed,
+            followers: [0; FollowerKind::COUNT],
+            polls: 0,
+        }
+    }
+}
+
 impl Stream {
-    pub(crate) fn new(
-        view: StreamView,
-        durability: Durability,
-        retention: Retention,
-        now: Timestamp,
-    ) -> Stream {
+    pub(crate) fn new(view: StreamView, retention: Retention, accessed: Timestamp) -> Stream {
         Stream {
             name: view.name,
             incarnation: view.incarnation,
             config: view.config,
-            durability,
             retention,
             created: view.created,
             stored: view.stored,
@@ -94,7 +112,8 @@ impl Stream {
                 watchers: 0,
                 told: 0,
             }),
-            accessed: AtomicU64::new(now.0),
+            accessed: AtomicU64::new(accessed.0),
+            cache_places: AtomicU32::new(0),
             followers: Default::default(),
             polls: Polls::default(),
         }
@@ -117,7 +136,7 @@ impl Stream {
 
     /// What an acknowledgement means here.
     pub fn durability(&self) -> Durability {
-        self.durability
+        durability_of(self.incarnation)
     }
 
     /// What it keeps: as created, or else by the settings.
@@ -180,16 +199,19 @@ impl Stream {
 
     /// Whether its lifetime is over. An open follower keeps a TTL from running.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        match self.config.lifetime {
-            Lifetime::Forever => false,
-            Lifetime::Ttl { seconds } => {
-                // The watchers first, for the reason given in `unwatch`.
-                let watched = self.live().watchers != 0;
-                let idle = now.since(Timestamp(self.accessed.load(Ordering::Relaxed)));
-                !watched && seconds <= idle.as_secs()
-            }
-            Lifetime::Until { at, .. } => at <= now,
-        }
+        lifetime_end(&self.config.lifetime, || self.idle_since(now)).is_some_and(|end| end <= now)
+    }
+
+    /// When it was last read or published to; now, while it is watched.
+    pub(crate) fn idle_since(&self, now: Timestamp) -> Timestamp {
+        // The watchers first, for the reason given in `unwatch`.
+        let watched = self.live().watchers != 0;
+        if watched { now } else { self.accessed() }
+    }
+
+    /// When it was last read or published to.
+    pub(crate) fn accessed(&self) -> Timestamp {
+        Timestamp(self.accessed.load(Ordering::Relaxed))
     }
 
     /// Counts a follower of that kind in.
@@ -233,7 +255,7 @@ impl Stream {
         if next == live.tail {
             return Step::AtTail { closed: live.closed };
         }
-        if live.cached.front().is_none_or(|oldest| next < oldest.first_index) {
+        if !live.has_cached(next) {
             return Step::Stored;
         }
         // The batch that holds `next` is found by halving; catching up through a long cache stays cheap.
@@ -249,9 +271,12 @@ impl Stream {
     /// New messages are stored. Returns the workers that must be told.
     pub(crate) fn on_appended(&self, batch: Arc<Batch>) -> u64 {
         let mut live = self.live();
-        assert_eq!(live.tail, batch.first_index, "batches of a stream follow one another");
-        live.tail = batch.end_index();
-        live.bytes += batch.bytes() as u64;
+        if live.tail < batch.end_index() {
+            assert_eq!(live.tail, batch.first_index, "batches of a stream follow one another");
+            live.tail = batch.end_index();
+            live.bytes += batch.bytes() as u64;
+        }
+        // Also what it was made with: else the first messages of a quiet stream would never be in memory.
         live.cached.push_back(batch);
         live.mark_told()
     }
@@ -269,11 +294,14 @@ impl Stream {
         live.mark_told()
     }
 
-    /// Messages before `earliest` are gone. Readers behind it are told when they step next.
-    pub(crate) fn on_trimmed(&self, earliest: u64, bytes: u64) -> u64 {
+    /// Messages before `earliest` are gone, and those that are kept have so many bytes. Readers behind it are told when
+    /// they step next.
+    pub(crate) fn on_trimmed(&self, earliest: u64, kept_bytes: u64) -> u64 {
         let mut live = self.live();
-        live.earliest = live.earliest.max(earliest);
-        live.bytes = live.bytes.saturating_sub(bytes);
+        if live.earliest < earliest {
+            (live.earliest, live.bytes) = (earliest, kept_bytes);
+        }
+        let earliest = live.earliest;
         live.uncache_to(earliest);
         live.mark_told()
     }
@@ -296,6 +324,12 @@ impl Live {
         workers
     }
 
+    fn has_cached(&self, index: u64) -> bool {
+        let (first, last) = (self.cached.front(), self.cached.back());
+        first.is_some_and(|first| first.first_index <= index)
+            && last.is_some_and(|last| index < last.end_index())
+    }
+
     fn uncache_to(&mut self, end_index: u64) {
         while self.cached.front().is_some_and(|oldest| oldest.end_index() <= end_index) {
             self.cached.pop_front();
@@ -315,42 +349,11 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// Counts by the minute: the running one and the one before it.
-#[derive(Default)]
-struct Polls {
-    minute: AtomicU64,
-    running: AtomicU32,
-    last: AtomicU32,
-}
-
-impl Polls {
-    // Races at the turn of a minute may lose a few counts; this is a gauge for people.
-    fn count(&self, now: Timestamp) {
-        self.turn(now);
-        self.running.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn last_minute(&self, now: Timestamp) -> u32 {
-        self.turn(now);
-        self.last.load(Ordering::Relaxed)
-    }
-
-    fn turn(&self, now: Timestamp) {
-        let minute = now.0 / 60_000;
-        let before = self.minute.load(Ordering::Relaxed);
-        if before == minute {
-            return;
-        }
-        self.minute.store(minute, Ordering::Relaxed);
-        let counted = self.running.swap(0, Ordering::Relaxed);
-        self.last.store(if before + 1 == minute { counted } else { 0 }, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{NOW, batch, living, stream};
+    use crate::fixture::{NOW, batch, living, logged, stream};
+    use tidings_model::Lifetime;
 
     fn worker(index: usize) -> WorkerId {
         WorkerId::new(index).unwrap()
@@ -379,7 +382,24 @@ mod tests {
         let stream = stream("a");
         assert_eq!(stream.on_appended(batch(0, &["x"])), 0);
         stream.watch(worker(63));
-        assert_eq!(stream.on_trimmed(1, 1), 1 << 63);
+        assert_eq!(stream.on_trimmed(1, 0), 1 << 63);
+    }
+
+    #[test]
+    fn what_a_stream_was_made_with_is_in_memory_once_it_was_told() {
+        let (mut log, name) = logged("a", &[&["x", "y"], &["z"]]);
+        let stream = Stream::new(log.find(&name).unwrap(), Retention::default(), NOW);
+        let all = PageLimit { bytes: usize::MAX, messages: u64::MAX };
+        assert!(matches!(stream.step(0, all), Step::Stored));
+        stream.on_appended(batch(0, &["x", "y"]));
+        assert!(matches!(stream.step(2, all), Step::Stored), "the run does not reach so far yet");
+        stream.on_appended(batch(2, &["z"]));
+        let Step::Page(page) = stream.step(0, all) else { panic!() };
+        assert_eq!((page.end, page.at_tail), (3, true));
+        assert_eq!(stream.summary(NOW).bytes, 3, "nothing is counted twice");
+        stream.on_trimmed(0, 7);
+        assert_eq!((stream.bounds(), stream.summary(NOW).bytes), ((0, 3), 3));
+        drop(log.commit());
     }
 
     #[test]

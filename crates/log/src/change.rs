@@ -34,6 +34,8 @@ pub enum Change {
         incarnation: Incarnation,
         /// The first message that is kept.
         earliest_index: u64,
+        /// Bytes of the messages that are kept.
+        bytes: u64,
     },
 }
 
@@ -52,12 +54,25 @@ pub struct StreamView {
     pub earliest_index: u64,
     /// How many messages it ever had.
     pub tail_index: u64,
-    /// The bytes of all messages it ever had.
+    /// The bytes of the messages that it keeps. Where a batch was cut by a trim, in proportion.
     pub bytes: u64,
+    /// When the oldest message that it keeps was stored. `None` where that is not known without reading, or there is none.
+    pub oldest: Option<Timestamp>,
     /// Whether it takes no more messages.
     pub closed: bool,
-    /// When the last messages were appended.
-    pub last_batch_time: Option<Timestamp>,
     /// Reads its messages.
     pub stored: StoredStream,
+}
+
+/// One stream as what is staged leaves it, for its owner.
+#[derive(Clone, Debug)]
+pub struct StagedStream {
+    /// What it was made with.
+    pub config: Arc<StreamConfig>,
+    /// The first message that is kept.
+    pub earliest_index: u64,
+    /// How many messages it ever had.
+    pub tail_index: u64,
+    /// The bytes of the messages that it keeps.
+    pub bytes: u64,
 }

@@ -4,8 +4,8 @@ mod publish;
 
 use crate::format::{Body, Entry};
 use crate::staging::Room;
-use crate::streams::{Stream, Streams};
-use crate::{Identity, LogSettings, Operation, Outcome, Publish, Refusal, TEXT_BYTES_MAX};
+use crate::streams::{Place, Staged, Stream};
+use crate::{Identity, LogSettings, Operation, Outcome, Publish, Refusal, TEXT_BYTES_MAX, Trim};
 use bytes::Bytes;
 use tidings_model::{Incarnation, Lifetime, Offset, StreamConfig, StreamName, Timestamp};
 
@@ -13,6 +13,8 @@ use tidings_model::{Incarnation, Lifetime, Offset, StreamConfig, StreamName, Tim
 pub(crate) struct Decision {
     /// What to write, in one frame; empty if nothing changes.
     pub(crate) entries: Vec<Entry>,
+    /// The stream that the first entry changes, unless that makes it.
+    pub(crate) stream: Option<Place>,
     /// What to tell once it is written.
     pub(crate) outcome: Outcome,
     /// Which part of the storage it may use.
@@ -21,7 +23,7 @@ pub(crate) struct Decision {
 
 /// What operations are decided by.
 pub(crate) struct Decider<'a> {
-    pub(crate) streams: &'a Streams,
+    pub(crate) streams: Staged<'a>,
     pub(crate) settings: &'a LogSettings,
     pub(crate) now: Timestamp,
     /// For the stream that may be made.
@@ -38,7 +40,7 @@ struct Creation {
 
 impl Decision {
     fn nothing(outcome: Outcome) -> Decision {
-        Decision { entries: Vec::new(), outcome, room: Room::Open }
+        Decision { entries: Vec::new(), stream: None, outcome, room: Room::Open }
     }
 }
 
@@ -61,16 +63,16 @@ impl Decider<'_> {
                 close: true,
             }),
             Operation::Delete { name, incarnation } => self.delete(&name, incarnation),
-            Operation::Trim { incarnation, earliest_index } => self.trim(incarnation, earliest_index),
+            Operation::Trim(trim) => self.trim(trim),
         }
     }
 
     fn create(&mut self, creation: Creation) -> Result<Decision, Refusal> {
         let Creation { name, config, first, close } = creation;
         if let Some(stream) = self.streams.named(name.as_str()) {
-            return if same(stream, &config, close) {
-                let incarnation = stream.stored.incarnation;
-                let (tail, closed) = (stream.tail(), stream.closed);
+            return if same(&stream, &config, close) {
+                let incarnation = stream.record.incarnation;
+                let (tail, closed) = (stream.tail(), stream.state.closed);
                 Ok(Decision::nothing(Outcome::Existed { incarnation, tail, closed }))
             } else {
                 Err(Refusal::ConfigDiffers)
@@ -86,7 +88,7 @@ impl Decider<'_> {
             entries.push(Entry { incarnation, time: self.now, body });
         }
         let outcome = Outcome::Created { incarnation, tail, closed: close };
-        Ok(Decision { entries, outcome, room: Room::Open })
+        Ok(Decision { entries, stream: None, outcome, room: Room::Open })
     }
 
     /// The entry that makes a stream whose name is free.
@@ -100,7 +102,7 @@ impl Decider<'_> {
         // A random identity that a stream has already is as good as impossible, but would mix up two streams.
         let incarnation = loop {
             let incarnation = (self.new_incarnation)();
-            if self.streams.stream(incarnation).is_none() {
+            if !self.streams.has(incarnation) {
                 break incarnation;
             }
         };
@@ -109,34 +111,41 @@ impl Decider<'_> {
 
     fn delete(&self, name: &StreamName, incarnation: Option<Incarnation>) -> Result<Decision, Refusal> {
         let stream = self.streams.named(name.as_str()).ok_or(Refusal::NotFound)?;
-        let found = stream.stored.incarnation;
+        let found = stream.record.incarnation;
         if incarnation.is_some_and(|asked| asked != found) {
             return Err(Refusal::NotFound);
         }
         let entry = Entry { incarnation: found, time: self.now, body: Body::Delete };
         let outcome = Outcome::Deleted { incarnation: found };
-        Ok(Decision { entries: vec![entry], outcome, room: Room::Reserve })
+        Ok(Decision { entries: vec![entry], stream: Some(stream.place()), outcome, room: Room::Reserve })
     }
 
-    fn trim(&self, incarnation: Incarnation, earliest_index: u64) -> Result<Decision, Refusal> {
+    fn trim(&self, trim: Trim) -> Result<Decision, Refusal> {
+        let Trim { incarnation, earliest_index, freed_bytes, oldest } = trim;
         let stream = self.streams.stream(incarnation).ok_or(Refusal::NotFound)?;
-        let earliest_index = earliest_index.min(stream.tail_index);
-        if earliest_index <= stream.earliest_index {
+        let state = stream.state;
+        let earliest_index = earliest_index.min(state.tail_index);
+        if earliest_index <= state.earliest_index {
             return Ok(Decision::nothing(Outcome::Trimmed));
         }
-        let entry = Entry { incarnation, time: self.now, body: Body::Trim { earliest_index } };
-        Ok(Decision { entries: vec![entry], outcome: Outcome::Trimmed, room: Room::Reserve })
+        let nothing_left = earliest_index == state.tail_index;
+        let kept_bytes = if nothing_left { 0 } else { state.bytes.saturating_sub(freed_bytes) };
+        let oldest = oldest.filter(|_| !nothing_left).unwrap_or_default();
+        let body = Body::Trim { earliest_index, kept_bytes, oldest };
+        let entry = Entry { incarnation, time: self.now, body };
+        let (stream, outcome) = (Some(stream.place()), Outcome::Trimmed);
+        Ok(Decision { entries: vec![entry], stream, outcome, room: Room::Reserve })
     }
 }
 
 /// Whether a stream is what its creation would make again.
-fn same(stream: &Stream, config: &StreamConfig, close: bool) -> bool {
-    let own = &stream.stored.config;
+fn same(stream: &Stream<'_>, config: &StreamConfig, close: bool) -> bool {
+    let own = &stream.record.config;
     own.content_type.matches(&config.content_type)
         && own.lifetime == config.lifetime
         && own.retention == config.retention
         && own.durability == config.durability
-        && stream.closed == close
+        && stream.state.closed == close
 }
 
 fn check_text(text: &str) -> Result<(), Refusal> {

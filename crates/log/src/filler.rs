@@ -4,9 +4,10 @@ use crate::StorageFailed;
 use crate::failure::Failure;
 use crate::format::SegmentHeader;
 use crate::locks::locked;
-use crate::segments::Segment;
+use crate::segments::{Segment, Spare};
 use crate::storage::{Storage, is_full};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +57,24 @@ pub(crate) struct SegmentSupply {
     pub(crate) wanted: AtomicU32,
     /// Held while a segment is made, so that the log and a filler never make the same one.
     pub(crate) ready: Mutex<VecDeque<Segment>>,
+    /// Old segments to make new ones of.
+    pub(crate) spares: Mutex<Vec<Spare>>,
+    pub(crate) reserve: Mutex<Reserve>,
 }
+
+/// Where the reserve is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserve {
+    /// It is to be made before another segment is.
+    Absent,
+    There,
+    /// Whoever tidies up is using its room: nobody else may take it meanwhile.
+    Lent,
+}
+
+/// Room that publishing never takes, so that a full disk can be tidied up: sealing, merging and snapshots write before
+/// they free anything.
+pub(crate) const RESERVE_NAME: &str = "reserve";
 
 impl SegmentSupply {
     /// Says that the segment of that number is going to be needed.
@@ -72,11 +90,13 @@ impl SegmentSupply {
     /// The segment of that number, made now if it was not before.
     pub(crate) fn take(&self, number: u32) -> Result<Segment, FillError> {
         let mut ready = locked(&self.ready);
+        let segment = match ready.pop_front() {
+            Some(segment) => segment,
+            // Where there is no room it stays wanted, so that a filler finds out when there is some again.
+            None => self.make(number).inspect_err(|_| self.wanted.store(number, Ordering::Release))?,
+        };
         self.wanted.store(0, Ordering::Release);
-        match ready.pop_front() {
-            Some(segment) => Ok(segment),
-            None => self.make(number),
-        }
+        Ok(segment)
     }
 
     /// Whether the next segment is there. Waits for a filler that is making it.
@@ -84,14 +104,74 @@ impl SegmentSupply {
         !locked(&self.ready).is_empty()
     }
 
+    /// How many old segments are kept to be used again.
+    const SPARES_MAX: usize = 2;
+
+    /// A segment that nothing needs any more: it is kept as a spare one, or removed.
+    pub(crate) fn give_back(&self, segment: Arc<Segment>) -> io::Result<()> {
+        let name = Segment::name(segment.header.number);
+        let fits = segment.header.bytes == self.header.bytes;
+        let mut spares = locked(&self.spares);
+        match Arc::try_unwrap(segment) {
+            Ok(segment) if fits && spares.len() < SegmentSupply::SPARES_MAX => {
+                spares.push(segment.into_spare(&*self.storage)?);
+                Ok(())
+            }
+            // Too many, of another size, or somebody still reads it.
+            Ok(_) | Err(_) => self.storage.remove(&name),
+        }
+    }
+
+    /// Lends the room of the reserve to whoever tidies up a full disk. `false` if it is gone already.
+    pub(crate) fn lend_reserve(&self) -> io::Result<bool> {
+        let mut reserve = locked(&self.reserve);
+        if *reserve == Reserve::There {
+            *reserve = Reserve::Lent;
+            self.storage.remove(RESERVE_NAME)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// What was done in that room is done.
+    pub(crate) fn take_reserve_back(&self) {
+        let mut reserve = locked(&self.reserve);
+        if *reserve == Reserve::Lent {
+            *reserve = Reserve::Absent;
+        }
+    }
+
     fn make(&self, number: u32) -> Result<Segment, FillError> {
         self.failure.check()?;
-        Segment::make(&*self.storage, SegmentHeader { number, ..self.header }).map_err(|error| {
+        self.try_make(SegmentHeader { number, ..self.header }).map_err(|error| {
             if is_full(&error) {
                 FillError::Full
             } else {
                 FillError::Failed(self.failure.set("making a segment", &error))
             }
         })
+    }
+
+    fn try_make(&self, header: SegmentHeader) -> io::Result<Segment> {
+        let spare = locked(&self.spares).pop();
+        if let Some(spare) = spare {
+            return Segment::make_of(&*self.storage, header, spare);
+        }
+        self.reserve()?;
+        Segment::make(&*self.storage, header)
+    }
+
+    /// Makes the reserve if it is not there.
+    fn reserve(&self) -> io::Result<()> {
+        let mut reserve = locked(&self.reserve);
+        match *reserve {
+            Reserve::There => {}
+            Reserve::Lent => return Err(io::ErrorKind::StorageFull.into()),
+            Reserve::Absent => {
+                self.storage.create(RESERVE_NAME, self.header.bytes)?;
+                *reserve = Reserve::There;
+            }
+        }
+        Ok(())
     }
 }

@@ -62,6 +62,30 @@ impl Keys {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Each with the hash of its body, the index after its messages and its time, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8; 16], u64, Timestamp)> {
+        self.order.iter().map(|key| {
+            let used = &self.used[key];
+            (&**key, &used.body_hash, used.end_index, used.time)
+        })
+    }
+
+    /// Puts back what [`Keys::iter`] gave.
+    pub(crate) fn put(&mut self, key: Arc<str>, body_hash: [u8; 16], end_index: u64, time: Timestamp) {
+        if self.used.insert(Arc::clone(&key), Use { body_hash, end_index, time }).is_none() {
+            self.order.push_back(key);
+        }
+    }
+
     fn is_old(&self, key: &str, now: Timestamp, settings: &LogSettings) -> bool {
         self.used.get(key).is_none_or(|used| settings.keys_age <= now.since(used.time))
     }

@@ -17,13 +17,13 @@ pub enum OpenError {
     },
     /// Bytes that were acknowledged are not what was written. The log refuses to go on without them.
     #[error(
-        "segment {segment} of the log is damaged at byte {at}, where frame {frame} is expected: {reason}. \
-         Nothing was changed. Restore the data folder from a backup; keep the damaged one, since what is whole in it \
-         can still be read"
+        "{file} in the data folder is damaged at byte {at}{}: {reason}. Nothing was changed. See what can be saved with \
+         `tidings log salvage`, or restore the folder from a backup; keep the damaged one until then",
+        if *frame == 0 { String::new() } else { format!(", where frame {frame} is expected") }
     )]
     Damaged {
-        /// The number of the segment.
-        segment: u32,
+        /// The name of the file.
+        file: String,
         /// The position in it.
         at: u64,
         /// The frame that should be there; 0 where there is none to name.
@@ -36,6 +36,14 @@ pub enum OpenError {
         "the log has format version {version}, which is newer than this server; use the server that wrote it"
     )]
     NewerFormat {
+        /// The version.
+        version: u32,
+    },
+    /// An earlier version of the server wrote it.
+    #[error(
+        "the log has format version {version}, which this server can't read any more; it was never released"
+    )]
+    OlderFormat {
         /// The version.
         version: u32,
     },
@@ -63,9 +71,15 @@ pub enum DamageReason {
     /// The header of a segment is synced before anything else is done with it.
     #[error("the header of the segment is not what was written")]
     Header,
-    /// A segment before others is not there.
-    #[error("the segment is missing")]
+    /// A file that belongs to the log is not there.
+    #[error("the file is missing")]
     Missing,
+    /// Neither of the two manifests is what was written.
+    #[error("neither manifest is what was written")]
+    Manifest,
+    /// A checksum or a length of a block or snapshot is wrong.
+    #[error("it is not what was written")]
+    Content,
     /// The checksum of a frame is right, but what it says contradicts the frames before it.
     #[error("the frame contradicts those before it")]
     Contradiction,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::sync::Arc;
-use tidings_model::{ContentType, Incarnation, StreamConfig, StreamName};
+use tidings_model::{ContentType, Incarnation, StreamConfig, StreamName, Timestamp};
 
 /// One change, all of which happens or nothing. See [`Log::stage`](crate::Log::stage).
 #[derive(Clone, Debug)]
@@ -35,12 +35,33 @@ pub enum Operation {
         incarnation: Option<Incarnation>,
     },
     /// Moves the beginning of a stream forward; never back, and never beyond the tail.
-    Trim {
-        /// Which stream.
-        incarnation: Incarnation,
-        /// The first message that is kept.
-        earliest_index: u64,
-    },
+    Trim(Trim),
+}
+
+impl Operation {
+    /// The name of the stream that it is about, if it says one.
+    pub fn name(&self) -> Option<&StreamName> {
+        match self {
+            Operation::Create { name, .. }
+            | Operation::Close { name, .. }
+            | Operation::Delete { name, .. } => Some(name),
+            Operation::Publish(publish) => Some(&publish.name),
+            Operation::Trim(_) => None,
+        }
+    }
+}
+
+/// What goes from the beginning of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trim {
+    /// Which stream.
+    pub incarnation: Incarnation,
+    /// The first message that is kept.
+    pub earliest_index: u64,
+    /// Bytes of the messages that go, as far as the caller knows.
+    pub freed_bytes: u64,
+    /// When the first message that is kept was stored, if the caller knows.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Messages for one stream, with all that decides whether they are taken.

@@ -135,3 +135,26 @@ pub enum Refusal {
     #[error(transparent)]
     StorageFailed(#[from] StorageFailed),
 }
+
+/// Why a stream can't be restored. Nothing of it is staged, but where the storage is full perhaps its beginning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A stream of that name exists.
+    #[error("a stream of that name exists")]
+    NameTaken,
+    /// The same stream exists under another name.
+    #[error("the same stream exists under another name")]
+    IncarnationTaken,
+    /// No stream can be at that index.
+    #[error("no stream has such an index")]
+    Impossible,
+    /// The log refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<StorageFailed> for RestoreError {
+    fn from(failed: StorageFailed) -> RestoreError {
+        RestoreError::Refused(failed.into())
+    }
+}

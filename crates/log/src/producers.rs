@@ -69,6 +69,25 @@ impl Producers {
         accepted.end_indexes[slot(producer.seq)] = end_index;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each with its epoch, its highest sequence, and the index after each of the last sequences.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, u64, &[u64; SEQS_KNOWN])> {
+        self.0.iter().map(|(id, accepted)| (&**id, accepted.epoch, accepted.seq, &accepted.end_indexes))
+    }
+
+    /// Puts back what [`Producers::iter`] gave.
+    pub(crate) fn put(&mut self, id: Arc<str>, epoch: u64, seq: u64, end_indexes: [u64; SEQS_KNOWN]) {
+        self.0.insert(id, Accepted { epoch, seq, end_indexes });
+    }
+
     /// The highest sequence that was accepted from a producer.
     pub(crate) fn highest(&self, id: &str) -> Option<ProducerSeq> {
         self.0.get(id).map(|accepted| ProducerSeq { epoch: accepted.epoch, seq: accepted.seq })

@@ -1,39 +1,51 @@
 //! Finds the end of a log, and all that it says up to there.
 //!
-//! Frames are read in order. The first one that is not whole is the end of its segment, if the next segment goes on
-//! with the same number; or the torn end of the log, if nothing shows that it was ever synced; or damage, if a later
-//! frame says that it was. A torn end is cut: what lies behind it is never read again, because frames written later
-//! have a greater epoch, and an epoch never falls.
+//! The manifest names the snapshot and the blocks; then frames are read in order. The first one that is not whole is the
+//! end of its segment, if the next segment goes on with the same number; or the torn end of the log, if nothing shows that
+//! it was ever synced; or damage, if a later frame says that it was. A torn end is cut: what lies behind it is never read
+//! again, because frames written later have a greater epoch, and an epoch never falls.
 
 mod evidence;
+mod leftovers;
 mod replay;
 mod scan;
 mod slots;
 
-use crate::format::{FrameHeader, Location, SegmentHeader};
+pub(crate) use scan::Scan;
+
+use crate::block::{Block, BlockError};
+use crate::contents::{Contents, Files};
+use crate::format::{FormatError, FrameHeader, Location, Manifest, Point, SegmentHeader};
+use crate::manifest_file::ManifestFile;
 use crate::open_error::DamageReason;
-use crate::segments::{Segment, Segments};
+use crate::segments::{Segment, Spare};
 use crate::settings::PlantedBug;
 use crate::staging::{End, FIRST_FRAME_AT};
 use crate::storage::Storage;
 use crate::streams::Streams;
-use crate::{LogSettings, OpenError, Random};
+use crate::{LogSettings, OpenError, Random, snapshot};
 use evidence::Evidence;
 use replay::Replay;
-use scan::Scan;
 use slots::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A log as it was found.
 pub(crate) struct Recovered {
+    pub(crate) contents: Arc<Contents>,
     pub(crate) streams: Streams,
-    pub(crate) segments: Segments,
     pub(crate) end: End,
     /// What the headers of all segments have in common.
     pub(crate) header: SegmentHeader,
+    pub(crate) manifest: ManifestFile,
+    /// Segments that are sealed, and kept until a snapshot has what they say.
+    pub(crate) retired: Vec<Arc<Segment>>,
     /// Segments after the end, ready to be used.
-    pub(crate) spares: VecDeque<Segment>,
+    pub(crate) ready: VecDeque<Segment>,
+    /// Old segments, to be used again.
+    pub(crate) spares: Vec<Spare>,
+    /// Whether the reserve is there.
+    pub(crate) reserved: bool,
 }
 
 /// Reads a log, or makes a new one in an empty storage.
@@ -42,16 +54,30 @@ pub(crate) fn recover(
     settings: &LogSettings,
     random: &mut Random,
 ) -> Result<Recovered, OpenError> {
-    let slots = slots::open(storage, settings, random)?;
+    let names = storage.list()?;
+    let mut manifest = match ManifestFile::load(storage, &names, settings)? {
+        Some(manifest) => manifest,
+        None => slots::begin(storage, &names, random)?,
+    };
+    let current = manifest.current().clone();
+    let slots = slots::open(storage, &names, &current, settings)?;
     let header = SegmentHeader { bytes: settings.segment_bytes, ..slots[0].segment.header };
-    let mut replay = Replay::new(settings);
-    let mut scan = Scan::new(header.mark, settings);
-    let (last, at) = read_frames(&slots, &mut scan, &mut replay)?;
+    let directory = snapshot::load(storage, &current)?;
+    let blocks = open_blocks(storage, &current)?;
+    let contents = Arc::new(Contents::new(directory, Files::new(Vec::new(), blocks, current.sealed)));
+
+    let mut replay = Replay::new(settings, Arc::clone(&contents));
+    let mut scan = Scan::new(current.mark, current.replay, settings);
+    replay_index(&slots[0], &current, settings, &mut replay)?;
+    let (last, at) = read_frames(&slots, current.replay.at, &mut scan, &mut replay)?;
     let evidence = check_end(&slots[last..], at, &scan, settings)?;
 
     // Only now is anything written: a log that is refused stays as it is.
     if !settings.has(PlantedBug::NoSyncAfterRecovery) {
         scan.rewrite_unvouched()?;
+        if !settings.has(PlantedBug::NoManifestRewrite) {
+            manifest.rewrite()?;
+        }
         storage.sync_directory()?;
     }
     let cut_epoch = if settings.has(PlantedBug::EpochTwice) { 0 } else { evidence.epoch_max };
@@ -63,42 +89,114 @@ pub(crate) fn recover(
         last_with_entries: scan.last_with_entries,
         vouched_upto: scan.vouched_upto,
     };
-    let segments = Segments::default();
-    let mut spares = VecDeque::new();
-    for (index, slot) in slots.into_iter().enumerate() {
-        if index <= last {
-            segments.push(slot.segment);
-        } else if let Some(spare) = slot.into_spare(storage, header)? {
-            spares.push_back(spare);
-        } else {
+    let (retired, ready) = sort_segments(storage, slots, last, header, &contents)?;
+    let streams = replay.into_streams();
+    contents.directory_mut().begin_order();
+    contents.set_committed_segment(end.segment.header.number);
+    let leftovers = leftovers::tidy(storage, manifest.current(), header)?;
+    let (spares, reserved) = (leftovers.spares, leftovers.reserved);
+    Ok(Recovered { contents, streams, end, header, manifest, retired, ready, spares, reserved })
+}
+
+/// Reads all needed frames without what they say, for a log whose streams or blocks are damaged. Returns how many there are.
+pub(crate) fn check_frames(
+    storage: &dyn Storage,
+    manifest: &Manifest,
+    settings: &LogSettings,
+) -> Result<u64, OpenError> {
+    let slots = slots::open(storage, &storage.list()?, manifest, settings)?;
+    let mut scan = Scan::new(manifest.mark, manifest.replay, settings);
+    let mut end = (0, manifest.replay.at);
+    for (index, slot) in slots.iter().enumerate().take_while(|(_, slot)| slot.sound) {
+        let start = if index == 0 { manifest.replay.at } else { FIRST_FRAME_AT };
+        let mut at = start;
+        while let Some((header, _)) = scan.frame_at(&slot.segment, at)? {
+            at = scan.accept(&slot.segment, at, &header);
+        }
+        if index != 0 && at == start {
             break;
         }
+        end = (index, at);
     }
-    Ok(Recovered { streams: replay.into_streams(), segments, end, header, spares })
+    check_end(&slots[end.0..], end.1, &scan, settings)?;
+    Ok(scan.next_frame - manifest.replay.next_frame)
+}
+
+/// Opens the blocks that the manifest names.
+fn open_blocks(storage: &dyn Storage, manifest: &Manifest) -> Result<Vec<Arc<Block>>, OpenError> {
+    let open = |meta| match Block::open(storage, meta, manifest.log_id) {
+        Ok(block) => Ok(Arc::new(block)),
+        Err(error) => Err(block_error(error)),
+    };
+    manifest.blocks.iter().copied().map(open).collect()
+}
+
+/// Why a log with such a block can't be opened.
+pub(crate) fn block_error(error: BlockError) -> OpenError {
+    match error {
+        BlockError::Storage(error) => OpenError::Storage(error),
+        BlockError::Damaged { id, at } => {
+            OpenError::Damaged { file: Block::name(id), at, frame: 0, reason: DamageReason::Content }
+        }
+        BlockError::Version(FormatError::Newer { version }) => OpenError::NewerFormat { version },
+        BlockError::Version(FormatError::Older { version }) => OpenError::OlderFormat { version },
+        BlockError::Version(FormatError::Damaged) => ManifestFile::damaged(),
+    }
+}
+
+/// Reads what comes before `replay` in its segment: it changes nothing, but readers must find it.
+fn replay_index(
+    slot: &Slot,
+    manifest: &Manifest,
+    settings: &LogSettings,
+    replay: &mut Replay<'_>,
+) -> Result<(), OpenError> {
+    let Point { next_frame, at: end, .. } = manifest.replay;
+    if slot.segment.header.number <= manifest.sealed {
+        return Ok(());
+    }
+    let mut at = FIRST_FRAME_AT;
+    let Some(mut scan) = Scan::of_segment(&slot.segment, settings)? else {
+        return if end == at { Ok(()) } else { Err(slot.damaged(at, next_frame, DamageReason::Synced)) };
+    };
+    while at < end {
+        let Some((header, entries)) = scan.frame_at(&slot.segment, at)? else {
+            return Err(slot.damaged(at, scan.next_frame, DamageReason::Synced));
+        };
+        let first = Location { segment: slot.segment.header.number, at: at + FrameHeader::BYTES_U32 };
+        if replay.index_frame(&entries, header.entries_count, first).is_err() {
+            return Err(slot.damaged(at, scan.next_frame, DamageReason::Contradiction));
+        }
+        at = scan.accept(&slot.segment, at, &header);
+    }
+    let contradicts = end != at || (FIRST_FRAME_AT < end && scan.next_frame != next_frame);
+    if contradicts { Err(slot.damaged(at, next_frame, DamageReason::Contradiction)) } else { Ok(()) }
 }
 
 /// Reads frames until one is not whole. Returns in which slot that is, and where.
 fn read_frames(
     slots: &[Slot],
+    from: u32,
     scan: &mut Scan<'_>,
     replay: &mut Replay<'_>,
 ) -> Result<(usize, u32), OpenError> {
-    let mut end = (0, FIRST_FRAME_AT);
+    let mut end = (0, from);
     for (index, slot) in slots.iter().enumerate().take_while(|(_, slot)| slot.sound) {
         let segment = &slot.segment;
-        let mut at = FIRST_FRAME_AT;
+        let start = if index == 0 { from } else { FIRST_FRAME_AT };
+        let mut at = start;
         while let Some((header, entries)) = scan.frame_at(segment, at)? {
             let first = Location { segment: segment.header.number, at: at + FrameHeader::BYTES_U32 };
             if replay.frame(&entries, header.entries_count, first).is_err() {
-                return Err(damaged(slot, at, scan, DamageReason::Contradiction));
+                return Err(slot.damaged(at, scan.next_frame, DamageReason::Contradiction));
             }
             at = scan.accept(segment, at, &header);
-            end = (index, at);
         }
         // Nothing of the expected number here: the segment before was the last one.
-        if at == FIRST_FRAME_AT {
+        if index != 0 && at == start {
             break;
         }
+        end = (index, at);
     }
     Ok(end)
 }
@@ -115,17 +213,37 @@ fn check_end(
         let from = if index == 0 { at } else { FIRST_FRAME_AT };
         let found = Evidence::search(&slot.segment, from, slot.segment.header.mark)?;
         if !slot.sound && 0 < found.frames_count {
-            return Err(damaged(slot, 0, scan, DamageReason::Header));
+            return Err(slot.damaged(0, scan.next_frame, DamageReason::Header));
         }
         evidence = evidence.and(found);
     }
     if scan.next_frame <= evidence.durable_upto && !settings.has(PlantedBug::CutDamage) {
-        return Err(damaged(&slots[0], at, scan, DamageReason::Synced));
+        return Err(slots[0].damaged(at, scan.next_frame, DamageReason::Synced));
     }
     Ok(evidence)
 }
 
-fn damaged(slot: &Slot, at: u32, scan: &Scan<'_>, reason: DamageReason) -> OpenError {
-    let (segment, frame) = (slot.segment.header.number, scan.next_frame);
-    OpenError::Damaged { segment, at: u64::from(at), frame, reason }
+/// Puts each segment where it is used: by readers, until the next snapshot, or after the end.
+fn sort_segments(
+    storage: &dyn Storage,
+    slots: Vec<Slot>,
+    last: usize,
+    header: SegmentHeader,
+    contents: &Contents,
+) -> Result<(Vec<Arc<Segment>>, VecDeque<Segment>), OpenError> {
+    let sealed = contents.files().sealed;
+    let (mut retired, mut ready) = (Vec::new(), VecDeque::new());
+    for (index, slot) in slots.into_iter().enumerate() {
+        if last < index {
+            match slot.into_spare(storage, header)? {
+                Some(spare) => ready.push_back(spare),
+                None => break,
+            }
+        } else if slot.segment.header.number <= sealed {
+            retired.push(slot.segment);
+        } else {
+            contents.push_segment(slot.segment);
+        }
+    }
+    Ok((retired, ready))
 }

@@ -1,15 +1,25 @@
-//! Segment files: how they are named, made and opened, and those in use.
+//! Segment files: how they are named, made, opened, and used again.
 
 use crate::format::{FormatError, SegmentHeader};
-use crate::locks::{read_locked, write_locked};
 use crate::storage::{Storage, StorageFile};
 use std::io;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 /// One segment file.
 pub(crate) struct Segment {
     pub(crate) header: SegmentHeader,
     pub(crate) file: Arc<dyn StorageFile>,
+}
+
+/// A segment that was, whose file is going to be one again.
+pub(crate) struct Spare {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) file: Arc<dyn StorageFile>,
+}
+
+impl Spare {
+    pub(crate) const SUFFIX: &str = ".spare";
 }
 
 /// Why a segment can't be opened.
@@ -24,9 +34,23 @@ impl Segment {
     pub(crate) fn make(storage: &dyn Storage, header: SegmentHeader) -> io::Result<Segment> {
         let unfinished = format!("{:08}.filling", header.number);
         let file = storage.create(&unfinished, header.bytes)?;
+        Segment::finish(storage, header, file, &unfinished)
+    }
+
+    /// Makes a segment of an old one, which has its space already.
+    pub(crate) fn make_of(storage: &dyn Storage, header: SegmentHeader, spare: Spare) -> io::Result<Segment> {
+        Segment::finish(storage, SegmentHeader { bytes: spare.bytes, ..header }, spare.file, &spare.name)
+    }
+
+    fn finish(
+        storage: &dyn Storage,
+        header: SegmentHeader,
+        file: Arc<dyn StorageFile>,
+        unfinished: &str,
+    ) -> io::Result<Segment> {
         file.write_at(0, &header.encode())?;
         file.sync()?;
-        storage.rename(&unfinished, &Segment::name(header.number))?;
+        storage.rename(unfinished, &Segment::name(header.number))?;
         // The name too: on ext4 that of a new file can be lost although its bytes are safe.
         storage.sync_directory()?;
         Ok(Segment { header, file })
@@ -47,6 +71,13 @@ impl Segment {
         if sound { Ok(Segment { header, file }) } else { Err(damaged) }
     }
 
+    /// Turns a segment that nothing needs into a spare one. From here on its old number means nothing.
+    pub(crate) fn into_spare(self, storage: &dyn Storage) -> io::Result<Spare> {
+        let name = format!("{:08}{}", self.header.number, Spare::SUFFIX);
+        storage.rename(&Segment::name(self.header.number), &name)?;
+        Ok(Spare { name, bytes: self.header.bytes, file: self.file })
+    }
+
     /// The name of the file of a segment.
     pub(crate) fn name(number: u32) -> String {
         format!("{number:08}.segment")
@@ -61,23 +92,6 @@ impl Segment {
     /// Where its last frame must end. A header that was opened fits 32 bits.
     pub(crate) fn end(&self) -> u32 {
         u32::try_from(self.header.bytes).unwrap_or(u32::MAX)
-    }
-}
-
-/// The segments in use, from number 1 without a gap. Shared with readers; it only grows.
-#[derive(Default)]
-pub(crate) struct Segments(RwLock<Vec<Arc<Segment>>>);
-
-impl Segments {
-    /// Takes the next segment into use.
-    pub(crate) fn push(&self, segment: Arc<Segment>) {
-        write_locked(&self.0).push(segment);
-    }
-
-    /// The segment of that number, if it is in use.
-    pub(crate) fn segment(&self, number: u32) -> Option<Arc<Segment>> {
-        let index = usize::try_from(number).ok()?.checked_sub(1)?;
-        read_locked(&self.0).get(index).cloned()
     }
 }
 

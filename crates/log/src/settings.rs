@@ -22,6 +22,10 @@ pub struct LogSettings {
     pub keys_age: Duration,
     /// What incarnations new streams get.
     pub incarnations: Incarnations,
+    /// So many neighbouring blocks of one size become one of the next, at least 2.
+    pub merge_blocks: usize,
+    /// How many segments recovery may have to read before a snapshot is due.
+    pub snapshot_segments: u32,
     /// A mistake made on purpose, for tests that show that it is found.
     #[cfg(feature = "planted-bugs")]
     #[doc(hidden)]
@@ -71,6 +75,8 @@ impl Default for LogSettings {
             keys_max: 1_000,
             keys_age: Duration::from_hours(24),
             incarnations: Incarnations::Disk,
+            merge_blocks: 16,
+            snapshot_segments: 2,
             #[cfg(feature = "planted-bugs")]
             planted: None,
         }
@@ -99,4 +105,52 @@ pub enum PlantedBug {
     NoSyncAfterRecovery,
     /// A commit is visible before it is written.
     VisibleBeforeStored,
+    /// Recovery does not write the manifest that it found once more.
+    NoManifestRewrite,
+    /// A manifest counts before it is synced.
+    ManifestWithoutSync,
+    /// A manifest names files whose names are not synced.
+    InstallWithoutNames,
+    /// Files are removed before the manifest that does without them counts.
+    RemoveBeforeInstall,
+    /// Sealing and merging leave out one message more than was trimmed.
+    DropOneTooMany,
+    /// A block is named by a manifest before it is synced.
+    BlockWithoutSync,
+    /// What changes while a snapshot is written is in it as it is then.
+    CopyWithoutSaving,
+    /// A sealed segment is used again before a snapshot has what it says.
+    RetireBeforeSnapshot,
+    /// A segment is sealed that is still written to.
+    SealUnfinished,
+    /// Sealing does not say which block has what came before.
+    SealForgetsPrevious,
+    /// What was accepted with an identity is not in snapshots.
+    SnapshotWithoutIdentities,
+}
+
+impl PlantedBug {
+    /// All of them.
+    pub const ALL: [PlantedBug; 20] = [
+        PlantedBug::AcknowledgeBeforeSync,
+        PlantedBug::RetrySync,
+        PlantedBug::NoChecksum,
+        PlantedBug::CutDamage,
+        PlantedBug::StaleEpoch,
+        PlantedBug::EpochTwice,
+        PlantedBug::NoRewriteAfterRecovery,
+        PlantedBug::NoSyncAfterRecovery,
+        PlantedBug::VisibleBeforeStored,
+        PlantedBug::NoManifestRewrite,
+        PlantedBug::ManifestWithoutSync,
+        PlantedBug::InstallWithoutNames,
+        PlantedBug::RemoveBeforeInstall,
+        PlantedBug::DropOneTooMany,
+        PlantedBug::BlockWithoutSync,
+        PlantedBug::CopyWithoutSaving,
+        PlantedBug::RetireBeforeSnapshot,
+        PlantedBug::SealUnfinished,
+        PlantedBug::SealForgetsPrevious,
+        PlantedBug::SnapshotWithoutIdentities,
+    ];
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::filler::FillError;
-use crate::format::{FrameHeader, Location, SegmentHeader};
+use crate::format::{FrameHeader, Location, Point, SegmentHeader};
 use crate::group::Group;
 use crate::segments::Segment;
 use crate::settings::PlantedBug;
@@ -109,6 +109,10 @@ impl Staging {
         let room = if fits_frame { self.last.room(room) } else { self.last.frame_room(room) };
         if room < bytes.len() as u64 {
             self.roll(next_segment(self.last.segment.header.number + 1)?);
+            assert!(
+                bytes.len() as u64 <= self.last.frame_room(Room::Open),
+                "an operation is checked against the size that new segments have"
+            );
         } else if !fits_frame {
             self.seal();
         }
@@ -129,6 +133,18 @@ impl Staging {
             FrameHeader::start_after(self.last.end()) + FrameHeader::BYTES_U32 <= self.last.segment.end();
         if self.bytes() == 0 && self.vouched_upto < self.last_with_entries && fits {
             self.begin();
+        }
+    }
+
+    /// The end of what is committed. Nothing may be staged.
+    pub(crate) fn point(&self) -> Point {
+        Point {
+            next_frame: self.next_frame,
+            epoch: self.epoch,
+            vouched_upto: self.vouched_upto,
+            last_with_entries: self.last_with_entries,
+            segment: self.last.segment.header.number,
+            at: FrameHeader::start_after(self.last.at),
         }
     }
 
@@ -157,6 +173,11 @@ impl Staging {
         self.vouched_upto = self.durable_upto;
         self.durable_upto = self.next_frame - 1;
         Ok(())
+    }
+
+    /// The segment in which the log goes on.
+    pub(crate) fn segment(&self) -> u32 {
+        self.last.segment.header.number
     }
 
     /// The number of the segment that is going to be needed, once the one in use is half full.
@@ -234,7 +255,7 @@ impl SegmentWrite {
 pub(crate) const FIRST_FRAME_AT: u32 = 4096;
 const _: () = assert!(FIRST_FRAME_AT as usize == SegmentHeader::BYTES);
 
-/// What is kept of a segment for deletes and trims on a full storage: room for about 40 commits of one.
+/// What is kept of a segment for deletes and trims on a full storage: at the default size room for 30,000 commits of one.
 fn reserve_bytes(segment_bytes: u64) -> u64 {
-    (segment_bytes / 16).min(4096)
+    segment_bytes / 16
 }

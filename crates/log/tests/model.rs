@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidings_log::{
-    Change, Identity, Log, LogSettings, MemoryStorage, Operation, Outcome, Producer, Publish, ReadLimit,
-    Refusal,
+    Change, Identity, Log, LogSettings, MemoryStorage, Operation, Outcome, Producer, Publish, ReadError,
+    ReadLimit, Refusal, Remembered, RememberedProducer, Restore, RestoreError, StreamView, Trim, Upkeep,
 };
 use tidings_model::{ContentType, Incarnation, Lifetime, Retention, StreamConfig, StreamName, Timestamp};
 
@@ -18,9 +18,11 @@ enum Step {
     Create { name: u8, messages: Vec<u16> },
     Publish { name: u8, messages: Vec<u16>, close: bool },
     PublishNext { name: u8, producer: u8, repeat: bool },
+    Restore { name: u8, first_index: u64 },
     Delete { name: u8 },
     Trim { name: u8, earliest_index: u64 },
     Commit,
+    Upkeep,
     Reopen,
     Read { name: u8, from: u64, to: u64, bytes: usize, messages: u64 },
 }
@@ -35,9 +37,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(name, messages, close)| Step::Publish { name, messages, close }),
         4 => (name(), 0_u8..2, any::<bool>())
             .prop_map(|(name, producer, repeat)| Step::PublishNext { name, producer, repeat }),
+        1 => (name(), 0_u64..20).prop_map(|(name, first_index)| Step::Restore { name, first_index }),
         1 => name().prop_map(|name| Step::Delete { name }),
         1 => (name(), 0_u64..20).prop_map(|(name, earliest_index)| Step::Trim { name, earliest_index }),
         4 => Just(Step::Commit),
+        6 => Just(Step::Upkeep),
         1 => Just(Step::Reopen),
         4 => (name(), 0_u64..30, 0_u64..40, 0_usize..2_000, 0_u64..20)
             .prop_map(|(name, from, to, bytes, messages)| Step::Read { name, from, to, bytes, messages }),
@@ -57,22 +61,40 @@ struct Expected {
 struct Test {
     storage: Arc<MemoryStorage>,
     log: Log,
+    upkeep: Upkeep,
+    opened_count: u64,
     /// As staged, and as committed.
     staged: BTreeMap<u8, Expected>,
     committed: BTreeMap<u8, Expected>,
     /// Tail and closed state of each stream, from changes alone.
     followed: BTreeMap<Incarnation, (u64, bool)>,
+    /// Where streams that came from another log began: whoever is told changes only can't know.
+    restored: BTreeMap<Incarnation, u64>,
     published_count: usize,
 }
 
-fn open(storage: &Arc<MemoryStorage>) -> Log {
-    let settings = LogSettings { segment_bytes: 16 << 10, frame_bytes: 1_000, ..LogSettings::default() };
-    let mut bits = 0;
+/// Incarnations come once: `opened_count` is how often the log was opened before.
+fn open(storage: &Arc<MemoryStorage>, opened_count: u64) -> (Log, Upkeep) {
+    let settings = LogSettings {
+        segment_bytes: 16 << 10,
+        frame_bytes: 1_000,
+        merge_blocks: 2,
+        snapshot_segments: 1,
+        ..LogSettings::default()
+    };
+    let mut bits = opened_count << 32;
     let random = move || {
         bits += 1;
         bits
     };
-    Log::open(Arc::<MemoryStorage>::clone(storage), settings, Box::new(random)).expect("the log opens")
+    let mut log =
+        Log::open(Arc::<MemoryStorage>::clone(storage), settings, Box::new(random)).expect("the log opens");
+    let upkeep = log.take_upkeep().expect("it is there once");
+    (log, upkeep)
+}
+
+fn streams(log: &Log) -> Vec<StreamView> {
+    log.catalog().list("", None, 100)
 }
 
 fn stream_name(name: u8) -> StreamName {
@@ -91,9 +113,10 @@ fn config() -> StreamConfig {
 impl Test {
     fn new() -> Test {
         let storage = Arc::new(MemoryStorage::new(64 << 20));
-        let log = open(&storage);
+        let (log, upkeep) = open(&storage, 0);
         let (staged, committed, followed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Test { storage, log, staged, committed, followed, published_count: 0 }
+        let (opened_count, restored, published_count) = (0, BTreeMap::new(), 0);
+        Test { storage, log, upkeep, opened_count, staged, committed, followed, restored, published_count }
     }
 
     fn run(&mut self, step: Step) {
@@ -106,16 +129,25 @@ impl Test {
                 let known = self.staged.remove(&name).is_some();
                 assert_eq!(self.log.stage(deleted, NOW).is_ok(), known);
             }
+            Step::Restore { name, first_index } => self.restore(name, first_index),
             Step::Trim { name, earliest_index } => self.trim(name, earliest_index),
             Step::Commit => self.commit(),
+            Step::Upkeep => {
+                self.upkeep.work(&mut |_| ()).expect("memory does not fail");
+            }
             Step::Reopen => {
-                self.log = open(&self.storage);
+                self.reopen();
                 self.staged = self.committed.clone();
             }
             Step::Read { name, from, to, bytes, messages } => {
                 self.read(name, (from, to), ReadLimit { bytes, messages });
             }
         }
+    }
+
+    fn reopen(&mut self) {
+        self.opened_count += 1;
+        (self.log, self.upkeep) = open(&self.storage, self.opened_count);
     }
 
     fn messages(&mut self, sizes: &[u16]) -> Vec<Bytes> {
@@ -141,6 +173,42 @@ impl Test {
             }
             (Ok(Outcome::Existed { .. }), Some(known)) if !known.closed => {}
             (Err(Refusal::ConfigDiffers), Some(known)) if known.closed => {}
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    fn restore(&mut self, name: u8, first_index: u64) {
+        self.published_count += 1;
+        let incarnation = Incarnation::of_disk(1 << 60 | self.published_count as u64);
+        let restore = Restore {
+            name: stream_name(name),
+            incarnation,
+            config: config(),
+            created: NOW,
+            first_index,
+            remembered: Remembered {
+                producers: vec![RememberedProducer {
+                    id: "0".into(),
+                    epoch: 7,
+                    seq: 2,
+                    end_indexes: vec![first_index; 3],
+                }],
+                ..Remembered::default()
+            },
+        };
+        match (self.log.restore(restore), self.staged.get(&name)) {
+            (Ok(()), None) => {
+                let gone = usize::try_from(first_index).expect("small");
+                let expected = Expected {
+                    messages: vec![Bytes::new(); gone],
+                    earliest_index: first_index,
+                    next_seqs: BTreeMap::from([(0, 3)]),
+                    ..Expected::default()
+                };
+                self.staged.insert(name, expected);
+                self.restored.insert(incarnation, first_index);
+            }
+            (Err(RestoreError::NameTaken), Some(_)) => {}
             (other, _) => panic!("{other:?}"),
         }
     }
@@ -193,7 +261,11 @@ impl Test {
         let (Some(view), Some(known)) = (view, staged) else {
             return;
         };
-        let operation = Operation::Trim { incarnation: view.incarnation, earliest_index };
+        let gone = known.messages.iter().take(usize::try_from(earliest_index).unwrap_or(usize::MAX));
+        let skipped = usize::try_from(known.earliest_index).unwrap_or(usize::MAX);
+        let freed_bytes = gone.skip(skipped).map(|message| message.len() as u64).sum();
+        let trim = Trim { incarnation: view.incarnation, earliest_index, freed_bytes, oldest: None };
+        let operation = Operation::Trim(trim);
         match self.log.stage(operation, NOW) {
             Ok(Outcome::Trimmed) => {
                 let earliest_index = earliest_index.min(known.messages.len() as u64);
@@ -212,7 +284,8 @@ impl Test {
         self.committed = self.staged.clone();
         assert_eq!(self.log.staged_bytes(), 0);
         self.check();
-        let seen = self.log.streams().map(|view| (view.incarnation, (view.tail_index, view.closed)));
+        let seen =
+            streams(&self.log).into_iter().map(|view| (view.incarnation, (view.tail_index, view.closed)));
         assert_eq!(seen.collect::<BTreeMap<_, _>>(), self.followed);
     }
 
@@ -220,7 +293,8 @@ impl Test {
     fn follow(&mut self, change: Change) {
         match change {
             Change::Created(view) => {
-                let new = self.followed.insert(view.incarnation, (0, false));
+                let begins = self.restored.get(&view.incarnation).copied().unwrap_or(0);
+                let new = self.followed.insert(view.incarnation, (begins, false));
                 assert!(new.is_none() && view.tail_index == 0);
             }
             Change::Appended { incarnation, batch } => {
@@ -239,13 +313,15 @@ impl Test {
     }
 
     fn check(&self) {
-        assert_eq!(self.log.streams().count(), self.committed.len());
+        assert_eq!(streams(&self.log).len(), self.committed.len());
         for (name, expected) in &self.committed {
             let view = self.log.find(stream_name(*name).as_str()).expect("it is committed");
             assert_eq!(view.tail_index, expected.messages.len() as u64);
-            assert_eq!(view.bytes, expected.messages.iter().map(|message| message.len() as u64).sum::<u64>());
+            let kept =
+                expected.messages.iter().skip(usize::try_from(expected.earliest_index).expect("small"));
+            assert_eq!(view.bytes, kept.map(|message| message.len() as u64).sum::<u64>());
             assert_eq!((view.earliest_index, view.closed), (expected.earliest_index, expected.closed));
-            let sizes = view.stored.batch_sizes(view.earliest_index).expect("it is stored");
+            let sizes = view.stored.batch_sizes(view.earliest_index, 1_000).expect("it is stored");
             let kept = sizes.iter().map(|size| u64::from(size.count)).sum::<u64>();
             assert!(view.tail_index - view.earliest_index <= kept);
         }
@@ -258,12 +334,19 @@ impl Test {
             return;
         };
         let to = to.min(view.tail_index);
+        if from < expected.earliest_index && from < to {
+            let read = view.stored.read(from, to, limit);
+            assert!(
+                matches!(read, Err(ReadError::Trimmed { earliest_index }) if earliest_index == expected.earliest_index)
+            );
+            return;
+        }
         let batches = view.stored.read(from, to, limit).expect("it is stored");
         let mut next = from;
         let (mut bytes, mut count) = (0, 0);
         let message_at = |index: u64| expected.messages.get(usize::try_from(index).unwrap_or(usize::MAX));
         for batch in &batches {
-            assert_eq!(batch.first_index, next);
+            assert_eq!(batch.first_index, next, "{from}..{to}");
             for message in &batch.messages {
                 assert_eq!(Some(message), message_at(next));
                 next += 1;
@@ -282,13 +365,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_log_is_lists_of_messages(steps in prop::collection::vec(step(), 1..150)) {
+    fn a_log_is_lists_of_messages(steps in prop::collection::vec(step(), 1..400)) {
         let mut test = Test::new();
         for step in steps {
             test.run(step);
         }
         test.commit();
-        test.log = open(&test.storage);
+        test.reopen();
+        test.check();
+        test.upkeep.work_off().expect("memory does not fail");
         test.check();
     }
 }

@@ -45,7 +45,7 @@ fn publish(log: &mut Log, bytes: usize) {
 
 /// A log of several segments with 20 messages of 500 bytes, settled, and ready segments after them.
 fn stored() -> Arc<MemoryStorage> {
-    let storage = Arc::new(MemoryStorage::new(1 << 20));
+    let storage = Arc::new(MemoryStorage::new(2 << 20));
     let mut log = open(&storage).expect("an empty storage");
     for _ in 0..20 {
         publish(&mut log, 500);
@@ -67,16 +67,16 @@ fn messages_count(log: &Log) -> u64 {
     log.find("a").map_or(0, |view| view.tail_index)
 }
 
-fn damage(storage: &Arc<MemoryStorage>) -> Option<(u32, DamageReason)> {
+fn damage(storage: &Arc<MemoryStorage>) -> Option<(String, DamageReason)> {
     match open(storage) {
-        Err(OpenError::Damaged { segment, reason, .. }) => Some((segment, reason)),
+        Err(OpenError::Damaged { file, reason, .. }) => Some((file, reason)),
         _ => None,
     }
 }
 
 #[test]
 fn a_torn_end_is_cut_and_the_log_goes_on() {
-    let storage = Arc::new(MemoryStorage::new(1 << 20));
+    let storage = Arc::new(MemoryStorage::new(2 << 20));
     let mut log = open(&storage).unwrap();
     publish(&mut log, 500);
     publish(&mut log, 500);
@@ -105,24 +105,24 @@ fn damage_before_a_synced_frame_is_refused_and_changes_nothing() {
 
 #[test]
 fn the_last_commit_is_vouched_for_once_the_log_is_settled() {
-    let storage = Arc::new(MemoryStorage::new(1 << 20));
+    let storage = Arc::new(MemoryStorage::new(2 << 20));
     let mut log = open(&storage).unwrap();
     publish(&mut log, 100);
     log.settle().unwrap();
     log.settle().unwrap();
     drop(log);
     overwrite(&storage, 1, FIRST_FRAME_AT + 200, &[0xff]);
-    assert_eq!(damage(&storage), Some((1, DamageReason::Synced)));
+    assert_eq!(damage(&storage), Some((name(1), DamageReason::Synced)));
 }
 
 #[test]
 fn a_missing_segment_is_named() {
     let storage = stored();
     storage.rename(&name(2), "elsewhere").unwrap();
-    assert_eq!(damage(&storage), Some((2, DamageReason::Missing)));
+    assert_eq!(damage(&storage), Some((name(2), DamageReason::Missing)));
     storage.rename("elsewhere", &name(2)).unwrap();
     storage.rename(&name(1), "elsewhere").unwrap();
-    assert_eq!(damage(&storage), Some((1, DamageReason::Missing)));
+    assert_eq!(damage(&storage), Some((name(1), DamageReason::Missing)));
 }
 
 #[test]
@@ -130,13 +130,13 @@ fn a_damaged_header_is_refused_where_frames_follow() {
     for segment in [1, 2] {
         let storage = stored();
         overwrite(&storage, segment, 20, &[0xff]);
-        assert_eq!(damage(&storage), Some((segment, DamageReason::Header)));
+        assert_eq!(damage(&storage), Some((name(segment), DamageReason::Header)));
     }
 }
 
 #[test]
 fn a_damaged_header_of_an_unused_segment_is_made_anew() {
-    let storage = Arc::new(MemoryStorage::new(1 << 20));
+    let storage = Arc::new(MemoryStorage::new(2 << 20));
     let mut log = open(&storage).unwrap();
     for _ in 0..5 {
         publish(&mut log, 500);
@@ -154,6 +154,49 @@ fn a_damaged_header_of_an_unused_segment_is_made_anew() {
 }
 
 #[test]
+fn an_unused_segment_of_another_size_is_made_anew() {
+    let storage = Arc::new(MemoryStorage::new(4 << 20));
+    let mut log = open(&storage).unwrap();
+    for _ in 0..5 {
+        publish(&mut log, 500);
+    }
+    log.filler().fill().unwrap();
+    drop(log);
+    // The segment that is ready has the old size, and no room for what the new one allows.
+    let settings = LogSettings { segment_bytes: SEGMENT_BYTES * 16, ..LogSettings::default() };
+    let large = usize::try_from(SEGMENT_BYTES * 4).unwrap();
+    let mut log =
+        Log::open(Arc::<MemoryStorage>::clone(&storage), settings, Box::new(|| 77)).expect("a larger size");
+    publish(&mut log, large);
+    publish(&mut log, 500);
+    let read = |log: &Log| {
+        let view = log.find("a").unwrap();
+        let limit = ReadLimit { bytes: usize::MAX, messages: u64::MAX };
+        let batches = view.stored.read(0, view.tail_index, limit).unwrap();
+        batches.iter().map(tidings_model::Batch::bytes).sum::<usize>()
+    };
+    assert_eq!(read(&log), 6 * 500 + large);
+    drop(log);
+    assert_eq!(read(&open(&storage).unwrap()), 6 * 500 + large);
+}
+
+#[test]
+fn a_segment_that_is_cut_is_refused() {
+    for bytes in [0, 4_000, 4_096, 6_000] {
+        let storage = stored();
+        let last =
+            storage.list().unwrap().into_iter().filter(|name| name.ends_with("segment")).max().unwrap();
+        let kept = {
+            let mut kept = vec![0; bytes];
+            storage.open(&last).unwrap().read_at(0, &mut kept).unwrap();
+            kept
+        };
+        storage.create(&last, 0).unwrap().write_at(0, &kept).unwrap();
+        assert_eq!(damage(&storage), Some((last, DamageReason::Header)), "{bytes}");
+    }
+}
+
+#[test]
 fn a_later_format_is_refused_as_such() {
     let storage = stored();
     let mut header = [0; 44];
@@ -168,7 +211,7 @@ fn a_later_format_is_refused_as_such() {
 
 #[test]
 fn a_segment_of_another_log_is_not_taken() {
-    let (storage, other) = (stored(), Arc::new(MemoryStorage::new(1 << 20)));
+    let (storage, other) = (stored(), Arc::new(MemoryStorage::new(2 << 20)));
     let settings = LogSettings { segment_bytes: SEGMENT_BYTES, ..LogSettings::default() };
     let random = || 7;
     drop(Log::open(Arc::<MemoryStorage>::clone(&other), settings, Box::new(random)).unwrap());
@@ -178,7 +221,7 @@ fn a_segment_of_another_log_is_not_taken() {
     let crc = crc32c::crc32c(&foreign[..40]);
     foreign[40..44].copy_from_slice(&crc.to_le_bytes());
     overwrite(&storage, 2, 0, &foreign);
-    assert_eq!(damage(&storage), Some((2, DamageReason::Header)));
+    assert_eq!(damage(&storage), Some((name(2), DamageReason::Header)));
 }
 
 proptest! {
@@ -200,10 +243,10 @@ proptest! {
             mend(&storage, segment);
         }
         if let Ok(log) = open(&storage) {
-            for view in log.streams() {
+            for view in log.catalog().list("", None, 100) {
                 let limit = ReadLimit { bytes: usize::MAX, messages: u64::MAX };
                 let _read = view.stored.read(0, view.tail_index, limit);
-                let _sizes = view.stored.batch_sizes(0);
+                let _sizes = view.stored.batch_sizes(0, 1_000);
             }
         }
     }
@@ -227,7 +270,7 @@ fn mend(storage: &MemoryStorage, segment: u32) {
         while entry + 56 <= end.min(bytes.len()) {
             let entry_bytes = u32_at(&bytes, entry).max(56);
             put_crc(&mut bytes, entry + 56, (entry + entry_bytes).min(end), entry + 48);
-            put_crc(&mut bytes, entry, entry + 52, entry + 52);
+            put_masked_crc(&mut bytes, entry, entry + 52, entry + 52);
             entry += entry_bytes.next_multiple_of(8);
         }
         put_crc(&mut bytes, at + 48, end, at + 40);
@@ -238,7 +281,16 @@ fn mend(storage: &MemoryStorage, segment: u32) {
 }
 
 fn put_crc(bytes: &mut [u8], from: usize, to: usize, at: usize) {
-    if let Some(crc) = bytes.get(from..to).map(crc32c::crc32c)
+    put(bytes, bytes.get(from..to).map(crc32c::crc32c), at);
+}
+
+fn put_masked_crc(bytes: &mut [u8], from: usize, to: usize, at: usize) {
+    let mask = |crc: u32| crc.rotate_right(15).wrapping_add(0xa282_ead8);
+    put(bytes, bytes.get(from..to).map(crc32c::crc32c).map(mask), at);
+}
+
+fn put(bytes: &mut [u8], crc: Option<u32>, at: usize) {
+    if let Some(crc) = crc
         && let Some(place) = bytes.get_mut(at..at + 4)
     {
         place.copy_from_slice(&crc.to_le_bytes());

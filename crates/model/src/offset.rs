@@ -24,10 +24,15 @@ impl Incarnation {
         Incarnation(Incarnation::MEMORY_BIT | boot | (random & 0xffff_ffff))
     }
 
+    /// Whether this names a `memory` stream.
+    pub fn is_of_memory(self) -> bool {
+        self.0 & Incarnation::MEMORY_BIT != 0
+    }
+
     /// Whether this names a `memory` stream that another process than the one marked `boot` had.
     pub fn is_lost_to(self, boot: u32) -> bool {
         let boot = (u64::from(boot) << 32) & Incarnation::BOOT_MASK;
-        self.0 & Incarnation::MEMORY_BIT != 0 && self.0 & Incarnation::BOOT_MASK != boot
+        self.is_of_memory() && self.0 & Incarnation::BOOT_MASK != boot
     }
 
     /// The stored form.

@@ -1,14 +1,14 @@
 //! Names of streams.
 
+use smol_str::SmolStr;
 use std::fmt;
-use std::sync::Arc;
 
 /// The name of a stream: one or more segments joined by `/`, such as `orders/42`, in decoded form.
 ///
 /// Invariant: 1 to [`StreamName::BYTES_MAX`] bytes; no segment is empty, `.` or `..`; no control character.
 /// Cloning shares the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamName(Arc<str>);
+pub struct StreamName(SmolStr);
 
 impl StreamName {
     /// The longest name in bytes of UTF-8.

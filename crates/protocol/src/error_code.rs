@@ -117,8 +117,8 @@ error_codes! {
     TooBusy = "too_busy", 503, Later, "Too busy";
     /// The server is about to end.
     Draining = "draining", 503, Later, "The server is draining";
-    /// No room on the disk.
-    StorageFull = "storage_full", 507, Later, "No room on the disk";
+    /// No room for messages, on the disk or in memory.
+    StorageFull = "storage_full", 507, Later, "No room for messages";
     /// A write failed; the server ends.
     StorageFailed = "storage_failed", 503, Later, "A write failed";
     /// The server's fault.

@@ -10,13 +10,18 @@ pub(crate) fn live() -> Response {
 }
 
 pub(crate) fn ready(core: &Core) -> Response {
-    let storage = match core.engine.health() {
-        Health::Ready => None,
-        Health::Full => Some("storage_full"),
-        Health::Failed(_) => Some("storage_failed"),
+    let (failed, disk_full, memory_full) = match core.engine.health() {
+        Health::Ready => (false, false, false),
+        Health::Full { disk, memory } => (false, disk, memory),
+        Health::Failed(_) => (true, false, false),
     };
-    let draining = core.draining.then_some("draining");
-    respond(&draining.into_iter().chain(storage).collect::<Vec<_>>())
+    let reasons = [
+        (core.draining, "draining"),
+        (failed, "storage_failed"),
+        (disk_full, "storage_full"),
+        (memory_full, "memory_full"),
+    ];
+    respond(&reasons.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason).collect::<Vec<_>>())
 }
 
 fn respond(reasons: &[&str]) -> Response {

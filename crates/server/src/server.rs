@@ -114,6 +114,7 @@ fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
         storage,
         segment_bytes: settings.segment_bytes as u64,
         memory_bytes: settings.memory_bytes as u64,
+        message_bytes_max: settings.max_message_bytes as u64,
         streams_max: settings.max_streams,
         producers_max: settings.max_producers,
         tail_cache_bytes: settings.tail_cache_bytes,

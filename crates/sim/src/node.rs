@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tidings_engine::{
-    Engine, EngineSettings, Inbox, News, Policy, StartError, SteppedSettings, Stepper, Stream,
+    Engine, EngineBounds, EngineSettings, Inbox, News, Policy, StartError, SteppedSettings, Stepper, Stream,
 };
 use tidings_log::{LogSettings, SimulatedStorage};
 use tidings_model::{Durability, Incarnation, Retention, StreamName, Timestamp};
@@ -59,6 +59,7 @@ impl Node {
             storage: Arc::new(disk.clone()),
             segment_bytes: log.segment_bytes,
             memory_bytes: 8 << 20,
+            message_bytes_max: 0,
             streams_max: 1_000,
             producers_max: 100,
             tail_cache_bytes,
@@ -71,6 +72,12 @@ impl Node {
         let mut seeds = Dice(dice.next());
         let stepped = SteppedSettings {
             log: log.clone(),
+            // Small, so that streams are dropped and made live again, and ledgers read.
+            bounds: EngineBounds {
+                idle_streams_max: dice.index(3),
+                ledger_batches_max: 1 + dice.index(4),
+                ledgers_batches_max: 5 * dice.index(6),
+            },
             boot: u32::try_from(1 + dice.roll(0x7fff_fffe)).expect("a mark has 31 bits"),
             random: Box::new(move || {
                 let mut dice = Dice(seeds.next());

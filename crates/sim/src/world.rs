@@ -64,6 +64,8 @@ pub struct Summary {
     pub fetched: u64,
     /// Resets that readers were told.
     pub resets: u64,
+    /// Pieces of work that kept the logs tidy.
+    pub tidied: u64,
     /// Lives of the process after the first.
     pub restarts: u64,
 }
@@ -75,6 +77,7 @@ impl AddAssign for Summary {
         self.seen += other.seen;
         self.fetched += other.fetched;
         self.resets += other.resets;
+        self.tidied += other.tidied;
         self.restarts += other.restarts;
     }
 }
@@ -121,6 +124,8 @@ impl Simulation {
         let log = LogSettings {
             segment_bytes: LogSettings::SEGMENT_BYTES_MIN,
             frame_bytes: 600,
+            merge_blocks: 2,
+            snapshot_segments: 1,
             ..LogSettings::default()
         };
         Simulation { log, steps: Simulation::STEPS, habit: Habit::WatchFirst }
@@ -192,7 +197,8 @@ impl World {
             52..60 => self.fetch(),
             60..70 => self.look_at_news()?,
             70..92 => self.follow()?,
-            92..97 => self.pass_time(),
+            92..94 => self.pass_time(),
+            94..97 => _ = self.tidy()?,
             97 => self.node.stepper.fill(),
             98 => self.plan_a_fault(),
             _ if self.dice.percent(30) => {
@@ -209,9 +215,17 @@ impl World {
         self.node.stepper.step(self.now);
         let name = &self.names[self.dice.index(self.names.len())];
         match self.node.engine.find(name, self.now) {
-            Some(stream) if !self.node.has_failed() => self.truth.on_stream(&stream),
-            _ => Ok(()),
+            // Also after a failure: what is visible is stored.
+            Some(stream) => self.truth.on_stream(&stream),
+            None => Ok(()),
         }
+    }
+
+    /// Whether there was anything to tidy.
+    fn tidy(&mut self) -> Result<bool, Violation> {
+        let any = self.node.stepper.tidy().map_err(Violation)?;
+        self.summary.tidied += u64::from(any);
+        Ok(any)
     }
 
     fn fetch(&mut self) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tidings_log::Operation;
-use tidings_model::{Durability, Retention, StreamConfig, StreamName};
+use tidings_model::{Durability, Lifetime, StreamConfig, StreamName};
 
 /// The part of an operation that the engine itself looks at.
 pub(super) struct Intent {
@@ -10,7 +10,7 @@ pub(super) struct Intent {
     /// What a creation asks for.
     pub(super) durability: Option<Durability>,
     /// What a creation asks for.
-    pub(super) retention: Retention,
+    pub(super) lifetime: Lifetime,
     pub(super) count: u32,
     pub(super) bytes: u64,
 }
@@ -22,12 +22,12 @@ impl Intent {
             Operation::Create { name, config, first, .. } => (name, Some(config), first),
             Operation::Publish(publish) => (&publish.name, publish.create.as_ref(), &publish.messages),
             Operation::Close { name, .. } | Operation::Delete { name, .. } => (name, None, &[]),
-            Operation::Trim { .. } => return None,
+            Operation::Trim(_) => return None,
         };
         Some(Intent {
             name: name.clone(),
             durability: config.and_then(|config| config.durability),
-            retention: config.map(|config| config.retention).unwrap_or_default(),
+            lifetime: config.map_or(Lifetime::Forever, |config| config.lifetime.clone()),
             // More messages than fit into the number are more than fit into a segment, and the log refuses them.
             count: u32::try_from(messages.len()).unwrap_or(u32::MAX),
             bytes: messages.iter().map(|message| message.len() as u64).sum(),

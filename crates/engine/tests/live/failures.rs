@@ -51,7 +51,7 @@ fn a_full_storage_refuses_publishes_and_recovers_by_itself() {
         }
     };
     assert!(0 < stored);
-    assert_eq!(bench.engine.health(), Health::Full);
+    assert_eq!(bench.engine.health(), Health::Full { disk: true, memory: false });
     bench.ask(delete("other")).unwrap();
     assert!(bench.find("other").is_none());
     gate.set_full(false);

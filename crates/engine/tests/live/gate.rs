@@ -54,6 +54,10 @@ impl Storage for Gate {
         self.inner.rename(from, to)
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.inner.remove(name)
+    }
+
     fn sync_directory(&self) -> io::Result<()> {
         self.inner.sync_directory()
     }

@@ -54,11 +54,12 @@ pub(crate) struct Bench {
 pub(crate) struct Limits {
     pub(crate) tail_cache_bytes: usize,
     pub(crate) pending_operations_max: usize,
+    pub(crate) memory_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { tail_cache_bytes: 1 << 20, pending_operations_max: 4_096 }
+        Limits { tail_cache_bytes: 1 << 20, pending_operations_max: 4_096, memory_bytes: 16 << 20 }
     }
 }
 
@@ -68,19 +69,24 @@ impl Bench {
     }
 
     pub(crate) fn with(storage: Arc<dyn Storage>, limits: Limits) -> Bench {
+        Bench::with_policy(storage, limits, Arc::new(KeepAll))
+    }
+
+    pub(crate) fn with_policy(storage: Arc<dyn Storage>, limits: Limits, policy: Arc<dyn Policy>) -> Bench {
         let clock = Arc::new(HandClock(AtomicU64::new(START.0)));
         let failures = Arc::new(AtomicUsize::new(0));
         let on_failed = Arc::clone(&failures);
         let engine = Engine::start(EngineSettings {
             storage,
             segment_bytes: 64 << 10,
-            memory_bytes: 16 << 20,
+            memory_bytes: limits.memory_bytes,
+            message_bytes_max: 16 << 10,
             streams_max: 1_000,
             producers_max: 10,
             tail_cache_bytes: limits.tail_cache_bytes,
             pending_operations_max: limits.pending_operations_max,
             pending_fetches_max: 100,
-            policy: Arc::new(KeepAll),
+            policy,
             clock: Arc::<HandClock>::clone(&clock),
             on_failed: Box::new(move |_| {
                 on_failed.fetch_add(1, Ordering::Relaxed);
@@ -102,6 +108,12 @@ impl Bench {
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Stream>> {
         self.engine.find(&StreamName::parse(name).unwrap(), self.engine.now())
+    }
+
+    /// How many streams a list shows.
+    pub(crate) fn listed_count(&self) -> usize {
+        let listed = self.engine.list("", None, 10, self.engine.now());
+        listed.iter().filter(|stream| !stream.is_expired).count()
     }
 
     pub(crate) fn ask(&mut self, operation: Operation) -> Result<Outcome, Refusal> {

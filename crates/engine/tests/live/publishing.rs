@@ -106,9 +106,9 @@ fn a_name_that_changes_between_disk_and_memory_is_found() {
         let found = bench.find("a").unwrap();
         assert_eq!(found.durability(), Durability::Disk);
         assert_eq!(found.incarnation(), tail_of(&created).incarnation);
-        assert_eq!(bench.engine.list("", None, 10).len(), 1);
+        assert_eq!(bench.listed_count(), 1);
         bench.ask(delete("a")).unwrap();
         assert!(bench.find("a").is_none());
-        assert_eq!(bench.engine.list("", None, 10).len(), 0);
+        assert_eq!(bench.listed_count(), 0);
     }
 }

@@ -17,11 +17,11 @@ impl Decider<'_> {
         check_texts(&publish)?;
         let streams = self.streams;
         match streams.named(publish.name.as_str()) {
-            Some(stream) if publish.incarnation.is_some_and(|asked| asked != stream.stored.incarnation) => {
+            Some(stream) if publish.incarnation.is_some_and(|asked| asked != stream.record.incarnation) => {
                 Err(Refusal::NotFound)
             }
-            Some(stream) if stream.closed => self.publish_to_closed(&publish, stream),
-            Some(stream) => self.publish_to(publish, stream),
+            Some(stream) if stream.state.closed => self.publish_to_closed(&publish, &stream),
+            Some(stream) => self.publish_to(publish, &stream),
             None => self.publish_to_new(publish),
         }
     }
@@ -49,38 +49,38 @@ impl Decider<'_> {
         }
         let create = self.creation(publish.name.clone(), config)?;
         let tail = Offset { incarnation: create.incarnation, index: 0 };
-        let mut decision = self.append(publish, tail, true)?;
-        decision.entries.insert(0, create);
-        Ok(decision)
+        let (append, outcome) = self.append(publish, tail, true)?;
+        Ok(Decision { entries: vec![create, append], stream: None, outcome, room: Room::Open })
     }
 
-    fn publish_to(&self, publish: Publish, stream: &Stream) -> Result<Decision, Refusal> {
-        check_content_type(&publish, &stream.stored.config.content_type)?;
+    fn publish_to(&self, publish: Publish, stream: &Stream<'_>) -> Result<Decision, Refusal> {
+        check_content_type(&publish, &stream.record.config.content_type)?;
         if let Seen::Before { end_index } = self.seen(&publish, stream)? {
             return Ok(Decision::nothing(duplicate(&publish, stream, end_index)));
         }
-        if let (Some(seq), Some(last)) = (&publish.seq, &stream.seq)
+        if let (Some(seq), Some(last)) = (&publish.seq, stream.record.seq())
             && seq.as_bytes() <= last.as_bytes()
         {
             return Err(Refusal::SeqRegressed { last: last.clone() });
         }
-        self.append(publish, stream.tail(), false)
+        let (append, outcome) = self.append(publish, stream.tail(), false)?;
+        Ok(Decision { entries: vec![append], stream: Some(stream.place()), outcome, room: Room::Open })
     }
 
     /// A closed stream takes nothing new, but who repeats what it took is told so. Among that is the publish or
     /// close that closed it.
-    fn publish_to_closed(&self, publish: &Publish, stream: &Stream) -> Result<Decision, Refusal> {
+    fn publish_to_closed(&self, publish: &Publish, stream: &Stream<'_>) -> Result<Decision, Refusal> {
         let end_index = match self.seen(publish, stream) {
             Ok(Seen::Before { end_index }) => end_index,
             Err(stale @ Refusal::ProducerStale { .. }) if !publish.messages.is_empty() => return Err(stale),
-            _ if publish.messages.is_empty() => Some(stream.tail_index),
+            _ if publish.messages.is_empty() => Some(stream.state.tail_index),
             _ => return Err(Refusal::Closed { tail: stream.tail() }),
         };
         Ok(Decision::nothing(duplicate(publish, stream, end_index)))
     }
 
-    fn seen(&self, publish: &Publish, stream: &Stream) -> Result<Seen, Refusal> {
-        let identities = stream.identities();
+    fn seen(&self, publish: &Publish, stream: &Stream<'_>) -> Result<Seen, Refusal> {
+        let identities = stream.record.identities();
         match (&publish.identity, identities) {
             (Identity::None, _) | (Identity::Key { .. }, None) => Ok(Seen::New),
             (Identity::Producer(producer), None) => {
@@ -95,7 +95,7 @@ impl Decider<'_> {
         }
     }
 
-    fn append(&self, publish: Publish, tail: Offset, created: bool) -> Result<Decision, Refusal> {
+    fn append(&self, publish: Publish, tail: Offset, created: bool) -> Result<(Entry, Outcome), Refusal> {
         let Publish { messages, seq, identity, close, .. } = publish;
         let end_index = tail.index.saturating_add(messages.len() as u64);
         if Offset::INDEX_MAX < end_index {
@@ -113,13 +113,12 @@ impl Decider<'_> {
             producer,
         };
         let body = Body::Append { first_index: tail.index, messages, identity, seq, close };
-        let entry = Entry { incarnation: tail.incarnation, time: self.now, body };
-        Ok(Decision { entries: vec![entry], outcome, room: Room::Open })
+        Ok((Entry { incarnation: tail.incarnation, time: self.now, body }, outcome))
     }
 }
 
-fn duplicate(publish: &Publish, stream: &Stream, end_index: Option<u64>) -> Outcome {
-    let producer = match (&publish.identity, stream.identities()) {
+fn duplicate(publish: &Publish, stream: &Stream<'_>, end_index: Option<u64>) -> Outcome {
+    let producer = match (&publish.identity, stream.record.identities()) {
         (Identity::Producer(producer), Some(identities)) => identities.producers.highest(&producer.id),
         _ => None,
     };
@@ -127,7 +126,7 @@ fn duplicate(publish: &Publish, stream: &Stream, end_index: Option<u64>) -> Outc
         tail: end_index.map(|index| Offset { index, ..stream.tail() }),
         duplicate: true,
         created: false,
-        closed: stream.closed,
+        closed: stream.state.closed,
         producer,
     }
 }

@@ -16,8 +16,8 @@ const DURABILITY_UNSAID: u8 = 0;
 const DURABILITY_DISK: u8 = 1;
 const DURABILITY_MEMORY: u8 = 2;
 
-pub(super) fn put_creation(out: &mut Vec<u8>, name: &StreamName, config: &StreamConfig) {
-    put_text(out, name.as_str());
+pub(super) fn put_creation(out: &mut Vec<u8>, name: &str, config: &StreamConfig) {
+    put_text(out, name);
     put_text(out, config.content_type.as_str());
     put_lifetime(out, &config.lifetime);
     put_retention(out, config.retention);
@@ -125,7 +125,7 @@ mod tests {
         let name = StreamName::parse("orders/42").unwrap();
         for config in configs() {
             let mut bytes = Vec::new();
-            put_creation(&mut bytes, &name, &config);
+            put_creation(&mut bytes, name.as_str(), &config);
             let mut fields = FieldReader(&bytes);
             assert_eq!(creation(&mut fields), Some((name.clone(), config)));
             assert!(fields.is_at_end());

@@ -21,8 +21,17 @@ pub(crate) struct SegmentHeader {
 pub(crate) enum FormatError {
     /// It is sound, but of a later version of the format.
     Newer { version: u32 },
+    /// It is sound, but of an earlier version of the format.
+    Older { version: u32 },
     /// It is not what was written.
     Damaged,
+}
+
+impl FormatError {
+    /// Of a sound header of another version.
+    pub(super) fn of_version(version: u32) -> FormatError {
+        if super::VERSION < version { FormatError::Newer { version } } else { FormatError::Older { version } }
+    }
 }
 
 impl SegmentHeader {
@@ -30,7 +39,7 @@ impl SegmentHeader {
     pub(crate) const BYTES: usize = 4096;
 
     const MAGIC: [u8; 8] = *b"TIDINGS\n";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = super::VERSION;
     /// The fields with their checksum; the rest is zero.
     const FIELDS_BYTES: usize = 44;
     const CRC_AT: usize = 40;
@@ -59,8 +68,7 @@ impl SegmentHeader {
         // Later versions keep the magic, the version and the checksum where they are.
         match u32_at(fields, 8) {
             SegmentHeader::VERSION => {}
-            version if SegmentHeader::VERSION < version => return Err(FormatError::Newer { version }),
-            _ => return Err(FormatError::Damaged),
+            version => return Err(FormatError::of_version(version)),
         }
         Ok(SegmentHeader {
             number: u32_at(fields, 12),
@@ -90,11 +98,15 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_told_apart_from_damage() {
+    fn another_version_is_told_apart_from_damage() {
         let mut bytes = SegmentHeader { number: 1, bytes: 8192, log_id: 3, mark: 4 }.encode();
-        bytes[8] = 2;
-        let crc = crc32c::crc32c(&bytes[..40]);
-        bytes[40..44].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&bytes), Err(FormatError::Newer { version: 2 }));
+        for (version, error) in
+            [(3, FormatError::Newer { version: 3 }), (1, FormatError::Older { version: 1 })]
+        {
+            bytes[8] = version;
+            let crc = crc32c::crc32c(&bytes[..40]);
+            bytes[40..44].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(SegmentHeader::decode(&bytes), Err(error));
+        }
     }
 }

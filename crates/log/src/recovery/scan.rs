@@ -1,29 +1,32 @@
 //! Reads frames in order, and knows which of them only the page cache may hold.
 
 use crate::LogSettings;
-use crate::format::{ALIGN, FrameHeader};
+use crate::format::{ALIGN, FrameHeader, Point};
 use crate::segments::Segment;
 use crate::settings::PlantedBug;
+use crate::staging::FIRST_FRAME_AT;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 /// Where a scan is in the numbers of frames.
-pub(super) struct Scan<'a> {
+pub(crate) struct Scan<'a> {
     settings: &'a LogSettings,
     mark: u64,
     window: Window,
     /// The number that the next frame must have.
-    pub(super) next_frame: u64,
+    pub(crate) next_frame: u64,
     /// The epoch of the last frame: the next one's is not less.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     /// The last frame that a later one says is synced.
-    pub(super) vouched_upto: u64,
+    pub(crate) vouched_upto: u64,
     /// The last frame with entries.
-    pub(super) last_with_entries: u64,
+    pub(crate) last_with_entries: u64,
     /// The frames after `vouched_upto`.
     unvouched: VecDeque<Place>,
+    /// The entries of the frame that was read last.
+    entries: Bytes,
 }
 
 /// Where a frame is.
@@ -31,25 +34,44 @@ struct Place {
     segment: Arc<Segment>,
     number: u64,
     at: u32,
-    bytes: usize,
+    /// What was read there, and checked.
+    header: [u8; FrameHeader::BYTES],
+    entries: Bytes,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(mark: u64, settings: &'a LogSettings) -> Scan<'a> {
+    /// Goes on from a point.
+    pub(crate) fn new(mark: u64, from: Point, settings: &'a LogSettings) -> Scan<'a> {
         Scan {
             settings,
             mark,
             window: Window::default(),
-            next_frame: 1,
-            epoch: 0,
-            vouched_upto: 0,
-            last_with_entries: 0,
+            next_frame: from.next_frame,
+            epoch: from.epoch,
+            vouched_upto: from.vouched_upto,
+            last_with_entries: from.last_with_entries,
             unvouched: VecDeque::new(),
+            entries: Bytes::new(),
         }
     }
 
+    /// Begins with the first frame of a segment, whichever that is; `None` if there is none.
+    pub(crate) fn of_segment(segment: &Segment, settings: &'a LogSettings) -> io::Result<Option<Scan<'a>>> {
+        let mut header = [0; FrameHeader::BYTES];
+        if segment.header.bytes < u64::from(FIRST_FRAME_AT) + header.len() as u64 {
+            return Ok(None);
+        }
+        segment.file.read_at(u64::from(FIRST_FRAME_AT), &mut header)?;
+        let mark = segment.header.mark;
+        let first = FrameHeader::decode(&header, mark);
+        Ok(first.map(|first| {
+            let from = Point { next_frame: first.number, epoch: first.epoch, ..Point::default() };
+            Scan::new(mark, from, settings)
+        }))
+    }
+
     /// The next frame with its entries, if it is at this place and whole.
-    pub(super) fn frame_at(
+    pub(crate) fn frame_at(
         &mut self,
         segment: &Arc<Segment>,
         at: u32,
@@ -67,11 +89,12 @@ impl<'a> Scan<'a> {
         };
         let sound =
             crc32c::crc32c(&entries) == header.entries_crc || self.settings.has(PlantedBug::NoChecksum);
+        self.entries = entries.clone();
         Ok(sound.then_some((header, entries)))
     }
 
     /// Goes on behind a frame. Returns where the next one begins.
-    pub(super) fn accept(&mut self, segment: &Arc<Segment>, at: u32, header: &FrameHeader) -> u32 {
+    pub(crate) fn accept(&mut self, segment: &Arc<Segment>, at: u32, header: &FrameHeader) -> u32 {
         self.next_frame += 1;
         self.epoch = header.epoch;
         self.vouched_upto = header.durable_upto;
@@ -81,8 +104,13 @@ impl<'a> Scan<'a> {
         while self.unvouched.front().is_some_and(|place| place.number <= header.durable_upto) {
             self.unvouched.pop_front();
         }
-        let bytes = FrameHeader::BYTES + header.entries_bytes as usize;
-        self.unvouched.push_back(Place { segment: Arc::clone(segment), number: header.number, at, bytes });
+        self.unvouched.push_back(Place {
+            segment: Arc::clone(segment),
+            number: header.number,
+            at,
+            header: header.encode(self.mark),
+            entries: std::mem::take(&mut self.entries),
+        });
         FrameHeader::start_after(at + FrameHeader::BYTES_U32 + header.entries_bytes)
     }
 
@@ -90,13 +118,12 @@ impl<'a> Scan<'a> {
     ///
     /// They may be in the page cache only. A sync alone does not help: after one that failed, the kernel takes the
     /// pages for clean, and the next sync succeeds without writing them. They are those of one commit at most.
-    pub(super) fn rewrite_unvouched(&self) -> io::Result<()> {
+    pub(crate) fn rewrite_unvouched(&self) -> io::Result<()> {
         for (index, place) in self.unvouched.iter().enumerate() {
             let file = &place.segment.file;
-            let mut bytes = vec![0; place.bytes];
-            file.read_at(u64::from(place.at), &mut bytes)?;
+            // Not what is there now: the page that was read may have gone since, and the disk have something else.
             if !self.settings.has(PlantedBug::NoRewriteAfterRecovery) {
-                file.write_at(u64::from(place.at), &bytes)?;
+                file.write_at(u64::from(place.at), &[&place.header, &*place.entries].concat())?;
             }
             let next = self.unvouched.get(index + 1);
             if next.is_none_or(|next| !Arc::ptr_eq(&next.segment, &place.segment)) {

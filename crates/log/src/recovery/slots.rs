@@ -1,8 +1,10 @@
 //! The segment files that are there, before a frame of them is read.
 
-use crate::format::{FormatError, SegmentHeader};
+use crate::format::{FormatError, Manifest, Point, SegmentHeader};
+use crate::manifest_file::ManifestFile;
 use crate::open_error::DamageReason;
 use crate::segments::{Segment, SegmentError};
+use crate::staging::FIRST_FRAME_AT;
 use crate::storage::{Storage, is_full};
 use crate::{LogSettings, OpenError, Random};
 use std::io;
@@ -11,73 +13,107 @@ use std::sync::Arc;
 /// A segment file.
 pub(super) struct Slot {
     pub(super) segment: Arc<Segment>,
-    /// Whether its header is what was written. Where it isn't, the one in `segment` is made up from the first.
+    /// Whether its header is what was written. Where it isn't, the one in `segment` is made up from the manifest.
     pub(super) sound: bool,
 }
 
-/// Opens all segments, or makes the first one. They are numbered from 1 without a gap; the first one is sound, and
-/// all sound ones belong to the same log.
+/// Begins a new log, if nothing of an old one is there.
+pub(super) fn begin(
+    storage: &dyn Storage,
+    names: &[String],
+    random: &mut Random,
+) -> Result<ManifestFile, OpenError> {
+    if let Some(number) = names.iter().find_map(|name| Segment::number(name)) {
+        // Version 1 had no manifest.
+        return match Segment::open(storage, number) {
+            Err(SegmentError::Format(FormatError::Older { version })) => {
+                Err(OpenError::OlderFormat { version })
+            }
+            Err(SegmentError::Format(FormatError::Newer { version })) => {
+                Err(OpenError::NewerFormat { version })
+            }
+            _ => Err(ManifestFile::damaged()),
+        };
+    }
+    let suffixed = |suffix: &str| names.iter().any(|name| name.ends_with(suffix));
+    if suffixed(".block") || suffixed(".snapshot") {
+        return Err(ManifestFile::damaged());
+    }
+    // A mark of zero would be found in every unwritten byte.
+    let (log_id, mark) = (random(), random().max(1));
+    let replay = Point { next_frame: 1, segment: 1, at: FIRST_FRAME_AT, ..Point::default() };
+    let first = Manifest { log_id, mark, replay, next_id: 1, ..Manifest::default() };
+    Ok(ManifestFile::create(storage, first)?)
+}
+
+/// Opens all segments that are needed: from that of `replay` on without a gap, the first of them sound.
 pub(super) fn open(
     storage: &dyn Storage,
+    names: &[String],
+    manifest: &Manifest,
     settings: &LogSettings,
-    random: &mut Random,
 ) -> Result<Vec<Slot>, OpenError> {
-    let mut numbers: Vec<u32> = storage.list()?.iter().filter_map(|name| Segment::number(name)).collect();
+    let first = manifest.replay.segment;
+    let mut numbers: Vec<u32> = names.iter().filter_map(|name| Segment::number(name)).collect();
+    numbers.retain(|number| first <= *number);
     numbers.sort_unstable();
-    if numbers.is_empty() {
-        // A mark of zero would be found in every unwritten byte.
-        let (log_id, mark) = (random(), random().max(1));
-        let header = SegmentHeader { number: 1, bytes: settings.segment_bytes, log_id, mark };
+    let (log_id, mark) = (manifest.log_id, manifest.mark);
+    let header = SegmentHeader { number: first, bytes: settings.segment_bytes, log_id, mark };
+    if numbers.is_empty() && manifest.number == 1 {
+        // The manifest of a new log is made before its first segment.
         return Ok(vec![Slot { segment: Arc::new(Segment::make(storage, header)?), sound: true }]);
     }
     let mut slots: Vec<Slot> = Vec::new();
-    for (number, expected) in numbers.into_iter().zip(1..) {
-        if number != expected {
+    for expected in first..=numbers.last().copied().unwrap_or(first) {
+        if numbers.binary_search(&expected).is_err() {
             return Err(damaged(expected, DamageReason::Missing));
         }
-        let first = slots.first().map(|slot| slot.segment.header);
-        slots.push(open_one(storage, number, first)?);
+        let slot = open_one(storage, SegmentHeader { number: expected, ..header })?;
+        // A crash leaves no segment cut: it has its name only with all of its space. What was in it can't be told.
+        let whole =
+            slots.first().is_some_and(|first| first.segment.header.bytes <= slot.segment.header.bytes);
+        if !slot.sound && !whole {
+            return Err(damaged(expected, DamageReason::Header));
+        }
+        slots.push(slot);
     }
     Ok(slots)
 }
 
-fn open_one(storage: &dyn Storage, number: u32, first: Option<SegmentHeader>) -> Result<Slot, OpenError> {
-    match (Segment::open(storage, number), first) {
-        (Ok(segment), None) => Ok(Slot { segment: Arc::new(segment), sound: true }),
-        (Ok(segment), Some(first)) => {
+fn open_one(storage: &dyn Storage, expected: SegmentHeader) -> Result<Slot, OpenError> {
+    match Segment::open(storage, expected.number) {
+        Ok(segment) => {
             let header = segment.header;
-            let sound = header.log_id == first.log_id && header.mark == first.mark;
-            let segment =
-                Arc::new(Segment { header: SegmentHeader { mark: first.mark, ..header }, ..segment });
-            Ok(Slot { segment, sound })
+            let sound = header.log_id == expected.log_id && header.mark == expected.mark;
+            let header = SegmentHeader { mark: expected.mark, ..header };
+            Ok(Slot { segment: Arc::new(Segment { header, ..segment }), sound })
         }
-        (Err(SegmentError::Format(FormatError::Damaged)), Some(first)) => {
-            let file = storage.open(&Segment::name(number))?;
-            let header = SegmentHeader { number, bytes: file.bytes()?, ..first };
+        Err(SegmentError::Format(FormatError::Damaged)) => {
+            let file = storage.open(&Segment::name(expected.number))?;
+            let header = SegmentHeader { bytes: file.bytes()?, ..expected };
             Ok(Slot { segment: Arc::new(Segment { header, file }), sound: false })
         }
-        (Err(SegmentError::Format(FormatError::Damaged)), None) => Err(damaged(number, DamageReason::Header)),
-        (Err(SegmentError::Format(FormatError::Newer { version })), _) => {
-            Err(OpenError::NewerFormat { version })
-        }
-        (Err(SegmentError::Storage(error)), _) => Err(OpenError::Storage(error)),
+        Err(SegmentError::Format(FormatError::Newer { version })) => Err(OpenError::NewerFormat { version }),
+        Err(SegmentError::Format(FormatError::Older { version })) => Err(OpenError::OlderFormat { version }),
+        Err(SegmentError::Storage(error)) => Err(OpenError::Storage(error)),
     }
 }
 
 fn damaged(segment: u32, reason: DamageReason) -> OpenError {
-    OpenError::Damaged { segment, at: 0, frame: 0, reason }
+    OpenError::Damaged { file: Segment::name(segment), at: 0, frame: 0, reason }
 }
 
 impl Slot {
-    /// The segment, to be used after the end of the log. One without a sound header is made anew; on a full
-    /// storage that can wait.
+    /// The segment, to be used after the end of the log. One without a sound header is made anew; on a full storage that can
+    /// wait.
     pub(super) fn into_spare(
         self,
         storage: &dyn Storage,
         header: SegmentHeader,
     ) -> io::Result<Option<Segment>> {
         let Segment { header: own, ref file } = *self.segment;
-        if self.sound {
+        // One of another size is made anew too: what is staged is checked against the size that the settings say.
+        if self.sound && own.bytes == header.bytes {
             return Ok(Some(Segment { header: own, file: Arc::clone(file) }));
         }
         match Segment::make(storage, SegmentHeader { number: own.number, ..header }) {
@@ -85,5 +121,11 @@ impl Slot {
             Err(error) if is_full(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Damage in this segment.
+    pub(super) fn damaged(&self, at: u32, frame: u64, reason: DamageReason) -> OpenError {
+        let file = Segment::name(self.segment.header.number);
+        OpenError::Damaged { file, at: u64::from(at), frame, reason }
     }
 }

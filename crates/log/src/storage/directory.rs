@@ -14,7 +14,15 @@ use std::sync::Arc;
 /// It is locked for as long as this value, or a file opened through it, lives.
 pub struct DirectoryStorage {
     path: PathBuf,
-    lock: Arc<File>,
+    lock: Option<Arc<File>>,
+    access: Access,
+}
+
+/// What may be done to files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    ReadAndWrite,
+    Read,
 }
 
 impl DirectoryStorage {
@@ -28,15 +36,38 @@ impl DirectoryStorage {
     pub fn open(path: &Path) -> Result<DirectoryStorage, OpenError> {
         make_directory(path)?;
         let lock = open_file(&path.join(DirectoryStorage::LOCK_NAME), OFlags::CREATE)?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(DirectoryStorage { path: path.to_owned(), lock: Arc::new(lock) }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked { folder: path.to_owned() }),
-            Err(errno) => Err(OpenError::Storage(errno.into())),
-        }
+        take_lock(&lock, path)?;
+        Ok(DirectoryStorage {
+            path: path.to_owned(),
+            lock: Some(Arc::new(lock)),
+            access: Access::ReadAndWrite,
+        })
+    }
+
+    /// A folder that exists, to read only, while no server has it. Nothing is made in it. [`OpenError::Locked`] if a
+    /// server has it.
+    pub fn open_to_read(path: &Path) -> Result<DirectoryStorage, OpenError> {
+        let unlocked = DirectoryStorage::open_to_look(path)?;
+        // The first server makes the file: without it there was none yet, or this is a copy.
+        let lock = match File::open(path.join(DirectoryStorage::LOCK_NAME)) {
+            Ok(lock) => {
+                take_lock(&lock, path)?;
+                Some(Arc::new(lock))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(DirectoryStorage { lock, ..unlocked })
+    }
+
+    /// A folder that exists, to look at only, also while a server has it. What is read may change meanwhile.
+    pub fn open_to_look(path: &Path) -> Result<DirectoryStorage, OpenError> {
+        fs::read_dir(path)?;
+        Ok(DirectoryStorage { path: path.to_owned(), lock: None, access: Access::Read })
     }
 
     fn file(&self, file: File) -> Arc<dyn StorageFile> {
-        Arc::new(DirectoryFile { file, _lock: Arc::clone(&self.lock) })
+        Arc::new(DirectoryFile { file, _lock: self.lock.clone() })
     }
 }
 
@@ -68,11 +99,19 @@ impl Storage for DirectoryStorage {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(self.file(open_file(&self.path.join(name), OFlags::empty())?))
+        let path = self.path.join(name);
+        Ok(self.file(match self.access {
+            Access::ReadAndWrite => open_file(&path, OFlags::empty())?,
+            Access::Read => File::open(path)?,
+        }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -83,7 +122,7 @@ impl Storage for DirectoryStorage {
 struct DirectoryFile {
     file: File,
     /// Keeps the folder locked while anybody can still write to it.
-    _lock: Arc<File>,
+    _lock: Option<Arc<File>>,
 }
 
 impl StorageFile for DirectoryFile {
@@ -101,6 +140,15 @@ impl StorageFile for DirectoryFile {
 
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+}
+
+/// Takes the lock for as long as the file is open.
+fn take_lock(lock: &File, folder: &Path) -> Result<(), OpenError> {
+    match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked { folder: folder.to_owned() }),
+        Err(errno) => Err(OpenError::Storage(errno.into())),
     }
 }
 
@@ -152,6 +200,23 @@ mod tests {
         assert!(DirectoryStorage::open(&path).is_err(), "a file of it is still in use");
         drop(file);
         assert!(DirectoryStorage::open(&path).is_ok());
+    }
+
+    #[test]
+    fn whoever_reads_changes_nothing_and_keeps_servers_out() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        assert!(DirectoryStorage::open_to_read(&path).is_err(), "there is no folder");
+        fs::create_dir(&path).unwrap();
+        assert!(DirectoryStorage::open_to_read(&path).unwrap().list().unwrap().is_empty());
+        drop(DirectoryStorage::open(&path).unwrap().create("one", 1).unwrap());
+        let storage = DirectoryStorage::open_to_read(&path).unwrap();
+        assert!(matches!(DirectoryStorage::open(&path), Err(OpenError::Locked { .. })));
+        assert!(storage.open("one").unwrap().write_at(0, b"x").is_err());
+        drop(storage);
+        let server = DirectoryStorage::open(&path).unwrap();
+        assert!(matches!(DirectoryStorage::open_to_read(&path), Err(OpenError::Locked { .. })));
+        drop(server);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum Fault {
     Power,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Disk {
     cycle: u64,
     calls_count: u64,
@@ -48,25 +48,47 @@ struct Disk {
 }
 
 /// One file.
+#[derive(Clone)]
 struct File {
     /// As a process sees it.
     seen: Vec<u8>,
     /// As it is on the disk.
     synced: Vec<u8>,
     /// Versions of sectors that were written since the last sync, in order.
-    unsynced: Vec<(usize, Vec<u8>)>,
+    unsynced: Vec<(usize, Sector)>,
+}
+
+/// What was written to a sector.
+#[derive(Clone)]
+enum Sector {
+    /// So many zeros.
+    Zeros(usize),
+    Bytes(Box<[u8]>),
+}
+
+impl Sector {
+    fn bytes(&self) -> &[u8] {
+        const ZEROS: [u8; SECTOR_BYTES] = [0; SECTOR_BYTES];
+        match self {
+            Sector::Zeros(count) => &ZEROS[..*count],
+            Sector::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 #[derive(Clone)]
 enum Naming {
     Link { name: String, file: usize },
     Rename { from: String, to: String, file: usize },
+    Unlink { name: String },
 }
 
 /// The calls of the seam, as far as faults tell them apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
     Create,
+    /// A write that makes a file longer.
+    Grow,
     Sync,
     Other,
 }
@@ -114,6 +136,13 @@ impl SimulatedStorage {
         disk.cycle += 1;
         disk.powerless = false;
         SimulatedStorage { disk: Arc::clone(&self.disk), cycle: disk.cycle }
+    }
+
+    /// Another disk with the same bytes, synced and unsynced, and the same count of calls.
+    #[must_use = "the disk itself stays as it is"]
+    pub fn fork(&self) -> SimulatedStorage {
+        let disk = locked(&self.disk).clone();
+        SimulatedStorage { disk: Arc::new(Mutex::new(disk)), cycle: self.cycle }
     }
 
     /// Changes bits of a byte on the disk, as decay would. `false` if there is no such file or byte.
@@ -166,6 +195,16 @@ impl Storage for SimulatedStorage {
         })
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.call(Call::Other, |disk| {
+            if !disk.names.contains_key(name) {
+                return Err(missing());
+            }
+            disk.name(Naming::Unlink { name: name.to_owned() });
+            Ok(())
+        })
+    }
+
     fn sync_directory(&self) -> io::Result<()> {
         self.call(Call::Other, |disk| {
             disk.unsynced_names.clear();
@@ -192,11 +231,13 @@ impl StorageFile for SimulatedFile {
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut struck = Ok(());
         let mut disk = locked(&self.storage.disk);
+        let grows = disk.files[self.file].seen.len() as u64 - at.min(disk.files[self.file].seen.len() as u64)
+            < bytes.len() as u64;
         if disk.cycle == self.storage.cycle && !disk.powerless {
             // A write that fails has written any part of what it should have.
             struck = disk.files[self.file].write(at, bytes);
         }
-        disk.call(self.storage.cycle, Call::Other, |_| struck)
+        disk.call(self.storage.cycle, if grows { Call::Grow } else { Call::Other }, |_| struck)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -268,6 +309,9 @@ impl Naming {
                 names.remove(from);
                 names.insert(to.clone(), *file);
             }
+            Naming::Unlink { name } => {
+                names.remove(name);
+            }
         }
     }
 }
@@ -275,7 +319,7 @@ impl Naming {
 impl Fault {
     fn strikes(self, call: Call, at: u64, calls_count: u64) -> bool {
         match self {
-            Fault::Full => at <= calls_count && call == Call::Create,
+            Fault::Full => at <= calls_count && matches!(call, Call::Create | Call::Grow),
             Fault::Io | Fault::Power => at == calls_count,
         }
     }
@@ -292,23 +336,26 @@ impl Fault {
 impl File {
     /// The zeros are not synced either: until then the disk holds what was there before.
     fn zeros(bytes: usize) -> File {
-        let zeros = (0..bytes.div_ceil(SECTOR_BYTES)).map(|sector| (sector, vec![0; SECTOR_BYTES]));
+        let sector_bytes = |sector: usize| SECTOR_BYTES.min(bytes - sector * SECTOR_BYTES);
+        let zeros =
+            (0..bytes.div_ceil(SECTOR_BYTES)).map(|sector| (sector, Sector::Zeros(sector_bytes(sector))));
         File { seen: vec![0; bytes], synced: vec![0xa5; bytes], unsynced: zeros.collect() }
     }
 
     fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let range = super::range(at, bytes.len(), self.seen.len())?;
+        let range = super::growth(at, bytes.len(), self.seen.len())?;
+        self.seen.resize(self.seen.len().max(range.end), 0);
         self.seen[range.clone()].copy_from_slice(bytes);
         for sector in range.start / SECTOR_BYTES..range.end.div_ceil(SECTOR_BYTES) {
             let whole = sector * SECTOR_BYTES..self.seen.len().min((sector + 1) * SECTOR_BYTES);
-            self.unsynced.push((sector, self.seen[whole].to_vec()));
+            self.unsynced.push((sector, Sector::Bytes(self.seen[whole].into())));
         }
         Ok(())
     }
 
     fn sync(&mut self) {
         for (sector, bytes) in std::mem::take(&mut self.unsynced) {
-            self.store(sector, &bytes);
+            self.store(sector, bytes.bytes());
         }
     }
 
@@ -317,7 +364,7 @@ impl File {
         let odds = dice.roll(4);
         for (sector, bytes) in std::mem::take(&mut self.unsynced) {
             if odds == 0 || (odds != 1 && dice.coin()) {
-                self.store(sector, &bytes);
+                self.store(sector, bytes.bytes());
             }
         }
         self.seen.clone_from(&self.synced);
@@ -325,8 +372,10 @@ impl File {
 
     fn store(&mut self, sector: usize, bytes: &[u8]) {
         let start = sector * SECTOR_BYTES;
-        let end = self.synced.len().min(start + SECTOR_BYTES);
-        self.synced[start..end].copy_from_slice(&bytes[..end - start]);
+        let end = start + bytes.len();
+        // A file that grew: what of it was not synced holds anything.
+        self.synced.resize(self.synced.len().max(end), 0xa5);
+        self.synced[start..end].copy_from_slice(bytes);
     }
 }
 

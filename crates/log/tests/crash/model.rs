@@ -1,8 +1,13 @@
 //! What a log should hold, as plain lists.
 
+use crate::run::NOW;
+use crate::workload::BODY_HASH;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use tidings_log::{Identity, Log, Operation, Outcome, Publish, ReadLimit};
+use tidings_log::{
+    Identity, Log, Operation, Outcome, Publish, ReadLimit, Remembered, RememberedKey, RememberedProducer,
+    Trim,
+};
 use tidings_model::{Incarnation, Offset};
 
 /// All streams by name.
@@ -34,13 +39,40 @@ impl ModelStream {
         }
     }
 
+    /// One that goes on where it was in another log, and remembers nothing.
+    pub(crate) fn restored(incarnation: Incarnation, first_index: u64) -> ModelStream {
+        let gone = usize::try_from(first_index).unwrap_or(0);
+        let messages = vec![Bytes::new(); gone];
+        ModelStream { messages, earliest_index: first_index, ..ModelStream::new(incarnation) }
+    }
+
+    /// What it remembers of publishes, for another log.
+    pub(crate) fn remembered(&self) -> Remembered {
+        let producers = self.producers.iter().map(|(id, (epoch, ends))| RememberedProducer {
+            id: id.as_str().into(),
+            epoch: *epoch,
+            seq: ends.len() as u64 - 1,
+            end_indexes: ends.clone(),
+        });
+        let keys = self.keys.iter().map(|(key, end_index)| RememberedKey {
+            key: key.as_str().into(),
+            body_hash: BODY_HASH,
+            end_index: *end_index,
+            time: NOW,
+        });
+        let seq = self.seq.as_deref().map(Into::into);
+        Remembered { producers: producers.collect(), keys: keys.collect(), seq }
+    }
+
     pub(crate) fn tail_index(&self) -> u64 {
         self.messages.len() as u64
     }
 
     /// What a reader can tell.
     fn visible(&self) -> (Incarnation, &[Bytes], u64, bool) {
-        (self.incarnation, &self.messages, self.earliest_index, self.closed)
+        let kept = usize::try_from(self.earliest_index).unwrap_or(usize::MAX);
+        let messages = self.messages.get(kept..).unwrap_or_default();
+        (self.incarnation, messages, self.earliest_index, self.closed)
     }
 
     fn publish(&mut self, publish: &Publish) {
@@ -122,7 +154,7 @@ pub(crate) fn apply(model: &mut Model, operation: &Operation, outcome: &Outcome)
                 _ => Err(wrong()),
             }
         }
-        (Operation::Trim { incarnation, earliest_index }, Outcome::Trimmed) => {
+        (Operation::Trim(Trim { incarnation, earliest_index, .. }), Outcome::Trimmed) => {
             let stream =
                 model.values_mut().find(|stream| stream.incarnation == *incarnation).ok_or_else(wrong)?;
             let earliest_index = (*earliest_index).min(stream.tail_index());
@@ -137,10 +169,15 @@ pub(crate) fn apply(model: &mut Model, operation: &Operation, outcome: &Outcome)
 pub(crate) fn observe(log: &Log) -> Result<Model, String> {
     let all = ReadLimit { bytes: usize::MAX, messages: u64::MAX };
     let mut model = Model::new();
-    for view in log.streams() {
+    for view in log.catalog().list("", None, usize::MAX) {
         let mut stream = ModelStream::new(view.incarnation);
-        let batches =
-            view.stored.read(0, view.tail_index, all).map_err(|error| format!("reading: {error}"))?;
+        // What is trimmed can't be read; a model has something else in its place.
+        let trimmed = usize::try_from(view.earliest_index).map_err(|error| error.to_string())?;
+        stream.messages.resize(trimmed, Bytes::new());
+        let batches = view
+            .stored
+            .read(view.earliest_index, view.tail_index, all)
+            .map_err(|error| format!("reading: {error}"))?;
         for batch in batches {
             if batch.first_index != stream.tail_index() {
                 return Err(format!("{}: messages at {} are missing", view.name, stream.tail_index()));

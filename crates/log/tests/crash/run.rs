@@ -1,25 +1,34 @@
 //! One log on a simulated disk, with all that is known to be in it.
 
 use crate::dice::Dice;
-use crate::model::{Model, apply, looks_like, observe, summary};
+use crate::model::{Model, ModelStream, apply, looks_like, observe, summary};
+use crate::phase::Phase;
 use crate::probe::remembers;
-use crate::workload::Workload;
+use crate::workload::{Workload, config};
 use std::sync::Arc;
-use tidings_log::{Log, LogSettings, OpenError, PlantedBug, SimulatedStorage};
+use tidings_log::{
+    Log, LogSettings, OpenError, PlantedBug, Refusal, Restore, RestoreError, SimulatedStorage, Upkeep,
+    UpkeepError,
+};
 use tidings_model::Timestamp;
 
 /// All that happens happens at once.
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 pub(crate) struct Run {
     pub(crate) disk: SimulatedStorage,
     settings: LogSettings,
     workload: Workload,
-    log: Option<Log>,
+    pub(crate) log: Option<Log>,
+    pub(crate) upkeep: Option<Upkeep>,
     /// What was acknowledged.
     pub(crate) acknowledged: Model,
     /// What it becomes with the first, the second … operation that is under way.
     under_way: Vec<Model>,
+    /// What was done, and the number of the last call in it.
+    pub(crate) phases: Vec<(Phase, u64)>,
+    /// Operations and commits so far.
+    pub(crate) steps: u64,
 }
 
 /// Why a run can't go on: the disk failed, as it was told to.
@@ -30,6 +39,8 @@ impl Run {
         let settings = LogSettings {
             segment_bytes: LogSettings::SEGMENT_BYTES_MIN,
             frame_bytes: 300,
+            merge_blocks: 2,
+            snapshot_segments: 1,
             planted,
             ..LogSettings::default()
         };
@@ -38,43 +49,148 @@ impl Run {
             settings,
             workload: Workload { dice: Dice(seed), uniform, published_count: 0 },
             log: None,
+            upkeep: None,
             acknowledged: Model::new(),
             under_way: Vec::new(),
+            phases: Vec::new(),
+            steps: 0,
         }
     }
 
+    /// The same log on a disk of its own, not opened.
+    pub(crate) fn fork(&self) -> Run {
+        Run {
+            disk: self.disk.fork(),
+            settings: self.settings.clone(),
+            workload: self.workload.clone(),
+            log: None,
+            upkeep: None,
+            acknowledged: self.acknowledged.clone(),
+            under_way: self.under_way.clone(),
+            phases: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    fn note(&mut self, phase: Phase) {
+        self.phases.push((phase, self.disk.calls_count()));
+    }
+
     pub(crate) fn open(&mut self) -> Result<(), OpenError> {
-        self.log = None;
+        (self.log, self.upkeep) = (None, None);
         let mut dice = Dice(self.workload.dice.next());
         let storage = Arc::new(self.disk.clone());
-        self.log = Some(Log::open(storage, self.settings.clone(), Box::new(move || dice.next()))?);
+        let mut log = Log::open(storage, self.settings.clone(), Box::new(move || dice.next()))?;
+        self.upkeep = log.take_upkeep();
+        self.log = Some(log);
+        self.note(Phase::Open);
         Ok(())
     }
 
     /// Some commits, each of a few operations. `Ok(Err(Stopped))` when the disk fails; `Err` when the log is wrong.
     pub(crate) fn work(&mut self, commits_count: u64) -> Result<Result<(), Stopped>, String> {
         for _ in 0..commits_count {
-            let Some(log) = &mut self.log else {
-                return Ok(Err(Stopped));
-            };
-            for _ in 0..=self.workload.dice.roll(6) {
-                let mut model = self.under_way.last().unwrap_or(&self.acknowledged).clone();
-                let operation = self.workload.operation(&model);
-                if let Ok(outcome) = log.stage(operation.clone(), NOW) {
-                    apply(&mut model, &operation, &outcome)?;
-                    self.under_way.push(model);
-                }
-            }
-            if log.commit().is_err() {
-                return self.check_nothing_new_is_seen().map(Err);
-            }
-            if let Some(model) = self.under_way.pop() {
-                self.acknowledged = model;
-                self.under_way.clear();
+            if let Err(stopped) = self.commit_some()? {
+                return Ok(Err(stopped));
             }
             self.extras()?;
         }
         Ok(Ok(()))
+    }
+
+    /// One commit of a few operations.
+    fn commit_some(&mut self) -> Result<Result<(), Stopped>, String> {
+        let Some(log) = &mut self.log else {
+            return Ok(Err(Stopped));
+        };
+        for _ in 0..=self.workload.dice.roll(6) {
+            let mut model = self.under_way.last().unwrap_or(&self.acknowledged).clone();
+            let operation = self.workload.operation(&model);
+            self.steps += 1;
+            if let Ok(outcome) = log.stage(operation.clone(), NOW) {
+                apply(&mut model, &operation, &outcome)?;
+                self.under_way.push(model);
+            }
+        }
+        self.restore_one()?;
+        let Some(log) = &mut self.log else {
+            return Ok(Err(Stopped));
+        };
+        self.steps += 1;
+        let before = log.committed_segment();
+        if log.commit().is_err() {
+            return self.check_nothing_new_is_seen().map(Err);
+        }
+        let rolled = before != log.committed_segment();
+        self.note(if rolled { Phase::Roll } else { Phase::Commit });
+        if let Some(model) = self.under_way.pop() {
+            self.acknowledged = model;
+            self.under_way.clear();
+        }
+        Ok(Ok(()))
+    }
+
+    /// One piece of upkeep, with commits in between as they come beside its thread.
+    fn work_up(&mut self) -> Result<(), String> {
+        let Some(mut upkeep) = self.upkeep.take() else {
+            return Ok(());
+        };
+        let before = upkeep.stats();
+        let mut commits_left = self.workload.dice.roll(4);
+        let mut fault = None;
+        let worked = upkeep.work(&mut |_| {
+            if 0 < commits_left {
+                commits_left -= 1;
+                match self.commit_some() {
+                    Ok(Ok(())) => {}
+                    Ok(Err(Stopped)) => commits_left = 0,
+                    Err(wrong) => fault = Some(wrong),
+                }
+            }
+        });
+        let phase = Phase::of_upkeep(before, upkeep.stats());
+        self.note(phase);
+        self.upkeep = Some(upkeep);
+        // Other failures show in the next commit; what is in the way of a full disk, later.
+        match (fault, worked) {
+            (Some(fault), _) | (None, Err(UpkeepError::Damaged(fault))) => Err(fault),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Now and then a stream comes from another log.
+    fn restore_one(&mut self) -> Result<(), String> {
+        let mut model = self.under_way.last().unwrap_or(&self.acknowledged).clone();
+        let (Some(log), Some((name, stream))) = (&mut self.log, self.workload.restored(&model)) else {
+            return Ok(());
+        };
+        let restore = Restore {
+            name,
+            incarnation: stream.incarnation,
+            config: config(),
+            created: NOW,
+            first_index: stream.earliest_index,
+            remembered: stream.remembered(),
+        };
+        let text = restore.name.to_string();
+        match log.restore(restore.clone()) {
+            Ok(()) => {}
+            // Its beginning may be staged.
+            Err(RestoreError::Refused(Refusal::StorageFull)) if log.contains(&text) => {
+                let bare = ModelStream::restored(stream.incarnation, stream.earliest_index);
+                model.insert(text, bare);
+                self.under_way.push(model);
+                return Ok(());
+            }
+            Err(RestoreError::Refused(_)) => return Ok(()),
+            Err(error) => return Err(format!("{restore:?}: {error}")),
+        }
+        // A crash may leave it without what it remembers.
+        model.insert(text.clone(), ModelStream::restored(stream.incarnation, stream.earliest_index));
+        self.under_way.push(model.clone());
+        model.insert(text, stream);
+        self.under_way.push(model);
+        Ok(())
     }
 
     /// What a server does now and then between commits.
@@ -98,9 +214,18 @@ impl Run {
                 }
             }
             5 if self.disk.has_struck() => self.check_all_is_seen()?,
+            6..16 => self.work_up()?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Seals, merges and drops all that there is to do. Nobody may be able to tell.
+    pub(crate) fn tidy(&mut self) -> Result<(), String> {
+        if let Some(upkeep) = &mut self.upkeep {
+            upkeep.work_off().map_err(|error| format!("tidying: {error}"))?;
+        }
+        self.check_all_is_seen()
     }
 
     pub(crate) fn settle(&mut self) {
@@ -109,7 +234,7 @@ impl Run {
         }
     }
 
-    fn check_all_is_seen(&self) -> Result<(), String> {
+    pub(crate) fn check_all_is_seen(&self) -> Result<(), String> {
         let Some(log) = &self.log else {
             return Ok(());
         };
@@ -125,7 +250,11 @@ impl Run {
         let Some(log) = &self.log else {
             return Ok(Stopped);
         };
-        let seen = log.streams().map(|view| (view.incarnation, view.tail_index, view.closed));
+        let seen = log
+            .catalog()
+            .list("", None, usize::MAX)
+            .into_iter()
+            .map(|view| (view.incarnation, view.tail_index, view.closed));
         for (incarnation, tail_index, closed) in seen {
             let known = self.acknowledged.values().find(|stream| stream.incarnation == incarnation);
             if known.is_none_or(|stream| stream.tail_index() != tail_index || stream.closed != closed) {
@@ -144,7 +273,8 @@ impl Run {
         };
         let seen = observe(log)?;
         let mut possible = std::iter::once(&self.acknowledged).chain(&self.under_way);
-        let Some(model) = possible.find(|model| looks_like(model, &seen)).cloned() else {
+        let found = possible.find(|model| looks_like(model, &seen) && remembers_as_many(log, model));
+        let Some(model) = found.cloned() else {
             let acknowledged = summary(&self.acknowledged);
             let under_way = self.under_way.last().map(summary).unwrap_or_default();
             return Err(format!(
@@ -169,9 +299,25 @@ impl Run {
             return Ok(());
         };
         match observe(log) {
-            Err(error) if error.starts_with("reading: segment") => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => self.check_all_is_seen(),
+            Err(error) if error.starts_with("reading: ") && error.contains(" is damaged at byte ") => {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+            Ok(_) => self.check_all_is_seen()?,
+        }
+        // What is damaged and was not read yet is found when it is tidied up, or it is harmless.
+        match self.upkeep.as_mut().map(Upkeep::work_off) {
+            Some(Err(UpkeepError::Damaged(_))) => Ok(()),
+            Some(Err(error)) => Err(error.to_string()),
+            Some(Ok(())) | None => self.check_all_is_seen(),
         }
     }
+}
+
+/// Whether a log has as many producers and keys as a model: what a restored stream remembers may come after the stream.
+fn remembers_as_many(log: &Log, model: &Model) -> bool {
+    model.values().all(|stream| {
+        let remembered = log.remembered(stream.incarnation).unwrap_or_default();
+        (remembered.producers.len(), remembered.keys.len()) == (stream.producers.len(), stream.keys.len())
+    })
 }

@@ -1,11 +1,13 @@
 //! Crashes a workload at each of its calls, in several ways, and looks at what is left.
 
 use crate::dice::Dice;
+use crate::phase::Phase;
 use crate::run::Run;
-use tidings_log::{Fault, PlantedBug};
+use std::collections::BTreeMap;
+use tidings_log::{Fault, PlantedBug, Storage};
 
 /// How many commits a workload has before the crash, and after it.
-const COMMITS: u64 = 14;
+const COMMITS: u64 = 30;
 const COMMITS_AFTER: u64 = 4;
 
 /// How often one log is crashed again.
@@ -31,20 +33,42 @@ enum Way {
 const WAYS: [Way; 6] =
     [Way::Power, Way::KillThenPower, Way::PowerTwice, Way::ErrorThenKill, Way::ErrorThenPower, Way::Full];
 
-/// Tries every crash point of one workload. Returns how many there are, or what is wrong.
-pub(crate) fn sweep(seed: u64, planted: Option<PlantedBug>) -> Result<u64, String> {
+/// How many crash points there were, and in which work.
+#[derive(Default)]
+pub(crate) struct Points {
+    pub(crate) count: u64,
+    pub(crate) phases: BTreeMap<Phase, u64>,
+}
+
+impl Points {
+    pub(crate) fn add(&mut self, other: Points) {
+        self.count += other.count;
+        for (phase, count) in other.phases {
+            *self.phases.entry(phase).or_default() += count;
+        }
+    }
+}
+
+/// Tries every crash point of one workload. Returns which there are, or what is wrong.
+pub(crate) fn sweep(seed: u64, planted: Option<PlantedBug>) -> Result<Points, String> {
     let uniform = seed.is_multiple_of(3);
     let mut whole = Run::new(seed, uniform, planted);
     let _opened = whole.open();
     let _worked = whole.work(COMMITS)?;
-    let calls_count = whole.disk.calls_count();
-    for call in 1..=calls_count {
+    let mut points = Points::default();
+    let mut phases = whole.phases.iter().peekable();
+    for call in 1..=whole.disk.calls_count() {
+        while phases.next_if(|(_, last)| *last < call).is_some() {}
+        let phase = phases.peek().map_or(Phase::Other, |(phase, _)| *phase);
         let mut dice = Dice(seed << 32 | call);
         let way = WAYS[usize::try_from(dice.roll(WAYS.len() as u64)).unwrap_or(0)];
         let mut run = Run::new(seed, uniform, planted);
-        crash_at(&mut run, call, way, &mut dice).map_err(|fault| format!("call {call}, {way:?}: {fault}"))?;
+        crash_at(&mut run, call, way, &mut dice)
+            .map_err(|fault| format!("call {call} ({phase:?}), {way:?}: {fault}"))?;
+        points.count += 1;
+        *points.phases.entry(phase).or_default() += 1;
     }
-    Ok(calls_count)
+    Ok(points)
 }
 
 fn crash_at(run: &mut Run, call: u64, way: Way, dice: &mut Dice) -> Result<(), String> {
@@ -79,7 +103,40 @@ fn crash_at(run: &mut Run, call: u64, way: Way, dice: &mut Dice) -> Result<(), S
     let _stopped = run.work(COMMITS_AFTER)?;
     run.disk.clear_fault();
     run.disk = run.disk.crash(dice.next());
-    run.recover()
+    run.recover()?;
+    run.tidy()
+}
+
+/// How many commits lie between two places from which a script can be run again.
+const COMMITS_PER_FORK: u64 = 6;
+
+/// Runs one script of `steps` operations and commits, once for each of its calls, which then fails. Returns how many calls
+/// there were.
+pub(crate) fn failing_calls(seed: u64, steps: u64, planted: Option<PlantedBug>) -> Result<u64, String> {
+    let mut whole = Run::new(seed, false, planted);
+    let mut dice = Dice(seed);
+    let mut calls = 0;
+    while whole.steps < steps {
+        let start = whole.fork();
+        let from = start.disk.calls_count();
+        whole.disk = whole.disk.kill();
+        whole.open().map_err(|error| error.to_string())?;
+        let _worked = whole.work(COMMITS_PER_FORK)?;
+        for call in from + 1..=whole.disk.calls_count() {
+            let mut run = start.fork();
+            run.disk = run.disk.kill();
+            run.disk.set_fault(call, Fault::Io);
+            if run.open().is_ok() {
+                let _stopped = run.work(COMMITS_PER_FORK)?;
+            }
+            run.disk.clear_fault();
+            run.disk = if dice.percent(50) { run.disk.kill() } else { run.disk.crash(dice.next()) };
+            run.recover().map_err(|fault| format!("call {call}: {fault}"))?;
+            run.tidy().map_err(|fault| format!("call {call}: {fault}"))?;
+            calls += 1;
+        }
+    }
+    Ok(calls)
 }
 
 /// Crashes one log again and again, each time soon after it was opened: what one recovery cut must stay away when
@@ -97,23 +154,28 @@ pub(crate) fn rounds_sweep(seed: u64, planted: Option<PlantedBug>) -> Result<u64
     Ok(ROUNDS)
 }
 
-/// Flips bits of a finished log, one place at a time.
-pub(crate) fn damage_sweep(seed: u64, planted: Option<PlantedBug>) -> Result<(), String> {
+/// Flips bits of a finished log, one at a time, in all of its files. Returns how many.
+pub(crate) fn damage_sweep(seed: u64, flips: u64, planted: Option<PlantedBug>) -> Result<u64, String> {
     let mut dice = Dice(seed);
     let mut run = Run::new(seed, false, planted);
     run.open().map_err(|error| error.to_string())?;
     let _worked = run.work(COMMITS)?;
     run.settle();
-    for _ in 0..20 {
-        let segment = 1 + dice.roll(2);
-        let (name, at, bit) = (format!("{segment:08}.segment"), dice.roll(8 << 10), 1 << dice.roll(8));
-        run.disk = run.disk.kill();
-        if run.disk.damage(&name, at, bit) {
-            run.recover_from_damage()
+    let files = run.disk.kill().list().map_err(|error| error.to_string())?;
+    for flip in 0..flips {
+        let mut damaged = run.fork();
+        damaged.disk = damaged.disk.kill();
+        let name = &files[usize::try_from(flip).unwrap_or(0) % files.len()];
+        let bytes =
+            damaged.disk.open(name).and_then(|file| file.bytes()).map_err(|error| error.to_string())?;
+        // Most of a manifest, a segment and the reserve is zeros that mean nothing: often the beginning is meant.
+        let bytes = if dice.percent(50) { bytes.min(6 << 10) } else { bytes };
+        let (at, bit) = (dice.roll(bytes.max(1)), 1 << dice.roll(8));
+        if damaged.disk.damage(name, at, bit) {
+            damaged
+                .recover_from_damage()
                 .map_err(|fault| format!("bit {bit} of byte {at} of {name}: {fault}"))?;
-            run.disk = run.disk.kill();
-            run.disk.damage(&name, at, bit);
         }
     }
-    Ok(())
+    Ok(flips)
 }

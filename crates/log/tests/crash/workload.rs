@@ -4,10 +4,11 @@ use crate::dice::Dice;
 use crate::model::{Model, ModelStream};
 use bytes::Bytes;
 use std::sync::Arc;
-use tidings_log::{Identity, Operation, Producer, Publish};
-use tidings_model::{ContentType, Lifetime, Retention, StreamConfig, StreamName};
+use tidings_log::{Identity, Operation, Producer, Publish, Trim};
+use tidings_model::{ContentType, Incarnation, Lifetime, Retention, StreamConfig, StreamName};
 
 /// Where operations come from.
+#[derive(Clone)]
 pub(crate) struct Workload {
     pub(crate) dice: Dice,
     /// Only publishes of one size: then a frame has the same length as one that was cut in its place.
@@ -45,16 +46,32 @@ impl Workload {
                 Operation::Delete { name, incarnation: self.dice.percent(50).then_some(stream.incarnation) }
             }
             6..10 => Operation::Close { name, producer: None },
-            10..20 => Operation::Trim {
+            10..20 => Operation::Trim(Trim {
                 incarnation: stream.incarnation,
                 earliest_index: self.dice.roll(stream.tail_index() + 2),
-            },
+                freed_bytes: 0,
+                oldest: None,
+            }),
             20..25 => {
                 let first = (0..self.dice.roll(3)).map(|_| self.message()).collect();
                 Operation::Create { name, config: config(), first, close: self.dice.percent(20) }
             }
             _ => Operation::Publish(self.publish(name, Some(stream))),
         }
+    }
+
+    /// Now and then a stream that comes from another log, if its name is free.
+    pub(crate) fn restored(&mut self, model: &Model) -> Option<(StreamName, ModelStream)> {
+        let name = name("b");
+        if self.uniform || model.contains_key(name.as_str()) || !self.dice.percent(25) {
+            return None;
+        }
+        let mut stream = ModelStream::restored(Incarnation::of_disk(self.dice.next()), self.dice.roll(50));
+        let ends = (0..=self.dice.roll(12)).map(|end| stream.earliest_index.saturating_sub(end)).rev();
+        stream.producers.insert("p".into(), (self.dice.roll(3), ends.collect()));
+        stream.keys.insert(format!("k{}", self.dice.roll(20)), stream.earliest_index);
+        stream.seq = self.dice.percent(50).then(|| "0".into());
+        Some((name, stream))
     }
 
     fn publish(&mut self, name: StreamName, stream: Option<&ModelStream>) -> Publish {
@@ -106,8 +123,12 @@ impl Workload {
             60..95 => self.dice.roll(300),
             _ => 1_000 + self.dice.roll(2_000),
         };
-        let text = format!("{:016x}", self.published_count);
+        // Bytes that don't compress, so that blocks have a size.
+        let mut dice = Dice(self.published_count);
         let bytes = usize::try_from(bytes).unwrap_or(0);
-        Bytes::from(text.into_bytes().into_iter().cycle().take(bytes).collect::<Vec<u8>>())
+        let words = std::iter::repeat_with(|| dice.next().to_le_bytes()).take(bytes.div_ceil(8));
+        let mut message: Vec<u8> = words.flatten().collect();
+        message.truncate(bytes);
+        message.into()
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn problem_of(refusal: &Refusal) -> Problem {
             "publish less at a time: this is more than the log can hold at once",
         ),
         Refusal::StorageFull => {
-            let detail = "there is no room on the server's disk; reads go on, publish again later";
+            let detail = "there is no room for more messages, on the disk or in `memory_bytes`; reads, deletes and trims go on, publish again later";
             Problem::new(ErrorCode::StorageFull, detail).with(ProblemFacts::RetryAfter { seconds: 5 })
         }
         Refusal::StorageFailed(_) => {

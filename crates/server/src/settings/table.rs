@@ -45,7 +45,7 @@ settings_table! {
         /// What all `memory` streams may take together. When it is used up, publishing to them is answered 507.
         memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
         /// How much of the newest messages is kept in memory, over all streams. Older ones are read from disk.
-        tail_cache_bytes: usize = BYTES "64 MiB" in "64 KiB"..="1 TiB",
+        tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB",
     }
     group "Limits" {
         /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.

@@ -39,7 +39,7 @@ pub(super) fn open(read: Read, core: &mut Core) -> Opened {
 impl Exchange for LongPoll {
     fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         if let Some(reply) = self.fetched.take() {
-            return Advance::Respond(poll::answer_fetched(&mut self.read, reply, core));
+            return poll::answer_fetched(&mut self.read, reply, core);
         }
         if self.fetching {
             return Advance::WAIT;

@@ -41,14 +41,17 @@ pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Respons
     }
 }
 
-/// The answer to what came from the disk.
-pub(super) fn answer_fetched(read: &mut Read, reply: Reply, core: &mut Core) -> Response {
-    match reply {
-        Reply::Fetched(Ok(batches)) => {
-            let step = read.reader.fetched(batches, core.page_limit(read.request.limit));
-            answer(read, step, core).unwrap_or_else(unreadable)
+/// The answer to what came from the disk, or the next question to it: what was asked for may have been trimmed meanwhile.
+pub(super) fn answer_fetched(read: &mut Read, reply: Reply, core: &mut Core) -> Advance {
+    let Reply::Fetched(Ok(batches)) = reply else { return Advance::Respond(unreadable()) };
+    let limit = core.page_limit(read.request.limit);
+    let step = read.reader.fetched(batches, limit);
+    match answer(read, step, core) {
+        Some(response) => Advance::Respond(response),
+        None => {
+            core.fetch(&read.reader, limit, read.owner, 0);
+            Advance::WAIT
         }
-        Reply::Fetched(Err(_)) | Reply::Operation(_) => unreadable(),
     }
 }
 
@@ -61,7 +64,7 @@ impl Exchange for Poll {
     fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         match self.fetched.take() {
             None => Advance::WAIT,
-            Some(reply) => Advance::Respond(answer_fetched(&mut self.read, reply, core)),
+            Some(reply) => answer_fetched(&mut self.read, reply, core),
         }
     }
 
