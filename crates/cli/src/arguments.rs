@@ -5,6 +5,7 @@ use crate::command::config::ConfigArguments;
 use crate::command::create::CreateArguments;
 use crate::command::delete::DeleteArguments;
 use crate::command::follow::FollowArguments;
+use crate::command::log::LogArguments;
 use crate::command::publish::PublishArguments;
 use crate::command::read::ReadArguments;
 use crate::command::serve::ServeArguments;
@@ -41,6 +42,8 @@ enum Command {
     Delete(DeleteArguments),
     /// Check or print the settings of a server
     Config(ConfigArguments),
+    /// Verify, back up, salvage, export, import or measure the log in a data folder
+    Log(LogArguments),
 }
 
 impl Arguments {
@@ -54,6 +57,7 @@ impl Arguments {
                 arguments.run()
             }
             Command::Config(arguments) => arguments.run(&mut out),
+            Command::Log(arguments) => arguments.run(&mut out),
             Command::Publish(arguments) => until_interrupted(arguments.run(&mut out)),
             Command::Read(arguments) => until_interrupted(arguments.run(&mut out)),
             Command::Follow(arguments) => until_interrupted(arguments.run(&mut out)),
@@ -102,6 +106,12 @@ mod tests {
             "tidings streams --prefix orders/ --json",
             "tidings config check --config x.toml",
             "tidings config default",
+            "tidings log verify --data d --json",
+            "tidings log stats --blocks --config x.toml",
+            "tidings log backup --to d",
+            "tidings log export orders/42 --out x.jsonl",
+            "tidings log salvage --to d --keep-all --json",
+            "tidings log import x.jsonl --skip-existing",
         ] {
             let parsed = Arguments::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

@@ -15,6 +15,7 @@ Exit codes:
     3  the server can't be reached; publish and follow try for ever, unless --retry-for is given
     4  there is no such stream
     5  reset: the offset can't be continued
+    6  log: the log is damaged, or not all of it could be salvaged
    74  serve: the storage has failed
   130  interrupted";
 
@@ -31,6 +32,10 @@ pub(crate) enum Stop {
     StreamNotFound(StreamName),
     /// The offset can't be continued.
     Reset(StreamName, Reset),
+    /// No stream of that name is in the data folder.
+    NotInLog(StreamName),
+    /// A log is damaged; that was printed.
+    Damaged,
     /// Ctrl-C.
     Interrupted,
     /// Whoever read standard output has gone, as `head` does. Nothing is wrong.
@@ -44,8 +49,9 @@ impl Stop {
             Stop::Failed(_) => 1,
             Stop::Usage(_) => 2,
             Stop::Unreachable(_) => 3,
-            Stop::StreamNotFound(_) => 4,
+            Stop::StreamNotFound(_) | Stop::NotInLog(_) => 4,
             Stop::Reset(..) => 5,
+            Stop::Damaged => 6,
             Stop::Interrupted => 130,
         }
     }
@@ -57,7 +63,7 @@ impl Stop {
 
     /// Whether there is nothing to tell: the person knows.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self, Stop::Interrupted | Stop::OutputClosed)
+        matches!(self, Stop::Interrupted | Stop::OutputClosed | Stop::Damaged)
     }
 }
 
@@ -71,6 +77,8 @@ impl fmt::Display for Stop {
                 write!(f, "there is no stream `{stream}` (`tidings create {stream}` makes it)")
             }
             Stop::Reset(stream, reset) => write!(f, "{}", ResetText { stream, reset }),
+            Stop::NotInLog(stream) => write!(f, "there is no stream `{stream}` in the data folder"),
+            Stop::Damaged => f.write_str("the log is damaged"),
             Stop::Interrupted => f.write_str("interrupted"),
             Stop::OutputClosed => f.write_str("standard output was closed"),
         }
@@ -136,6 +144,8 @@ mod tests {
             Stop::Usage(String::new()),
             Stop::Unreachable(Unreachable::Ended),
             Stop::StreamNotFound(stream.clone()),
+            Stop::NotInLog(stream.clone()),
+            Stop::Damaged,
             Stop::Reset(stream, reset),
             Stop::Interrupted,
         ] {

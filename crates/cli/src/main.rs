@@ -5,6 +5,7 @@
 
 mod arguments;
 mod command;
+mod data_arguments;
 mod exit;
 mod follow_output;
 mod hints;
@@ -12,6 +13,7 @@ mod lines;
 mod message_output;
 mod output_watch;
 mod patience;
+mod progress_bar;
 mod server_arguments;
 mod settings_flags;
 mod status_line;
