@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Names another binary than the one beside the test.
-pub(crate) const BINARY_VARIABLE: &str = "TIDINGS_BIN";
+const BINARY_VARIABLE: &str = "TIDINGS_BIN";
 
 /// The `tidings` binary: `TIDINGS_BIN`, else the one that cargo built beside the running test.
 ///
