@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what a chore is for")]
 
 mod clock;
+mod fuzz;
 mod paint;
 mod settings_page;
 mod test;
@@ -19,6 +20,8 @@ usage: cargo xtask <chore>
 
   test       everything that CI runs, in order; installs what it needs; ends with `N passed, N failed`
   tidy       layers, module docs, error codes, file sizes, generated pages
+  fuzz [SECONDS] [TARGET]
+             runs the fuzz targets, or one, each for 20 seconds or as many as you say
   settings   writes docs/settings.md";
 
 fn main() -> ExitCode {
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
+        ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
         ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {

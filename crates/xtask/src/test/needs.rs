@@ -1,5 +1,6 @@
 //! Programs that the tests need beside Rust.
 
+use crate::workspace::cargo;
 use anyhow::{Context, bail, ensure};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,6 +17,7 @@ struct Need {
 
 const NEEDS: &[Need] = &[
     Need { program: "cc", package: "gcc", why: "to link, and to set the clock of a server back" },
+    Need { program: "c++", package: "g++", why: "libFuzzer is written in it" },
     Need { program: "curl", package: "curl", why: "the simplest client" },
     Need { program: "vmstat", package: "procps", why: "the program that never stops in the README" },
     Need { program: "chromium", package: "chromium", why: "a browser's own EventSource" },
@@ -24,6 +26,11 @@ const NEEDS: &[Need] = &[
 /// Installs what is missing, where it can.
 pub(super) fn install() -> anyhow::Result<()> {
     check_node()?;
+    install_packages()?;
+    install_cargo_fuzz()
+}
+
+fn install_packages() -> anyhow::Result<()> {
     let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_installed(need.program)).collect();
     if missing.is_empty() {
         println!(
@@ -44,6 +51,21 @@ pub(super) fn install() -> anyhow::Result<()> {
     }
     apt_get(&["update", "--quiet"])?;
     apt_get(&[&["install", "--yes", "--quiet", "--no-install-recommends"], packages.as_slice()].concat())
+}
+
+fn install_cargo_fuzz() -> anyhow::Result<()> {
+    if is_installed("cargo-fuzz") {
+        println!("cargo-fuzz: here");
+        return Ok(());
+    }
+    println!("cargo-fuzz is missing: it builds and runs the fuzz targets");
+    let status = Command::new(cargo())
+        .args(["install", "--quiet", "--locked", "cargo-fuzz"])
+        .stdin(Stdio::null())
+        .status()
+        .context("cargo install")?;
+    ensure!(status.success(), "cargo install cargo-fuzz: {status}");
+    Ok(())
 }
 
 fn check_node() -> anyhow::Result<()> {

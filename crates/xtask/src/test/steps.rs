@@ -24,6 +24,11 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
         run("crash tests", "log and simulation, with planted bugs", cargo_test(&[], "--package")),
         run("tests", "all others, on the binary as it ships", cargo_test(&["--workspace"], "--exclude")),
+        run(
+            "fuzz",
+            "each target for a moment, from its seeds",
+            cargo_run(&["xtask", "fuzz"]).counting(Form::PassedAndFailed),
+        ),
         run("binary", "what the foreign programs talk to", cargo_run(&["build", "--package", "tidings-cli"])),
         run("npm packages", "npm ci", foreign("npm", &["ci", "--ignore-scripts"])),
         run(
