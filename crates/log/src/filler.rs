@@ -107,10 +107,18 @@ impl SegmentSupply {
     /// How many old segments are kept to be used again.
     const SPARES_MAX: usize = 2;
 
-    /// A segment that nothing needs any more: it is kept as a spare one, or removed.
+    /// A segment that nothing needs any more: it becomes the reserve if that is gone, or a spare one, or it is removed.
     pub(crate) fn give_back(&self, segment: Arc<Segment>) -> io::Result<()> {
         let name = Segment::name(segment.header.number);
         let fits = segment.header.bytes == self.header.bytes;
+        let mut reserve = locked(&self.reserve);
+        if fits && *reserve != Reserve::There {
+            // Before publishers get it: what was lent is paid back first, or a full disk could not be tidied up again.
+            self.storage.rename(&name, RESERVE_NAME)?;
+            *reserve = Reserve::There;
+            return Ok(());
+        }
+        drop(reserve);
         let mut spares = locked(&self.spares);
         match Arc::try_unwrap(segment) {
             Ok(segment) if fits && spares.len() < SegmentSupply::SPARES_MAX => {

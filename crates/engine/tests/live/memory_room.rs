@@ -35,8 +35,8 @@ fn what_was_deleted_makes_room_without_anybody_publishing() {
     let mut bench = small();
     assert!(30 < fill_up(&mut bench), "half of a megabyte is used by messages");
     for _ in 0..5 {
+        // Refused for want of room; by now a segment that was sealed may have made some.
         fill_up(&mut bench);
-        assert_eq!(bench.engine.health(), Health::Full { disk: false, memory: true });
         bench.publish("on disk", &["x"]);
         let kept = bench.read("kept", Start::Beginning).len();
         bench.ask(delete("gone")).unwrap();
