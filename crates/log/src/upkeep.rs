@@ -154,7 +154,9 @@ impl Upkeep {
             self.clean_up();
             // The reserve is for what is no larger than a segment: sealing and merging write before they free anything.
             let merging = self.merging.take();
-            self.write_max = merging.map_or(self.write_max, |bytes| bytes / 2);
+            // What is no larger than a segment is always tried again: the reserve has room for it.
+            let segment_bytes = self.settings.segment_bytes;
+            self.write_max = merging.map_or(self.write_max, |bytes| (bytes / 2).max(segment_bytes));
             let small = merging.is_none_or(|bytes| bytes <= self.settings.segment_bytes);
             if small && self.supply.lend_reserve().map_err(|error| self.trouble(error.into()))? {
                 done = self.try_work(&mut pace);
