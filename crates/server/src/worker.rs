@@ -23,8 +23,10 @@ use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::worker::odd::Tasks;
+use crate::worker::output::Together;
 use crate::worker::poller::{Poller, Ready};
 use crate::worker::slots::Slots;
+use bytes::Bytes;
 use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -63,6 +65,10 @@ pub(crate) struct Worker {
     buffer: Vec<u8>,
     date: (u64, HttpDate),
     ready: Vec<Ready>,
+    /// What the exchanges say in a step is sent in one go, if the system can.
+    together: Together,
+    /// What one exchange says in one step: kept for its capacity only.
+    said: Vec<Bytes>,
     /// How many of `ready` were attended to.
     heard: usize,
     under_the_hand: Vec<u64>,
@@ -87,8 +93,16 @@ impl Worker {
         index: usize,
         now: Instant,
     ) -> std::io::Result<Worker> {
-        let poller = Poller::new(Worker::TICK_MS)?;
-        let inbox = common.engine.register(Box::new(poller.waker()));
+        let mut poller = Poller::new(common.settings.event_loop, Worker::TICK_MS)?;
+        let together = Together::new(common.settings.sends).map_err(|error| {
+            let detail = format!("io_uring can't be had ({error}); write `sends = \"auto\"`");
+            std::io::Error::new(error.kind(), detail)
+        })?;
+        if index == 0 {
+            log::info!("event loop: {}; sends: {}", poller.name(), together.name());
+        }
+        let waker = poller.waker();
+        let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
         let core = Core::new(&common, inbox, now);
@@ -104,6 +118,8 @@ impl Worker {
             tasks: Tasks::default(),
             buffer: vec![0; Worker::BUFFER_BYTES],
             ready: Vec::new(),
+            together,
+            said: Vec::new(),
             heard: 0,
             under_the_hand: Vec::new(),
             handed_over: Vec::new(),

@@ -2,6 +2,11 @@
 //!
 //! Knows descriptors. Does not know anything of tidings.
 
+#[cfg_attr(not(target_os = "linux"), path = "no_send_ring.rs")]
+mod send_ring;
+
+pub use send_ring::SendRing;
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The kinds of values that settings take, and how each is read from text.
 
-use super::LogLevel;
 use super::byte_size::parse_bytes;
 use super::duration::parse_duration;
+use super::{EventLoop, LogLevel, Sends};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,6 +86,20 @@ pub(super) const LOG_LEVEL: Kind<LogLevel> = Kind {
     name: "word",
     advice: "`error`, `warn`, `info` or `debug`",
     parse: |text| LogLevel::parse(text).ok_or_else(|| InvalidValue::new("is not a log level")),
+    amount: |_| 0,
+};
+
+pub(super) const EVENT_LOOP: Kind<EventLoop> = Kind {
+    name: "word",
+    advice: "`auto`, `epoll` or `portable`",
+    parse: |text| EventLoop::parse(text).ok_or_else(|| InvalidValue::new("is not an event loop")),
+    amount: |_| 0,
+};
+
+pub(super) const SENDS: Kind<Sends> = Kind {
+    name: "word",
+    advice: "`auto`, `io-uring` or `send`",
+    parse: |text| Sends::parse(text).ok_or_else(|| InvalidValue::new("is not a way to send")),
     amount: |_| 0,
 };
 

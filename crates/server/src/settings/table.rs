@@ -3,7 +3,7 @@
 use super::definition::{Given, hidden, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
-use super::{Definition, LogLevel, Origin, Policies, Range, SettingsError, kind};
+use super::{Definition, EventLoop, LogLevel, Origin, Policies, Range, Sends, SettingsError, kind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +18,11 @@ settings_table! {
         listen: SocketAddr = ADDRESS "127.0.0.1:4437",
         /// How many worker threads serve connections. 0 is one for each core.
         workers: usize = COUNT "0" in "0"..="1024",
+        /// What workers wait for connections with: `epoll` (Linux), `portable` (any Unix; slower), or `auto`, the better one.
+        event_loop: EventLoop = EVENT_LOOP "auto",
+        /// How a worker sends what is new to many followers: `io-uring` is one system call for up to 512 of them (Linux;
+        /// where it is forbidden the server does not start), `send` is one for each, `auto` is `io-uring` where it works.
+        sends: Sends = SENDS "auto",
         /// Which lines go to the log on standard error: `error`, `warn`, `info` or `debug`, each with those before it.
         log: LogLevel = LOG_LEVEL "info",
         /// A test listener that sends every WebSocket message back. It has no other use.

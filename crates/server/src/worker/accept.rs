@@ -1,6 +1,7 @@
 //! New connections.
 
 use super::Worker;
+use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER};
 use super::slots::Slot;
 use rustix::net::sockopt;
@@ -62,11 +63,7 @@ impl Worker {
         };
         response.write_http1(&form, &mut answer);
         // As much as fits into the empty buffer of a new socket, which is all of it.
-        let _sent = rustix::net::send(
-            socket,
-            &answer,
-            rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL,
-        );
+        let _sent = rustix::net::send(socket, &answer, SEND_FLAGS);
         // Closed with unread bytes it would be reset, and the reset may overtake the answer.
         let _dropped = rustix::net::recv(socket, &mut self.buffer[..], rustix::net::RecvFlags::DONTWAIT);
     }
@@ -84,7 +81,7 @@ impl Worker {
         }
     }
 
-    fn watch_listener(&self, interest: Interest) {
+    fn watch_listener(&mut self, interest: Interest) {
         if let Some(listener) = &self.listener {
             // It is registered for as long as it is there; the kernel has no reason to refuse.
             let _changed = self.poller.change(listener, LISTENER, interest);
@@ -94,7 +91,7 @@ impl Worker {
     /// No new connections from here on.
     pub(super) fn stop_accepting(&mut self) {
         if let Some(listener) = self.listener.take() {
-            self.poller.remove(&listener);
+            self.poller.remove(&listener, LISTENER);
         }
     }
 }

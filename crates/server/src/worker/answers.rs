@@ -1,9 +1,9 @@
 //! Answers on a parked connection: whole ones, and those that an exchange says piece by piece.
 
-use super::output::Written;
+use super::output::{Then, Written};
 use super::slots::Phase;
 use super::{Owner, Worker};
-use crate::exchange::{Advance, Opened};
+use crate::exchange::{Advance, Exchange, Opened};
 use crate::transport::websocket;
 use bytes::Bytes;
 use tidings_protocol::{Connection, Http1Form, OpenBody, Response, Version};
@@ -49,33 +49,37 @@ impl Worker {
     pub(super) fn advance(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key).filter(|slot| !slot.is_blocked()) else { return };
         let Some(mut exchange) = slot.exchange.take() else { return };
-        let keep_alive_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.said);
         let advance = exchange.advance(&mut self.core, &mut out);
+        self.on_advanced(key, exchange, advance, &mut out);
+        out.clear();
+        self.said = out;
+    }
+
+    fn on_advanced(
+        &mut self,
+        key: u64,
+        mut exchange: Box<dyn Exchange>,
+        advance: Advance,
+        out: &mut Vec<Bytes>,
+    ) {
+        let keep_alive_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
         let Some(slot) = self.slots.get(key) else { return };
         match advance {
             Advance::Wait { until_ms } => {
                 slot.due_ms = until_ms;
                 slot.exchange = Some(exchange);
-                // Not `flush`: that would ask it again at once, for ever.
-                match self.send(key, &mut out) {
-                    Written::All | Written::Part => self.wait_by_phase(key),
-                    Written::Broken => self.close(key),
-                }
+                self.send_with_others(key, out, Then::Wait);
             }
             Advance::More => {
                 slot.exchange = Some(exchange);
-                if self.send(key, &mut out) == Written::Broken {
-                    return self.close(key);
-                }
-                // Blocked, it goes on when there is room.
-                self.queue(Owner(key));
+                self.send_with_others(key, out, Then::GoOn);
             }
             Advance::Respond(response) => {
                 let connection = if slot.keep_alive { Connection::KeepAlive } else { Connection::Close };
                 exchange.leave(&mut self.core);
-                self.respond(key, &response, connection, &mut out);
-                self.flush(key, &mut out);
+                self.respond(key, &response, connection, out);
+                self.flush(key, out);
             }
             Advance::End => {
                 slot.streaming = false;
@@ -83,7 +87,7 @@ impl Worker {
                 let ends = slot.phase == Phase::Duplex || !slot.keep_alive;
                 slot.phase = if ends { Phase::Last } else { Phase::Request };
                 exchange.leave(&mut self.core);
-                self.flush(key, &mut out);
+                self.flush(key, out);
             }
         }
     }

@@ -125,7 +125,7 @@ impl Worker {
 
     pub(super) fn close(&mut self, key: u64) {
         let Some(mut slot) = self.slots.remove(key) else { return };
-        self.poller.remove(&slot.socket);
+        self.poller.remove(&slot.socket, key);
         if let Some(exchange) = slot.exchange.as_mut() {
             exchange.leave(&mut self.core);
         }

@@ -1,12 +1,20 @@
 //! Writing to parked sockets: what fits now, the rest when there is room.
+//!
+//! Hot path: fan-out. What the steps of one turn say leaves together, in one system call for many sockets where the
+//! kernel has `io_uring`. Budget: no allocation for who gets one piece that fits.
 
+use super::Owner;
 use super::Worker;
 use super::poller::Interest;
 use super::slots::{Peer, Phase, Rare};
+use crate::settings::Sends;
 use bytes::{Buf, Bytes};
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use tidings_sys::SendRing;
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,22 +27,71 @@ pub(super) enum Written {
     Broken,
 }
 
+/// What an exchange does once the kernel has what it said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It waits.
+    Wait,
+    /// It has more to say.
+    GoOn,
+}
+
+/// What is sent together. Nothing of it outlasts a turn.
+#[derive(Default)]
+pub(super) struct Together {
+    /// `None` where each is sent by itself.
+    ring: Option<SendRing>,
+    pieces: Vec<Piece>,
+    sent: Vec<io::Result<usize>>,
+}
+
+struct Piece {
+    key: u64,
+    bytes: Bytes,
+    then: Then,
+}
+
+impl Together {
+    /// With fewer, a ring costs more than it saves.
+    const PIECES_MIN: usize = 3;
+
+    /// As the settings say. `IoUring` is an error where the system has none.
+    pub(super) fn new(sends: Sends) -> io::Result<Together> {
+        let ring = match sends {
+            Sends::Send => None,
+            Sends::Auto => SendRing::new().ok(),
+            Sends::IoUring => Some(SendRing::new()?),
+        };
+        Ok(Together { ring, ..Together::default() })
+    }
+
+    /// Its name in the log.
+    pub(super) fn name(&self) -> &'static str {
+        if self.ring.is_some() { "io-uring" } else { "send" }
+    }
+}
+
 impl Worker {
     /// Sends `out` behind what still waits. What does not fit is kept, and the socket is waited for.
     pub(super) fn send(&mut self, key: u64, out: &mut Vec<Bytes>) -> Written {
-        let now_ms = self.core.now_ms;
+        out.retain(|bytes| !bytes.is_empty());
         let Some(slot) = self.slots.get(key) else { return Written::Broken };
+        if out.len() == 1 && !slot.is_blocked() {
+            let bytes = out.pop().unwrap_or_default();
+            let sent = send_now(slot.socket.as_fd(), &bytes);
+            return self.on_sent(key, bytes, sent);
+        }
         let mut queue = match &mut slot.rare {
             Some(rare) => std::mem::take(&mut rare.output),
             None => VecDeque::new(),
         };
         let was_blocked = !queue.is_empty();
-        queue.extend(out.drain(..).filter(|bytes| !bytes.is_empty()));
+        queue.extend(out.drain(..));
         if queue.is_empty() {
             return Written::All;
         }
-        let written = write_all(&slot.socket, &mut queue);
-        match written {
+        let now_ms = self.core.now_ms;
+        match write_all(&slot.socket, &mut queue) {
             Err(_broken) => return Written::Broken,
             Ok(0) => {}
             Ok(_) => {
@@ -52,6 +109,81 @@ impl Worker {
         slot.rare.get_or_insert_with(Box::<Rare>::default).output = queue;
         self.wait_for(key, Interest::Write);
         Written::Part
+    }
+
+    /// Sends what a step has said together with what others say in this turn.
+    pub(super) fn send_with_others(&mut self, key: u64, out: &mut Vec<Bytes>, then: Then) {
+        out.retain(|bytes| !bytes.is_empty());
+        if out.len() != 1 || self.together.ring.is_none() {
+            let written = self.send(key, out);
+            return self.on_said(key, written, then);
+        }
+        let bytes = out.pop().unwrap_or_default();
+        self.together.pieces.push(Piece { key, bytes, then });
+        if self.together.pieces.len() == SendRing::CAPACITY as usize {
+            self.send_together();
+        }
+    }
+
+    /// Sends what was put together. Before anything else happens to a connection.
+    pub(super) fn send_together(&mut self) {
+        let mut pieces = std::mem::take(&mut self.together.pieces);
+        pieces.retain(|piece| self.slots.peek(piece.key).is_some());
+        let mut sent = std::mem::take(&mut self.together.sent);
+        sent.clear();
+        let slots = &self.slots;
+        let sockets = pieces.iter().map(|piece| {
+            let slot = slots.peek(piece.key).expect("the others were dropped above");
+            (slot.socket.as_fd(), &piece.bytes[..])
+        });
+        match &mut self.together.ring {
+            Some(ring) if Together::PIECES_MIN <= pieces.len() => {
+                if let Err(error) = ring.send_all(sockets, &mut sent) {
+                    log::warn!("io_uring fails, so messages are sent one by one from here on: {error}");
+                    self.together.ring = None;
+                }
+            }
+            Some(_) | None => sent.extend(sockets.map(|(socket, bytes)| send_now(socket, bytes))),
+        }
+        // A ring that broke before it sent anything tells nothing; who has no outcome is written to when it is writable.
+        sent.resize_with(pieces.len(), || Err(io::ErrorKind::WouldBlock.into()));
+        for (Piece { key, bytes, then }, sent) in pieces.drain(..).zip(sent.drain(..)) {
+            let written = self.on_sent(key, bytes, sent);
+            self.on_said(key, written, then);
+        }
+        self.together.pieces = pieces;
+        self.together.sent = sent;
+    }
+
+    /// One piece was sent to a connection for which nothing else waited.
+    fn on_sent(&mut self, key: u64, mut bytes: Bytes, sent: io::Result<usize>) -> Written {
+        let now_ms = self.core.now_ms;
+        let Some(slot) = self.slots.get(key) else { return Written::Broken };
+        match sent {
+            Ok(count) => {
+                slot.sent_ms = now_ms;
+                if count == bytes.len() {
+                    return Written::All;
+                }
+                bytes.advance(count);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_broken) => return Written::Broken,
+        }
+        slot.rare.get_or_insert_with(Box::<Rare>::default).output.push_back(bytes);
+        self.wait_for(key, Interest::Write);
+        Written::Part
+    }
+
+    /// What a step has said is with the kernel, or waits for the socket.
+    fn on_said(&mut self, key: u64, written: Written, then: Then) {
+        match (written, then) {
+            (Written::Broken, _) => self.close(key),
+            // Not `resume`: that would ask it again at once, for ever.
+            (Written::All | Written::Part, Then::Wait) => self.wait_by_phase(key),
+            // Blocked, it goes on when there is room.
+            (Written::All | Written::Part, Then::GoOn) => self.queue(Owner(key)),
+        }
     }
 
     /// Changes what the poller waits for, if it must be changed.
@@ -77,8 +209,19 @@ impl Worker {
     }
 }
 
+/// The signal is one that Rust's runtime ignores anyhow, where the system can't be asked not to send it.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+#[cfg(target_vendor = "apple")]
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT;
+
+/// One `send`: how much the socket took.
+fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::io::retry_on_intr(|| rustix::net::send(socket, bytes, SEND_FLAGS))?)
+}
+
 /// Writes from the front of the queue until it is empty or the socket is full. Says how much went.
-fn write_all(socket: &impl std::os::fd::AsFd, queue: &mut VecDeque<Bytes>) -> Result<usize, Errno> {
+fn write_all(socket: &impl AsFd, queue: &mut VecDeque<Bytes>) -> Result<usize, Errno> {
     /// The kernel takes at most 1,024 slices; a turn rarely has more than a few.
     const SLICES: usize = 64;
     let mut total = 0;

@@ -18,7 +18,7 @@ impl Worker {
             Written::Broken => return self.close(key),
         }
         if let Some(slot) = self.slots.remove(key) {
-            self.poller.remove(&slot.socket);
+            self.poller.remove(&slot.socket, key);
             let Slot { socket, .. } = slot;
             self.handed_over
                 .push(HandedOver { socket: TcpStream::from(socket), input: Bytes::copy_from_slice(input) });

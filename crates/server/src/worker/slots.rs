@@ -143,6 +143,14 @@ impl Slots {
         place.slot.as_mut().filter(|_| place.generation == generation)
     }
 
+    /// The same, to look at only.
+    pub(crate) fn peek(&self, key: u64) -> Option<&Slot> {
+        let (index, generation) = parts(key);
+        let page = self.pages.get(index as usize / Slots::PAGE)?;
+        let place = &page[index as usize % Slots::PAGE];
+        place.slot.as_ref().filter(|_| place.generation == generation)
+    }
+
     pub(crate) fn remove(&mut self, key: u64) -> Option<Slot> {
         self.get(key)?;
         let (index, _) = parts(key);

@@ -162,7 +162,14 @@ impl Worker {
     fn advance_ready(&mut self, began: Instant, budget: Duration) -> bool {
         const LOOK_AT_THE_TIME_EVERY: usize = 64;
         for step in 1.. {
-            let Some(owner) = self.core.ready.pop_front() else { break };
+            let Some(owner) = self.core.ready.pop_front() else {
+                // Who has more to say is ready again once this is sent.
+                self.send_together();
+                if self.core.ready.is_empty() {
+                    break;
+                }
+                continue;
+            };
             if let Some(slot) = self.slots.get(owner.0) {
                 slot.queued = false;
                 self.advance(owner.0);
@@ -172,6 +179,7 @@ impl Worker {
                 break;
             }
         }
+        self.send_together();
         self.core.ready.is_empty()
     }
 

@@ -24,6 +24,7 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
         run("crash tests", "log and simulation, with planted bugs", cargo_test(&[], "--package")),
         run("tests", "all others, on the binary as it ships", cargo_test(&["--workspace"], "--exclude")),
+        run("portable worker", "the same tests, without epoll and io_uring", portable_worker()),
         run(
             "fuzz",
             "each target for a moment, from its seeds",
@@ -62,6 +63,13 @@ fn cargo_test(scope: &[&str], choice: &str) -> Program {
     let crash_tests = CRASH_TESTS.map(|name| [choice, name]);
     let arguments = [&["test", "--no-fail-fast"], scope, crash_tests.as_flattened()].concat();
     cargo_run(&arguments).counting(Form::PassedAndFailed)
+}
+
+/// The worker's tests on what every Unix has. The step before runs them on the best that this system has.
+fn portable_worker() -> Program {
+    let tests = cargo_run(&["test", "--no-fail-fast", "--package", "tidings-server", "--test", "worker"]);
+    let environment = vec![("TIDINGS_EVENT_LOOP", "portable".into()), ("TIDINGS_SENDS", "send".into())];
+    Program { environment, ..tests }.counting(Form::PassedAndFailed)
 }
 
 fn foreign(path: &str, arguments: &[&str]) -> Program {
