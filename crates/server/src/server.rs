@@ -1,6 +1,7 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::settings::{Policies, Settings};
+use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
 use rustix::net::{
     AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
@@ -10,7 +11,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
 use tidings_model::{Durability, Retention, StreamName};
@@ -68,7 +69,8 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         engine: Arc::clone(&engine),
         settings,
         connections_max,
-        connections: purposes.iter().map(|_| AtomicUsize::new(0)).collect(),
+        doors: purposes.iter().map(|_| Door::default()).collect(),
+        serving: workers,
         draining,
     });
     let mut threads = Vec::new();

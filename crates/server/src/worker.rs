@@ -5,6 +5,7 @@
 
 mod accept;
 mod answers;
+pub(crate) mod arrivals;
 mod connection;
 pub(crate) mod core;
 mod drain;
@@ -20,6 +21,7 @@ mod time_limits;
 mod turn;
 
 use crate::settings::Settings;
+use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::worker::odd::Tasks;
@@ -31,7 +33,7 @@ use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use tidings_engine::Engine;
 use tidings_model::Timestamp;
@@ -43,8 +45,10 @@ pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
-    /// How many each worker had at the end of its last turn.
-    pub(crate) connections: Vec<AtomicUsize>,
+    /// Every worker as the others see it.
+    pub(crate) doors: Vec<Door>,
+    /// How many of these serve streams: the first ones.
+    pub(crate) serving: usize,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }
@@ -57,7 +61,7 @@ pub(crate) struct Worker {
     listener: Option<TcpListener>,
     /// The system has no descriptor for another connection: asked again at the next tick.
     accepting_paused: bool,
-    /// Its own place in `Common::connections`.
+    /// Its own place in `Common::doors`.
     index: usize,
     slots: Slots,
     tasks: Tasks,
@@ -102,6 +106,7 @@ impl Worker {
             log::info!("event loop: {}; sends: {}", poller.name(), together.name());
         }
         let waker = poller.waker();
+        common.doors[index].open(Arc::clone(&waker));
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
@@ -149,8 +154,8 @@ impl Worker {
 impl Common {
     /// Connections of all workers but one, as far as they have told.
     fn connections_of_others(&self, index: usize) -> usize {
-        let others = self.connections.iter().enumerate().filter(|(other, _)| *other != index);
-        others.map(|(_, count)| count.load(Ordering::Relaxed)).sum()
+        let others = self.doors.iter().enumerate().filter(|(other, _)| *other != index);
+        others.map(|(_, door)| door.connections()).sum()
     }
 }
 

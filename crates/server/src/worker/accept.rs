@@ -41,6 +41,13 @@ impl Worker {
         if !prepared {
             return;
         }
+        if let Some(socket) = self.pass_on(socket) {
+            self.welcome(socket);
+        }
+    }
+
+    /// A connection that stays here.
+    pub(super) fn welcome(&mut self, socket: TcpStream) {
         let slot = Slot::new(OwnedFd::from(socket), self.core.now_ms);
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);
@@ -48,6 +55,9 @@ impl Worker {
         slot.due_ms = due_ms;
         if self.poller.add(&slot.socket, key, Interest::Read).is_err() {
             self.slots.remove(key);
+        } else if self.core.draining {
+            // Everybody else was told before this one came.
+            self.drain_slot(key);
         }
     }
 

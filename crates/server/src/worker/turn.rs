@@ -79,7 +79,7 @@ impl Worker {
         };
         self.ready = ready;
         self.core.forms.forget();
-        self.common.connections[self.index].store(self.connection_count(), Ordering::Relaxed);
+        self.common.doors[self.index].tell(self.connection_count());
         let now_ms = self.core.now_ms;
         self.core.load.on_turn(now().saturating_duration_since(began), now_ms);
         Ok(turn)
@@ -117,6 +117,7 @@ impl Worker {
 
     /// Something was committed or answered elsewhere.
     fn on_news(&mut self) {
+        self.take_arrivals();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }

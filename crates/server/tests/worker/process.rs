@@ -1,5 +1,6 @@
 //! The process of the server, as the system sees it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use tidings_testkit::Server;
@@ -33,4 +34,45 @@ fn folder(server: &Server) -> PathBuf {
     let processes = fs::read_dir("/proc").expect("Linux has /proc").flatten().map(|entry| entry.path());
     let mut found = processes.filter(|path| fs::read(path.join("cmdline")).is_ok_and(|text| is_it(&text)));
     found.next().expect("the server runs")
+}
+
+/// Which of the clients with these ports each worker has: what each epoll of the process watches.
+///
+/// Those that watch none of them are left out.
+pub(crate) fn clients_by_worker(server: &Server, clients: &[u16]) -> Vec<Vec<u16>> {
+    let ports = client_ports(server.address().port());
+    let watched = fs::read_dir(folder(server).join("fdinfo")).expect("the process runs").flatten();
+    let watched = watched.filter_map(|descriptor| fs::read_to_string(descriptor.path()).ok());
+    let mut workers: Vec<Vec<u16>> = watched
+        .map(|info| {
+            let inodes = info.lines().filter(|line| line.starts_with("tfd:")).filter_map(inode_of);
+            let watched = inodes.filter_map(|inode| ports.get(&inode).copied());
+            let mut watched: Vec<_> = watched.filter(|port| clients.contains(port)).collect();
+            watched.sort_unstable();
+            watched
+        })
+        .filter(|watched| !watched.is_empty())
+        .collect();
+    // The portable loop has a second descriptor of the same epoll.
+    workers.sort();
+    workers.dedup();
+    workers
+}
+
+/// The inode in a line such as `tfd: 6 events: 19 data: 0 pos:0 ino:2f1b sdev:8`.
+fn inode_of(line: &str) -> Option<u64> {
+    let (_, behind) = line.split_once("ino:")?;
+    u64::from_str_radix(behind.split_whitespace().next()?, 16).ok()
+}
+
+/// The port of the client, by the inode of the server's socket.
+fn client_ports(server_port: u16) -> HashMap<u64, u16> {
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux tells its connections");
+    let port = |address: &str| u16::from_str_radix(address.rsplit_once(':')?.1, 16).ok();
+    let connection = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let is_ours = port(fields.get(1)?)? == server_port;
+        is_ours.then_some((fields.get(9)?.parse().ok()?, port(fields.get(2)?)?))
+    };
+    table.lines().filter_map(connection).collect()
 }

@@ -55,6 +55,11 @@ impl Wire {
         Wire { socket, arrived: Vec::new() }
     }
 
+    /// Its own port.
+    pub(crate) fn port(&self) -> u16 {
+        self.socket.local_addr().expect("it is connected").port()
+    }
+
     /// Connects, and upgrades to a WebSocket; the target names the stream and where to begin.
     pub(crate) fn upgraded(server: &Server, target: &str) -> Wire {
         let mut wire = Wire::connect(server);

@@ -1,0 +1,101 @@
+//! Balance: a connection goes to the worker that has fewest when it is accepted, and stays there.
+//!
+//! The kernel spreads connections over the listeners of all workers, by a hash: with few connections, or long-lived ones,
+//! some workers get far more than others. Whoever accepts one passes it on if another worker has clearly fewer.
+
+use super::Worker;
+use super::poller::Waker;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+/// One worker as the others see it: how much it has, and where they leave connections for it.
+#[derive(Default)]
+pub(crate) struct Door {
+    /// How many connections it had at the end of its last turn, and how many were left here since.
+    connections: AtomicUsize,
+    /// Bounded by `max_connections`, as all connections are.
+    arrivals: Mutex<Vec<TcpStream>>,
+    /// There once the worker runs.
+    waker: OnceLock<Waker>,
+}
+
+impl Door {
+    /// The worker is there.
+    pub(super) fn open(&self, waker: Waker) {
+        // A worker starts once.
+        let _first = self.waker.set(waker);
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// At the end of a turn: what the worker has.
+    pub(super) fn tell(&self, own: usize) {
+        self.connections.store(own + self.arrivals().len(), Ordering::Relaxed);
+    }
+
+    fn leave(&self, socket: TcpStream) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.arrivals().push(socket);
+        if let Some(wake) = self.waker.get() {
+            wake();
+        }
+    }
+
+    fn take(&self) -> Vec<TcpStream> {
+        std::mem::take(&mut *self.arrivals())
+    }
+
+    fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<TcpStream>> {
+        self.arrivals.lock().expect("nobody panics while holding a list of sockets")
+    }
+}
+
+/// Whether a worker with `own` connections passes the next one on to one with `least`: a little more is not worth the
+/// wake-up.
+fn is_clearly_more(own: usize, least: usize) -> bool {
+    least + least / 64 < own
+}
+
+impl Worker {
+    /// Gives a fresh connection to the worker that has clearly fewer than this one; back if there is none.
+    pub(super) fn pass_on(&self, socket: TcpStream) -> Option<TcpStream> {
+        let serving = &self.common.doors[..self.common.serving];
+        let others = serving.iter().enumerate().filter(|(other, _)| *other != self.index);
+        let fewest = others.map(|(_, door)| door).min_by_key(|door| door.connections());
+        match fewest {
+            Some(door) if self.index < serving.len() => {
+                if !is_clearly_more(self.connection_count(), door.connections()) {
+                    return Some(socket);
+                }
+                door.leave(socket);
+                None
+            }
+            Some(_) | None => Some(socket),
+        }
+    }
+
+    /// Takes what others left here.
+    pub(super) fn take_arrivals(&mut self) {
+        for socket in self.common.doors[self.index].take() {
+            self.welcome(socket);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_passed_on_when_another_worker_has_clearly_fewer() {
+        assert!(!is_clearly_more(0, 0));
+        assert!(is_clearly_more(1, 0));
+        assert!(!is_clearly_more(10, 10));
+        assert!(is_clearly_more(11, 10));
+        assert!(!is_clearly_more(1_015, 1_000));
+        assert!(is_clearly_more(1_016, 1_000));
+    }
+}
