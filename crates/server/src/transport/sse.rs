@@ -66,7 +66,11 @@ impl Sse {
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
         self.read.reader.advance_to(page.end);
         self.state = if page.at_tail { State::Live } else { State::Behind };
-        if page.closed { self.end(out) } else { Advance::More }
+        match page {
+            Page { closed: true, .. } => self.end(out),
+            Page { at_tail: true, .. } => Advance::WAIT,
+            Page { .. } => Advance::More,
+        }
     }
 
     fn on_tail(&mut self, closed: bool, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {

@@ -1,5 +1,6 @@
 //! Time limits of parked connections, and heartbeats: a clock hand goes over the slots, and no slot has a timer.
 
+use super::output::Then;
 use super::slots::Phase;
 use super::{Owner, Worker};
 use std::time::Duration;
@@ -34,6 +35,7 @@ impl Worker {
             if let Some(exchange) = slot.exchange.as_mut() {
                 exchange.on_unheard(&mut out);
             }
+            return self.flush(key, &mut out);
         } else if slot.sent_ms + heartbeat_ms <= now_ms {
             slot.asked = true;
             if let Some(exchange) = slot.exchange.as_mut() {
@@ -47,7 +49,7 @@ impl Worker {
             }
         }
         if !out.is_empty() {
-            self.flush(key, &mut out);
+            self.send_with_others(key, &mut out, Then::Wait);
         }
     }
 

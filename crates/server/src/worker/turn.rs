@@ -1,10 +1,11 @@
 //! The loop of a worker. Read it with `docs/decisions/` at hand: each line of its order was paid for.
 
 use super::{Shared, Worker, odd, poller};
+use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tidings_engine::{News, Reply};
+use tidings_engine::{News, Reply, Stream};
 
 /// A turn goes on for as long as the rest of the worker took since the last yield, within these bounds: less would
 /// starve the fan-out, more would starve hyper.
@@ -126,18 +127,24 @@ impl Worker {
             self.on_reply(token, reply);
         }
         for stream in changed {
-            let followers: Vec<_> = self.core.followers.of(&stream).collect();
-            for (owner, number) in followers {
-                match owner.task() {
-                    Some(task) => self.tasks.on_changed(task, number),
-                    None => {
-                        let exchange = self.slots.get(owner.0).and_then(|slot| slot.exchange.as_mut());
-                        if let Some(exchange) = exchange {
-                            exchange.on_changed(number);
-                        }
-                    }
+            self.on_changed(&stream);
+        }
+    }
+
+    /// Whoever follows the stream can go on.
+    fn on_changed(&mut self, stream: &Stream) {
+        let Core { followers, ready, .. } = &mut self.core;
+        for (owner, number) in followers.of(stream) {
+            if let Some(task) = owner.task() {
+                self.tasks.on_changed(task, number);
+                self.tasks.wake(task);
+            } else if let Some(slot) = self.slots.get(owner.0) {
+                if let Some(exchange) = &mut slot.exchange {
+                    exchange.on_changed(number);
                 }
-                self.queue(owner);
+                if !std::mem::replace(&mut slot.queued, true) {
+                    ready.push_back(owner);
+                }
             }
         }
     }
@@ -193,6 +200,7 @@ impl Worker {
         for key in &keys {
             self.on_hand(*key);
         }
+        self.send_together();
         self.under_the_hand = keys;
     }
 }
