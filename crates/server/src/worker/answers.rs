@@ -126,7 +126,7 @@ impl Worker {
     }
 
     /// Everything was flushed: what can go on does.
-    fn resume(&mut self, key: u64) {
+    pub(super) fn resume(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
         match slot.phase {
             Phase::Last => self.linger(key),

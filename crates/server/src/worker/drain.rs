@@ -46,6 +46,7 @@ impl Worker {
         };
         if waits(self) {
             self.on_readable(key);
+            self.send_together();
         }
         if waits(self) {
             self.close(key);

@@ -1,12 +1,12 @@
 //! Writing to parked sockets: what fits now, the rest when there is room.
 //!
-//! Hot path: fan-out. What the steps of one turn say leaves together, in one system call for many sockets where the
+//! Hot path: fan-out. What one turn says to many leaves together, in one system call for many sockets where the
 //! kernel has `io_uring`. Budget: no allocation for who gets one piece that fits.
 
 use super::Owner;
 use super::Worker;
 use super::poller::Interest;
-use super::slots::{Peer, Phase, Rare};
+use super::slots::{Peer, Phase, Rare, Slot};
 use crate::settings::Sends;
 use bytes::{Buf, Bytes};
 use rustix::io::Errno;
@@ -27,13 +27,15 @@ pub(super) enum Written {
     Broken,
 }
 
-/// What an exchange does once the kernel has what it said.
+/// What a connection does once the kernel has what it said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// It waits.
     Wait,
     /// It has more to say.
     GoOn,
+    /// Its request is answered: the next one, if it is here.
+    Resume,
 }
 
 /// What is sent together. Nothing of it outlasts a turn.
@@ -111,10 +113,11 @@ impl Worker {
         Written::Part
     }
 
-    /// Sends what a step has said together with what others say in this turn.
+    /// Sends it together with what others are sent in this turn, if it is one piece.
     pub(super) fn send_with_others(&mut self, key: u64, out: &mut Vec<Bytes>, then: Then) {
         out.retain(|bytes| !bytes.is_empty());
-        if out.len() != 1 || self.together.ring.is_none() {
+        let waits = self.slots.peek(key).is_some_and(Slot::is_blocked);
+        if out.len() != 1 || waits || self.together.ring.is_none() {
             let written = self.send(key, out);
             return self.on_said(key, written, then);
         }
@@ -127,6 +130,13 @@ impl Worker {
 
     /// Sends what was put together. Before anything else happens to a connection.
     pub(super) fn send_together(&mut self) {
+        // A connection that was answered may have sent its next request already.
+        while !self.together.pieces.is_empty() {
+            self.send_pieces();
+        }
+    }
+
+    fn send_pieces(&mut self) {
         let mut pieces = std::mem::take(&mut self.together.pieces);
         pieces.retain(|piece| self.slots.peek(piece.key).is_some());
         let mut sent = std::mem::take(&mut self.together.sent);
@@ -151,7 +161,9 @@ impl Worker {
             let written = self.on_sent(key, bytes, sent);
             self.on_said(key, written, then);
         }
-        self.together.pieces = pieces;
+        if self.together.pieces.is_empty() {
+            self.together.pieces = pieces;
+        }
         self.together.sent = sent;
     }
 
@@ -183,6 +195,8 @@ impl Worker {
             (Written::All | Written::Part, Then::Wait) => self.wait_by_phase(key),
             // Blocked, it goes on when there is room.
             (Written::All | Written::Part, Then::GoOn) => self.queue(Owner(key)),
+            (Written::All, Then::Resume) => self.resume(key),
+            (Written::Part, Then::Resume) => {}
         }
     }
 

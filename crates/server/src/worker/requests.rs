@@ -1,6 +1,6 @@
 //! Requests on a parked connection: found in what was read, answered in order. What is odd goes to hyper.
 
-use super::output::Written;
+use super::output::{Then, Written};
 use super::slots::{Peer, Phase, Rare};
 use super::{Owner, Worker};
 use crate::exchange::Opened;
@@ -65,7 +65,7 @@ impl Worker {
             return self.on_duplex_input(key, &mut input[at..]);
         }
         self.keep_input(key, &input[at..]);
-        self.flush(key, &mut out);
+        self.send_with_others(key, &mut out, Then::Resume);
     }
 
     fn parse(&mut self, key: u64, input: &[u8]) -> Parsed {

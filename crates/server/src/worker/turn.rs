@@ -98,6 +98,7 @@ impl Worker {
                 break;
             }
         }
+        self.send_together();
         self.heard == ready.len()
     }
 
@@ -105,10 +106,13 @@ impl Worker {
         match event.key {
             poller::LISTENER => self.accept(),
             poller::WAKE => {
+                // What it brings may concern whoever is about to be answered.
+                self.send_together();
                 self.poller.clear_wake();
                 self.on_news();
             }
             poller::CLOCK => {
+                self.send_together();
                 self.poller.clear_clock();
                 self.on_tick();
             }
