@@ -83,21 +83,25 @@ impl Response {
         write_name(header_name::DATE, out);
         out.extend_from_slice(form.date.as_bytes());
         out.extend_from_slice(b"\r\n");
-        if let Some(value) = self.connection(form) {
+        if let Some(value) = connection_value(self.status, form.connection, form.version) {
             write_header(header_name::CONNECTION, value, out);
         }
     }
+}
 
-    /// The `Connection` header, where the version's default says something else.
-    fn connection(&self, form: &Http1Form) -> Option<&'static str> {
-        match (self.status, form.connection, form.version) {
-            // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
-            (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
-            (426, Connection::Close, _) => Some("close, upgrade"),
-            (_, Connection::Close, _) => Some("close"),
-            (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
-            (_, Connection::KeepAlive, Version::Http11) => None,
-        }
+/// The `Connection` header, where the version's default says something else.
+pub(super) fn connection_value(
+    status: u16,
+    connection: Connection,
+    version: Version,
+) -> Option<&'static str> {
+    match (status, connection, version) {
+        // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
+        (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
+        (426, Connection::Close, _) => Some("close, upgrade"),
+        (_, Connection::Close, _) => Some("close"),
+        (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
+        (_, Connection::KeepAlive, Version::Http11) => None,
     }
 }
 
@@ -113,7 +117,7 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 }
 
 /// The words after a status that this server uses; they mean nothing to a program.
-fn reason_phrase(status: u16) -> &'static str {
+pub fn reason_phrase(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",
         200 => "OK",
@@ -135,7 +139,9 @@ fn reason_phrase(status: u16) -> &'static str {
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
         507 => "Insufficient Storage",
         _ => "",
     }
