@@ -103,12 +103,25 @@ pub fn parse_head<'h, 'b>(buffer: &'b [u8], slots: &'h mut FieldSlots<'b>, bytes
             ErrorCode::HeadersTooLarge,
             format!("a request has at most {FIELDS_MAX} header fields"),
         )),
-        Err(httparse::Error::Version) => Head::Invalid(Problem::new(
-            ErrorCode::VersionNotSupported,
-            "speak HTTP/1.1, HTTP/1.0 or HTTP/2",
-        )),
+        Err(httparse::Error::Version) if names_a_version(buffer) => {
+            Head::Invalid(Problem::new(ErrorCode::VersionNotSupported, "speak HTTP/1.1, HTTP/1.0 or HTTP/2"))
+        }
         Err(reason) => Head::Invalid(invalid(explain(reason))),
     }
+}
+
+/// Whether the request line has three words of which the last is `HTTP/x.y`, or begins like that.
+fn names_a_version(buffer: &[u8]) -> bool {
+    let line =
+        buffer.trim_ascii_start().split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let version = words.nth(2).and_then(|word| word.strip_prefix(b"HTTP/"));
+    let is_version = version.is_some_and(|version| match version {
+        [major] | [major, b'.'] => major.is_ascii_digit(),
+        [major, b'.', minor] => major.is_ascii_digit() && minor.is_ascii_digit(),
+        _ => false,
+    });
+    is_version && words.next().is_none()
 }
 
 fn too_large<'h, 'b>(buffer: &[u8], bytes_max: usize) -> Head<'h, 'b> {

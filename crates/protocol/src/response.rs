@@ -7,7 +7,6 @@ mod http1;
 pub use http1::{Connection, Http1Form, OpenBody, reason_phrase};
 
 use crate::header_value::HeaderValue;
-use crate::http1_request::Version;
 use crate::{Problem, ProblemFacts, header_name};
 use bytes::Bytes;
 use tidings_model::Offset;
@@ -115,16 +114,6 @@ impl Response {
             value.write(&mut bytes);
             let value = http::HeaderValue::from_bytes(&bytes).expect("no value has control characters");
             headers.append(*name, value);
-        }
-        response
-    }
-
-    /// As [`Response::into_http`], with the `Connection` that the narrow front would write.
-    pub fn into_http1(self, version: Version, connection: Connection) -> http::Response<Bytes> {
-        let connection = http1::connection_value(self.status, connection, version);
-        let mut response = self.into_http();
-        if let Some(value) = connection {
-            response.headers_mut().append(http::header::CONNECTION, http::HeaderValue::from_static(value));
         }
         response
     }

@@ -24,6 +24,8 @@ mod pipelining;
 mod process;
 #[path = "worker/requests.rs"]
 mod requests;
+#[path = "worker/smuggling.rs"]
+mod smuggling;
 #[path = "worker/stalled.rs"]
 mod stalled;
 #[path = "worker/time_limits.rs"]

@@ -32,12 +32,23 @@ pub struct Scanned {
 /// What comes next.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Size { size: u64, digits: u32 },
+    Size {
+        size: u64,
+        digits: u32,
+    },
     /// White space behind the size, which only an extension may follow.
-    SizeSpace { size: u64 },
-    Extension { size: u64 },
-    SizeLineFeed { size: u64 },
-    Data { left: u64 },
+    SizeSpace {
+        size: u64,
+    },
+    Extension {
+        size: u64,
+    },
+    SizeLineFeed {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataReturn,
     DataLineFeed,
     /// The beginning of a trailer field, or the end.
@@ -86,7 +97,9 @@ impl ChunkScanner {
                 self.line_bytes = 0;
                 Ok(Place::Size { size: 0, digits: 0 })
             }
-            Place::DataReturn | Place::DataLineFeed => Err("a chunk is as long as it says, and CR LF follows it"),
+            Place::DataReturn | Place::DataLineFeed => {
+                Err("a chunk is as long as it says, and CR LF follows it")
+            }
             Place::Trailers | Place::TrailerName | Place::TrailerValue => self.in_trailers(byte),
             Place::TrailerLineFeed if byte == b'\n' => Ok(Place::Trailers),
             Place::LastLineFeed if byte == b'\n' => Ok(Place::Over),
@@ -113,7 +126,9 @@ impl ChunkScanner {
             (Place::Size { digits: 0, .. }, _) => Err("a chunk begins with its size in hex digits"),
             (Place::Size { size, .. } | Place::Extension { size }, b'\r') => Ok(Place::SizeLineFeed { size }),
             (Place::Size { size, .. } | Place::SizeSpace { size }, b';') => Ok(Place::Extension { size }),
-            (Place::Size { size, .. } | Place::SizeSpace { size }, b' ' | b'\t') => Ok(Place::SizeSpace { size }),
+            (Place::Size { size, .. } | Place::SizeSpace { size }, b' ' | b'\t') => {
+                Ok(Place::SizeSpace { size })
+            }
             (Place::Extension { size }, _) if is_text(byte) => Ok(Place::Extension { size }),
             _ => Err("a chunk's size is hex digits alone"),
         }

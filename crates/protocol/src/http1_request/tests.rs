@@ -80,7 +80,9 @@ fn the_length_of_a_body_has_one_reading() {
     ] {
         assert_eq!(refused(&with_fields(fields)), ErrorCode::InvalidRequest, "{fields:?}");
     }
-    for encoding in ["gzip, chunked", "chunked, identity", "xchunked", "chunked;q=1", "\"chunked\"", "chunked\u{b}", ""] {
+    for encoding in
+        ["gzip, chunked", "chunked, identity", "xchunked", "chunked;q=1", "\"chunked\"", "chunked\u{b}", ""]
+    {
         let fields = format!("Transfer-Encoding: {encoding}");
         let expected = if encoding.ends_with('\u{b}') {
             ErrorCode::InvalidRequest // A control character.

@@ -28,6 +28,20 @@ pub enum Connection {
     Close,
 }
 
+impl Connection {
+    /// The `Connection` header of a response of that status, where the version's default says something else.
+    pub fn header(self, status: u16, version: Version) -> Option<&'static str> {
+        match (status, self, version) {
+            // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
+            (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
+            (426, Connection::Close, _) => Some("close, upgrade"),
+            (_, Connection::Close, _) => Some("close"),
+            (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
+            (_, Connection::KeepAlive, Version::Http11) => None,
+        }
+    }
+}
+
 /// How a body of unknown length ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenBody {
@@ -83,25 +97,9 @@ impl Response {
         write_name(header_name::DATE, out);
         out.extend_from_slice(form.date.as_bytes());
         out.extend_from_slice(b"\r\n");
-        if let Some(value) = connection_value(self.status, form.connection, form.version) {
+        if let Some(value) = form.connection.header(self.status, form.version) {
             write_header(header_name::CONNECTION, value, out);
         }
-    }
-}
-
-/// The `Connection` header, where the version's default says something else.
-pub(super) fn connection_value(
-    status: u16,
-    connection: Connection,
-    version: Version,
-) -> Option<&'static str> {
-    match (status, connection, version) {
-        // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
-        (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
-        (426, Connection::Close, _) => Some("close, upgrade"),
-        (_, Connection::Close, _) => Some("close"),
-        (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
-        (_, Connection::KeepAlive, Version::Http11) => None,
     }
 }
 

@@ -131,6 +131,11 @@ impl Worker {
     }
 }
 
+/// Whether a request is one for hyper.
+pub(super) fn is_odd(head: &RequestHead<'_, '_>) -> bool {
+    narrow_body_bytes(head).is_none()
+}
+
 /// The length of the body, if the request is one for the narrow front: a read, a publish of moderate size, an upgrade.
 fn narrow_body_bytes(head: &RequestHead<'_, '_>) -> Option<usize> {
     let narrow_method = matches!(head.method, Method::Get | Method::Post);

@@ -92,7 +92,7 @@ impl Wire {
     /// The next answer, to anything but a HEAD.
     pub(crate) fn answer(&mut self) -> Answer {
         let mut answer = self.head();
-        let is_empty = matches!(answer.status, 101 | 204 | 304);
+        let is_empty = matches!(answer.status, 100 | 101 | 204 | 304);
         answer.body = match (answer.field("content-length"), answer.field("transfer-encoding")) {
             (Some(length), _) if !is_empty => {
                 let length = length.parse().expect("a length is a number");
