@@ -18,6 +18,8 @@ mod half_closed;
 mod http2;
 #[path = "worker/odd.rs"]
 mod odd;
+#[path = "worker/parity.rs"]
+mod parity;
 #[path = "worker/pipelining.rs"]
 mod pipelining;
 #[path = "worker/process.rs"]

@@ -97,7 +97,10 @@ impl Response {
         write_name(header_name::DATE, out);
         out.extend_from_slice(form.date.as_bytes());
         out.extend_from_slice(b"\r\n");
-        if let Some(value) = form.connection.header(self.status, form.version) {
+        // The answer to an upgrade brings its own.
+        let has_own = self.headers.iter().any(|(name, _)| *name == header_name::CONNECTION);
+        let connection = form.connection.header(self.status, form.version).filter(|_| !has_own);
+        if let Some(value) = connection {
             write_header(header_name::CONNECTION, value, out);
         }
     }
@@ -206,6 +209,8 @@ mod tests {
         assert!(old.contains("\r\nconnection: keep-alive\r\n"));
         let upgrade = whole(&Response::new(101), &kept());
         assert!(upgrade.contains("\r\nconnection: upgrade\r\n"));
+        let upgrade = whole(&Response::new(101).with(header_name::CONNECTION, "Upgrade"), &kept());
+        assert_eq!(upgrade.matches("onnection: ").count(), 1);
         let required = whole(&Response::new(426), &form(Version::Http11, Connection::Close));
         assert!(required.contains("\r\nconnection: close, upgrade\r\n"));
     }

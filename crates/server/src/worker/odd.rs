@@ -174,17 +174,17 @@ async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<(
 fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
-    let is_http1 = parts.version != http::Version::HTTP_2;
-    let target = match parts.extensions.get::<Admitted>() {
-        Some(admitted) => &*admitted.target,
-        None => parts.uri.path_and_query().map_or("", |target| target.as_str()),
+    // Of HTTP/1 our own parser has said it.
+    let (target, upgrades) = match parts.extensions.get::<Admitted>() {
+        Some(admitted) => (&*admitted.target, admitted.upgrades),
+        None => (parts.uri.path_and_query().map_or("", |target| target.as_str()), false),
     };
     let request = crate::request::Request {
         method: tidings_protocol::Method::parse(parts.method.as_str()),
         target,
         headers: &parts.headers,
         body,
-        upgrades: is_http1 && tidings_protocol::websocket::handshake::asks_for_websocket(&parts.headers),
+        upgrades,
         chunked: false,
         owner: Owner::of_task(index),
     };

@@ -198,6 +198,11 @@ impl Wire {
         std::mem::take(&mut self.arrived)
     }
 
+    /// Waits for the next byte, or for the end; whether it was the end.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.arrived.is_empty() && !self.fill()
+    }
+
     /// # Panics
     /// When anything but the end comes.
     pub(crate) fn expect_end(&mut self) {

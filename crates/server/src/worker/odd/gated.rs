@@ -71,9 +71,9 @@ impl Passage {
 
 impl Gated {
     /// `socket` first gives back what was read from it.
-    pub(super) fn new(socket: Rewound, head_bytes_max: usize) -> Gated {
+    pub(super) fn new(socket: Rewound, gate: Gate) -> Gated {
         let passage = Rc::new(Passage {
-            gate: RefCell::new(Gate::new(head_bytes_max)),
+            gate: RefCell::new(gate),
             quiet: socket.quiet(),
             wrote: Cell::new(Instant::now()),
             stopped: Cell::new(false),

@@ -2,10 +2,11 @@
 
 use super::answer::{Answer, answer, whole};
 use super::body::too_large;
-use super::gate::Admitted;
+use super::gate::{Admitted, Gate};
 use super::gated::{Gated, Passage};
 use super::rewound::Rewound;
 use super::{ConnectionState, Shared};
+use crate::worker::requests::narrow_bytes_max;
 use http::{HeaderValue, header};
 use hyper::body::{Body, Incoming};
 use hyper::ext::ReasonPhrase;
@@ -16,6 +17,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tidings_protocol::{Connection, ErrorCode, Problem, Response, reason_phrase};
@@ -36,11 +38,9 @@ enum Served {
 
 pub(super) async fn serve(worker: &Shared, socket: Rewound) -> std::io::Result<()> {
     let state = Rc::new(ConnectionState::default());
-    let (header_bytes_max, stall) = {
-        let settings = &worker.borrow().core.settings;
-        (settings.max_header_bytes, settings.keep_alive_timeout)
-    };
-    let io = Gated::new(socket, header_bytes_max);
+    let settings = Arc::clone(&worker.borrow().core.settings);
+    let header_bytes_max = settings.max_header_bytes;
+    let io = Gated::new(socket, Gate::new(header_bytes_max, narrow_bytes_max(&settings)));
     let passage = io.passage();
     let service = {
         let (worker, state, passage) = (Rc::clone(worker), Rc::clone(&state), Rc::clone(&passage));
@@ -74,7 +74,7 @@ pub(super) async fn serve(worker: &Shared, socket: Rewound) -> std::io::Result<(
                 return Poll::Ready(Served::Ended);
             }
             // Only the poll above changes any of this, so nothing has to be asked again at an interval.
-            poll_idle(&state, &passage, timer.as_mut(), stall, is_draining, context)
+            poll_idle(&state, &passage, timer.as_mut(), settings.keep_alive_timeout, is_draining, context)
         });
         tokio::select! {
             // Both arms only borrow: what is half done stays in the connection. The drain comes first, so that the
@@ -163,7 +163,9 @@ async fn answer_as_the_narrow_front(
     let may_go_on = admitted.keep_alive && !state.unread.get() && !worker.borrow().core.draining;
     let connection = if may_go_on { Connection::KeepAlive } else { Connection::Close };
     let status = response.status();
-    if let Some(value) = connection.header(status.as_u16(), admitted.version) {
+    // The answer to an upgrade brings its own.
+    let value = connection.header(status.as_u16(), admitted.version);
+    if let Some(value) = value.filter(|_| !response.headers().contains_key(header::CONNECTION)) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(value));
     }
     let words = reason_phrase(status.as_u16());
