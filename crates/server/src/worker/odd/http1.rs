@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tidings_protocol::{Connection, ErrorCode, Problem, Response, reason_phrase};
+use tidings_protocol::{Connection, ErrorCode, Problem, Response, Version, reason_phrase};
 use tokio::time::Sleep;
 
 /// How long a connection must be quiet before it goes back to a slot: parking after each odd request doubles its cost.
@@ -160,13 +160,21 @@ async fn answer_as_the_narrow_front(
     if let Some(reason) = passage.broken() {
         response = whole(Response::problem(&Problem::new(ErrorCode::InvalidRequest, reason)));
     }
-    let may_go_on = admitted.keep_alive && !state.unread.get() && !worker.borrow().core.draining;
+    // To HTTP/1.0 the end of the connection is the end of a body without a length.
+    let ends_by_closing =
+        admitted.version == Version::Http10 && response.body().size_hint().exact().is_none();
+    let is_draining = worker.borrow().core.draining;
+    let may_go_on = admitted.keep_alive && !state.unread.get() && !ends_by_closing && !is_draining;
     let connection = if may_go_on { Connection::KeepAlive } else { Connection::Close };
     let status = response.status();
     // The answer to an upgrade brings its own.
     let value = connection.header(status.as_u16(), admitted.version);
     if let Some(value) = value.filter(|_| !response.headers().contains_key(header::CONNECTION)) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(value));
+    }
+    if admitted.version == Version::Http10 && !may_go_on {
+        // Else hyper adds that it keeps the connection, if the request asked for that.
+        *response.version_mut() = http::Version::HTTP_10;
     }
     let words = reason_phrase(status.as_u16());
     if status.canonical_reason() != Some(words) {
