@@ -26,6 +26,8 @@ mod pipelining;
 mod process;
 #[path = "worker/requests.rs"]
 mod requests;
+#[path = "worker/slow_peers.rs"]
+mod slow_peers;
 #[path = "worker/smuggling.rs"]
 mod smuggling;
 #[path = "worker/stalled.rs"]
