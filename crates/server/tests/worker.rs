@@ -24,6 +24,8 @@ mod parity;
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/random_bytes.rs"]
+mod random_bytes;
 #[path = "worker/requests.rs"]
 mod requests;
 #[path = "worker/slow_peers.rs"]
