@@ -105,7 +105,7 @@ fn odd_requests_are_answered_while_a_stream_floods() {
 #[test]
 fn a_thousand_floods_of_requests_keep_nobody_waiting() {
     let (server, _) = server_with_a_stream();
-    let flood = POLL.repeat((64 << 10) / POLL.len());
+    let flood = POLL.repeat((90 << 10) / POLL.len());
     let mut wires: Vec<_> = (0..1_000).map(|_| Wire::connect(&server)).collect();
     let mut patient = Wire::connect(&server);
     let mut counts = Vec::new();

@@ -38,7 +38,7 @@ fn request(random: &mut Random, number: usize) -> Sent {
 }
 
 fn requests(random: &mut Random) -> Vec<Sent> {
-    (0..random.below(20) + 1).map(|number| request(random, number)).collect()
+    (0..=random.below(20)).map(|number| request(random, number)).collect()
 }
 
 /// In pieces; a server that has closed the connection takes no more.
@@ -97,7 +97,7 @@ fn whole_requests_in_any_pieces_are_answered_in_order() {
 /// Bytes that are changed, doubled, or left out.
 fn damaged(mut bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
     const LIKELY: &[u8] = b"\r\n\0 :;,09afx\t\x7f\xff";
-    for _ in 0..random.below(4) + 1 {
+    for _ in 0..=random.below(4) {
         let at = random.below(bytes.len());
         let byte = LIKELY[random.below(LIKELY.len())];
         match random.below(4) {
