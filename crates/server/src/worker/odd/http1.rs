@@ -166,13 +166,19 @@ async fn answer_as_the_narrow_front(
     let is_draining = worker.borrow().core.draining;
     let may_go_on = admitted.keep_alive && !state.unread.get() && !ends_by_closing && !is_draining;
     let connection = if may_go_on { Connection::KeepAlive } else { Connection::Close };
+    word(&mut response, admitted.version, connection);
+    Ok(response)
+}
+
+/// Sets what hyper would say in other words, or not at all.
+fn word(response: &mut Answer, version: Version, connection: Connection) {
     let status = response.status();
     // The answer to an upgrade brings its own.
-    let value = connection.header(status.as_u16(), admitted.version);
+    let value = connection.header(status.as_u16(), version);
     if let Some(value) = value.filter(|_| !response.headers().contains_key(header::CONNECTION)) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(value));
     }
-    if admitted.version == Version::Http10 && !may_go_on {
+    if version == Version::Http10 && connection == Connection::Close {
         // Else hyper adds that it keeps the connection, if the request asked for that.
         *response.version_mut() = http::Version::HTTP_10;
     }
@@ -180,5 +186,4 @@ async fn answer_as_the_narrow_front(
     if status.canonical_reason() != Some(words) {
         response.extensions_mut().insert(ReasonPhrase::from_static(words.as_bytes()));
     }
-    Ok(response)
 }
