@@ -46,10 +46,12 @@ fn check_head(bytes: &[u8]) {
         }
     };
     for end in 0..taken {
-        let head = parse_head(&bytes[..end], &mut FieldSlots::new(), HEAD_BYTES_MAX);
+        let mut slots = FieldSlots::new();
+        let head = parse_head(&bytes[..end], &mut slots, HEAD_BYTES_MAX);
         assert!(matches!(head, Head::Partial), "{end} of {taken}: {head:?}");
     }
-    let alone = parse_head(&bytes[..taken], &mut FieldSlots::new(), HEAD_BYTES_MAX);
+    let mut slots = FieldSlots::new();
+    let alone = parse_head(&bytes[..taken], &mut slots, HEAD_BYTES_MAX);
     assert!(matches!(alone, Head::Complete(_) | Head::Rare), "what follows a head has no part in it");
 }
 
