@@ -27,6 +27,30 @@ fn main() -> io::Result<()> {
             ("first-page", b"B\x00\x08\x10\x00\x10\x00\x18\x10\x00\x01"),
             ("page", b"P\x00\x00\x00\x00"),
         ],
+    )?;
+    write(
+        "http_head",
+        &[
+            ("get", b"HGET /v1/stream/a?offset=-1 HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\n\r\nrest"),
+            ("post", b"HPOST /v1/stream/a HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n"),
+            ("chunked", b"HPUT /v1/stream/a HTTP/1.1\r\nhost:h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n"),
+            ("old", b"H\r\nGET http://h/v1/ws HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n"),
+            ("upgrade", b"HGET /v1/ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+            ("preface", b"HPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            ("chunks", b"C5;x=\"y\"\r\nhello\r\n1 ;z\r\n\n\r\n0\r\nX: y\r\n\r\nGET"),
+        ],
+    )?;
+    write(
+        "requests",
+        &[
+            ("read", b"R/v1/stream/a%2Fb?offset=-1&live=long-poll&timeout=0.5\nIf-None-Match: \"1:0:1:t\"\nLast-Event-ID: x"),
+            ("last", b"R/v1/stream/a?last=5&live=sse\n"),
+            ("publish", b"R/v1/stream/a?create=true\nContent-Type: application/json\nProducer-Id: p\nProducer-Epoch: 0\nProducer-Seq: 1"),
+            ("create", b"R/v1/stream/a\nContent-Type: text/plain\nStream-TTL: 60\nStream-Closed: true"),
+            ("list", b"R/v1/streams?prefix=a&limit=5&after=b\n"),
+            ("json", b"J[1, {\"a\": [true, null, \"\\u00e9\"]}, -1.5e3]"),
+            ("events", b"S\xef\xbb\xbfretry: 20\n:x\r\nid: 1\rdata: a\ndata\n\nevent: control\ndata:{}\n\n"),
+        ],
     )
 }
 

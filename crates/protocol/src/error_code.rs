@@ -61,6 +61,10 @@ error_codes! {
     InvalidFrame = "invalid_frame", 400, Never, "Invalid WebSocket message";
     /// Not HTTP as it should be.
     InvalidRequest = "invalid_request", 400, Never, "Invalid HTTP request";
+    /// A version of HTTP that the server does not speak.
+    VersionNotSupported = "version_not_supported", 505, Never, "HTTP version not supported";
+    /// A transfer coding other than `chunked`.
+    EncodingNotSupported = "encoding_not_supported", 501, Never, "Transfer coding not supported";
     /// Nothing to publish.
     EmptyBody = "empty_body", 400, Never, "Nothing to publish";
     /// A publish without `Content-Type`.

@@ -3,8 +3,10 @@
 //! Strict wherever two readers of the same bytes could disagree about where a request ends (request smuggling).
 //! Knows one head and no connection. What is legal but rare is left to the full implementation.
 
+mod chunked;
 mod framing;
 
+pub use chunked::{CHUNK_LINE_BYTES_MAX, ChunkScanner, Scanned, TRAILER_BYTES_MAX};
 pub use framing::BodyLength;
 
 use crate::headers::Headers;
@@ -13,6 +15,9 @@ use std::mem::MaybeUninit;
 
 /// The most header fields of a request.
 pub const FIELDS_MAX: usize = 64;
+
+/// What a client that speaks HTTP/2 sends first (RFC 9113, section 3.4).
+pub const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Room for the fields of one head, on the caller's stack.
 pub struct FieldSlots<'b>([MaybeUninit<httparse::Header<'b>>; FIELDS_MAX]);
@@ -37,7 +42,7 @@ pub enum Head<'h, 'b> {
     Partial,
     /// A whole head.
     Complete(RequestHead<'h, 'b>),
-    /// Legal, but not for the narrow front: HTTP/2.
+    /// Legal, but not HTTP/1: the whole of [`HTTP2_PREFACE`].
     Rare,
     /// Not a request that is answered; close after telling.
     Invalid(Problem),
@@ -77,10 +82,12 @@ pub enum Version {
 
 /// Reads the head that `buffer` begins with. `bytes_max` bounds the whole head.
 pub fn parse_head<'h, 'b>(buffer: &'b [u8], slots: &'h mut FieldSlots<'b>, bytes_max: usize) -> Head<'h, 'b> {
-    const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    // With less than the word `PRI` httparse asks for more as well.
-    if b"PRI".len() < buffer.len() && HTTP2.starts_with(&buffer[..buffer.len().min(HTTP2.len())]) {
+    if buffer.starts_with(HTTP2_PREFACE) {
         return Head::Rare;
+    }
+    // Half of it is a beginning as every other, which has a limit of time.
+    if HTTP2_PREFACE.starts_with(buffer) {
+        return Head::Partial;
     }
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(buffer, &mut slots.0) {
@@ -96,8 +103,25 @@ pub fn parse_head<'h, 'b>(buffer: &'b [u8], slots: &'h mut FieldSlots<'b>, bytes
             ErrorCode::HeadersTooLarge,
             format!("a request has at most {FIELDS_MAX} header fields"),
         )),
+        Err(httparse::Error::Version) if names_a_version(buffer) => {
+            Head::Invalid(Problem::new(ErrorCode::VersionNotSupported, "speak HTTP/1.1, HTTP/1.0 or HTTP/2"))
+        }
         Err(reason) => Head::Invalid(invalid(explain(reason))),
     }
+}
+
+/// Whether the request line has three words of which the last is `HTTP/x.y`, or begins like that.
+fn names_a_version(buffer: &[u8]) -> bool {
+    let line =
+        buffer.trim_ascii_start().split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let version = words.nth(2).and_then(|word| word.strip_prefix(b"HTTP/"));
+    let is_version = version.is_some_and(|version| match version {
+        [major] | [major, b'.'] => major.is_ascii_digit(),
+        [major, b'.', minor] => major.is_ascii_digit() && minor.is_ascii_digit(),
+        _ => false,
+    });
+    is_version && words.next().is_none()
 }
 
 fn too_large<'h, 'b>(buffer: &[u8], bytes_max: usize) -> Head<'h, 'b> {
@@ -165,8 +189,9 @@ fn explain(reason: httparse::Error) -> &'static str {
         httparse::Error::HeaderName => "a header's name is malformed, or a header goes over several lines",
         httparse::Error::HeaderValue => "a header's value has a control character",
         httparse::Error::NewLine => "lines end with CR LF",
-        httparse::Error::Version => "speak HTTP/1.1, HTTP/1.0 or HTTP/2",
-        httparse::Error::Token | httparse::Error::Status => "the request line is malformed",
+        httparse::Error::Token | httparse::Error::Status | httparse::Error::Version => {
+            "the request line is malformed"
+        }
         httparse::Error::TooManyHeaders => "too many headers",
     }
 }

@@ -40,7 +40,10 @@ pub use etag::{ETag, IfNoneMatch, PageEnd};
 pub use header_value::HeaderValue;
 pub use headers::Headers;
 pub use http_date::HttpDate;
-pub use http1_request::{BodyLength, FIELDS_MAX, FieldSlots, Head, RequestHead, Version, parse_head};
+pub use http1_request::{
+    BodyLength, CHUNK_LINE_BYTES_MAX, ChunkScanner, FIELDS_MAX, FieldSlots, HTTP2_PREFACE, Head, RequestHead,
+    Scanned, TRAILER_BYTES_MAX, Version, parse_head,
+};
 pub use list_request::ListRequest;
 pub use method::Method;
 pub use offset_text::offset_text;
@@ -50,6 +53,6 @@ pub use publish_request::{
     check_stream_seq,
 };
 pub use read_request::{Live, ReadRequest, StartGiven, parse_upgrade_start};
-pub use response::{Connection, Http1Form, OpenBody, Response};
+pub use response::{Connection, Http1Form, OpenBody, Response, reason_phrase};
 pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
 pub use target::{Route, Target, stream_path};

@@ -4,7 +4,7 @@
 
 mod http1;
 
-pub use http1::{Connection, Http1Form, OpenBody};
+pub use http1::{Connection, Http1Form, OpenBody, reason_phrase};
 
 use crate::header_value::HeaderValue;
 use crate::{Problem, ProblemFacts, header_name};

@@ -20,12 +20,20 @@ mod half_closed;
 mod http2;
 #[path = "worker/odd.rs"]
 mod odd;
+#[path = "worker/parity.rs"]
+mod parity;
 #[path = "worker/pipelining.rs"]
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/random_bytes.rs"]
+mod random_bytes;
 #[path = "worker/requests.rs"]
 mod requests;
+#[path = "worker/slow_peers.rs"]
+mod slow_peers;
+#[path = "worker/smuggling.rs"]
+mod smuggling;
 #[path = "worker/stalled.rs"]
 mod stalled;
 #[path = "worker/time_limits.rs"]

@@ -3,7 +3,7 @@
 use super::{Version, invalid};
 use crate::digits::parse_decimal;
 use crate::headers::Headers;
-use crate::{Problem, header_name};
+use crate::{ErrorCode, Problem, header_name};
 
 /// How long the body of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,11 @@ impl BodyLength {
                 Err(invalid("HTTP/1.0 has no `Transfer-Encoding`"))
             }
             (None, Some(encoding)) if encoding.eq_ignore_ascii_case(b"chunked") => Ok(BodyLength::Chunked),
-            (None, Some(_)) => Err(invalid("the only `Transfer-Encoding` is `chunked`")),
+            // RFC 9112, section 6.1: what is not understood is 501.
+            (None, Some(_)) => Err(Problem::new(
+                ErrorCode::EncodingNotSupported,
+                "the only `Transfer-Encoding` is `chunked`, alone",
+            )),
         }
     }
 }

@@ -28,6 +28,20 @@ pub enum Connection {
     Close,
 }
 
+impl Connection {
+    /// The `Connection` header of a response of that status, where the version's default says something else.
+    pub fn header(self, status: u16, version: Version) -> Option<&'static str> {
+        match (status, self, version) {
+            // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
+            (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
+            (426, Connection::Close, _) => Some("close, upgrade"),
+            (_, Connection::Close, _) => Some("close"),
+            (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
+            (_, Connection::KeepAlive, Version::Http11) => None,
+        }
+    }
+}
+
 /// How a body of unknown length ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenBody {
@@ -83,20 +97,11 @@ impl Response {
         write_name(header_name::DATE, out);
         out.extend_from_slice(form.date.as_bytes());
         out.extend_from_slice(b"\r\n");
-        if let Some(value) = self.connection(form) {
+        // The answer to an upgrade brings its own.
+        let has_own = self.headers.iter().any(|(name, _)| *name == header_name::CONNECTION);
+        let connection = form.connection.header(self.status, form.version).filter(|_| !has_own);
+        if let Some(value) = connection {
             write_header(header_name::CONNECTION, value, out);
-        }
-    }
-
-    /// The `Connection` header, where the version's default says something else.
-    fn connection(&self, form: &Http1Form) -> Option<&'static str> {
-        match (self.status, form.connection, form.version) {
-            // Who sends `Upgrade` must name it here (RFC 9110, section 7.8).
-            (101, _, _) | (426, Connection::KeepAlive, _) => Some("upgrade"),
-            (426, Connection::Close, _) => Some("close, upgrade"),
-            (_, Connection::Close, _) => Some("close"),
-            (_, Connection::KeepAlive, Version::Http10) => Some("keep-alive"),
-            (_, Connection::KeepAlive, Version::Http11) => None,
         }
     }
 }
@@ -113,7 +118,7 @@ fn write_name(name: &str, out: &mut Vec<u8>) {
 }
 
 /// The words after a status that this server uses; they mean nothing to a program.
-fn reason_phrase(status: u16) -> &'static str {
+pub fn reason_phrase(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",
         200 => "OK",
@@ -135,7 +140,9 @@ fn reason_phrase(status: u16) -> &'static str {
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
         507 => "Insufficient Storage",
         _ => "",
     }
@@ -202,6 +209,8 @@ mod tests {
         assert!(old.contains("\r\nconnection: keep-alive\r\n"));
         let upgrade = whole(&Response::new(101), &kept());
         assert!(upgrade.contains("\r\nconnection: upgrade\r\n"));
+        let upgrade = whole(&Response::new(101).with(header_name::CONNECTION, "Upgrade"), &kept());
+        assert_eq!(upgrade.matches("onnection: ").count(), 1);
         let required = whole(&Response::new(426), &form(Version::Http11, Connection::Close));
         assert!(required.contains("\r\nconnection: close, upgrade\r\n"));
     }

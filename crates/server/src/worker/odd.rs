@@ -1,11 +1,15 @@
 //! Odd requests: what the narrow front leaves to hyper, as ordinary local tasks beside the loop.
 //!
-//! HTTP/2, chunked and large bodies, `Expect`, methods that are rare. hyper knows every route, since a request that
-//! is pipelined behind an odd one is in its buffer. Answers come from the same exchanges as on a parked connection.
+//! HTTP/2, chunked and large bodies, `Expect`, methods that are rare. Of HTTP/1 hyper gets odd requests only, one at a
+//! time, and no byte that our own parser has not read before it (`gate`). Answers come from the same exchanges as on a
+//! parked connection.
 
 mod answer;
 mod body;
 mod exchange_task;
+mod gate;
+mod gated;
+mod http1;
 mod rewound;
 
 use super::{Owner, Shared};
@@ -14,19 +18,19 @@ use crate::transport::websocket::FirstSubscription;
 use answer::answer;
 use bytes::Bytes;
 use exchange_task::TaskNews;
-use hyper::server::conn::{http1, http2};
+use gate::Admitted;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rewound::Rewound;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::TcpStream;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
 use tidings_engine::Reply;
+use tidings_protocol::HTTP2_PREFACE;
 use tokio::sync::Notify;
 
 /// A connection that hyper is to have, with what was read from it.
@@ -110,6 +114,8 @@ pub(super) struct ConnectionState {
     open: Cell<usize>,
     /// A request's body was not read to its end: what follows on the connection can't be told apart from it.
     unread: Cell<bool>,
+    /// The last answer was one that goes on for as long as its stream.
+    streams: Cell<bool>,
     /// The connection belongs to a WebSocket as soon as the answer is written.
     upgrade: RefCell<Option<FirstSubscription>>,
 }
@@ -132,12 +138,16 @@ impl Drop for OpenRequest {
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { socket, input } = connection;
-    let is_http2 = input.starts_with(b"PRI");
+    let is_http2 = input.starts_with(HTTP2_PREFACE);
     let socket = tokio::net::TcpStream::from_std(socket)?;
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
-    let io = TokioIo::new(Rewound::new(socket, input));
-    if is_http2 { serve_http2(worker, io).await } else { serve_http1(worker, io).await }
+    let socket = Rewound::new(socket, input);
+    if is_http2 {
+        serve_http2(worker, TokioIo::new(socket)).await
+    } else {
+        http1::serve(worker, socket).await
+    }
 }
 
 async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
@@ -160,92 +170,21 @@ async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<(
     served.await.map_err(std::io::Error::other)
 }
 
-/// How long a connection must be quiet before it goes back to a slot: parking after each odd request doubles its cost.
-const QUIET: Duration = Duration::from_millis(500);
-
-async fn serve_http1(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
-    let state = Rc::new(ConnectionState::default());
-    // Boxed, so that the connection may be moved out of its loop and taken apart.
-    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
-    let mut builder = http1::Builder::new();
-    let (request_timeout, header_bytes_max) = {
-        let settings = &worker.borrow().core.settings;
-        (settings.request_timeout, settings.max_header_bytes)
-    };
-    // hyper refuses a buffer below 8 KiB, and a head may be as large as its buffer.
-    builder.half_close(true).timer(TokioTimer::new()).header_read_timeout(request_timeout);
-    builder.max_buf_size(header_bytes_max.max(8 << 10));
-    let quiet = io.inner().quiet();
-    let mut served = builder.serve_connection(io, service);
-    let drain = Rc::clone(&worker.borrow().tasks.drain);
-    let mut is_draining = worker.borrow().tasks.draining;
-    if is_draining {
-        Pin::new(&mut served).graceful_shutdown();
-    }
-    let mut timer = pin!(tokio::time::sleep(QUIET));
-    let outcome = loop {
-        let watched = poll_fn(|context| {
-            // Not `poll_without_shutdown`: to a peer that has ended its direction it loses what is not yet flushed.
-            if let Poll::Ready(ended) = Pin::new(&mut served).poll(context) {
-                if let Err(error) = ended {
-                    log::debug!("a connection broke off: {error}");
-                }
-                return Poll::Ready(Served::Ended);
-            }
-            // Only the poll above changes any of this, so nothing has to be asked again at an interval.
-            let is_idle = state.open.get() == 0 && !state.unread.get() && quiet.is_flushed();
-            if is_draining || !is_idle {
-                return Poll::Pending;
-            }
-            timer.as_mut().reset(quiet.used() + QUIET);
-            timer.as_mut().poll(context).map(|()| Served::Quiet)
-        });
-        tokio::select! {
-            // Both arms only borrow: what is half done stays in the connection. The drain comes first, so that the
-            // answer that it brings says that the connection closes.
-            biased;
-            () = drain.notified(), if !is_draining => is_draining = true,
-            outcome = watched => break outcome,
-        }
-        Pin::new(&mut served).graceful_shutdown();
-    };
-    let parts = served.into_parts();
-    let peer_is_over = parts.io.inner().is_over();
-    let (socket, unread) = parts.io.into_inner().into_parts();
-    let socket = socket.into_std()?;
-    let mut input = parts.read_buf.to_vec();
-    input.extend_from_slice(&unread);
-    let mut worker = worker.borrow_mut();
-    match (state.upgrade.borrow_mut().take(), outcome) {
-        (Some(first), _) => worker.park_upgraded(socket, input, first),
-        (None, Served::Quiet) => worker.park(socket, input),
-        (None, Served::Ended) if peer_is_over => {}
-        (None, Served::Ended) => worker.park_last(socket),
-    }
-    // The loop may sleep, and the slot may have something to go on with.
-    worker.poller.wake();
-    Ok(())
-}
-
-/// How hyper's time with a connection ends.
-enum Served {
-    /// It has said all there is, or what came was no HTTP.
-    Ended,
-    /// Nothing is open and nobody has spoken for [`QUIET`].
-    Quiet,
-}
-
 /// What becomes of a request that hyper has read.
 fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
-    let is_http1 = parts.version != http::Version::HTTP_2;
+    // Of HTTP/1 our own parser has said it.
+    let (target, upgrades) = match parts.extensions.get::<Admitted>() {
+        Some(admitted) => (&*admitted.target, admitted.upgrades),
+        None => (parts.uri.path_and_query().map_or("", |target| target.as_str()), false),
+    };
     let request = crate::request::Request {
         method: tidings_protocol::Method::parse(parts.method.as_str()),
-        target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
+        target,
         headers: &parts.headers,
         body,
-        upgrades: is_http1 && tidings_protocol::websocket::handshake::asks_for_websocket(&parts.headers),
+        upgrades,
         chunked: false,
         owner: Owner::of_task(index),
     };

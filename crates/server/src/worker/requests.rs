@@ -5,6 +5,7 @@ use super::slots::{Peer, Phase, Rare};
 use super::{Owner, Worker};
 use crate::exchange::Opened;
 use crate::request::{self, Request};
+use crate::settings::Settings;
 use bytes::Bytes;
 use tidings_protocol::{
     BodyLength, Connection, FieldSlots, Head, Method, Problem, RequestHead, Response, Version, parse_head,
@@ -76,7 +77,8 @@ impl Worker {
             Head::Invalid(problem) => return Parsed::Invalid(problem),
             Head::Complete(head) => head,
         };
-        let Some(body_bytes) = narrow_body_bytes(&head) else { return Parsed::Odd };
+        let bytes_max = narrow_bytes_max(&self.core.settings);
+        let Some(body_bytes) = narrow_body_bytes(&head, bytes_max) else { return Parsed::Odd };
         let Some(body) = input.get(head.bytes..head.bytes + body_bytes) else { return Parsed::Incomplete };
         let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
         slot.http10 = head.version == Version::Http10;
@@ -111,7 +113,8 @@ impl Worker {
         match parse_head(held, &mut fields, self.core.settings.max_header_bytes) {
             Head::Partial => false,
             Head::Complete(head) => {
-                narrow_body_bytes(&head).is_none_or(|body_bytes| head.bytes + body_bytes <= held.len())
+                let body_bytes = narrow_body_bytes(&head, narrow_bytes_max(&self.core.settings));
+                body_bytes.is_none_or(|body_bytes| head.bytes + body_bytes <= held.len())
             }
             Head::Rare | Head::Invalid(_) => true,
         }
@@ -131,15 +134,25 @@ impl Worker {
     }
 }
 
+/// The largest body that the narrow front reads. One above the limit goes to hyper too, so that it is refused in one place.
+pub(super) fn narrow_bytes_max(settings: &Settings) -> u64 {
+    NARROW_BODY_BYTES_MAX.min(settings.max_message_bytes as u64)
+}
+
+/// Whether a request is one for hyper.
+pub(super) fn is_odd(head: &RequestHead<'_, '_>, bytes_max: u64) -> bool {
+    narrow_body_bytes(head, bytes_max).is_none()
+}
+
 /// The length of the body, if the request is one for the narrow front: a read, a publish of moderate size, an upgrade.
-fn narrow_body_bytes(head: &RequestHead<'_, '_>) -> Option<usize> {
+fn narrow_body_bytes(head: &RequestHead<'_, '_>, bytes_max: u64) -> Option<usize> {
     let narrow_method = matches!(head.method, Method::Get | Method::Post);
     if !narrow_method || head.expects_continue {
         return None;
     }
     match head.body {
         BodyLength::Empty => Some(0),
-        BodyLength::Known(bytes) if bytes <= NARROW_BODY_BYTES_MAX => usize::try_from(bytes).ok(),
+        BodyLength::Known(bytes) if bytes <= bytes_max => usize::try_from(bytes).ok(),
         BodyLength::Known(_) | BodyLength::Chunked => None,
     }
 }

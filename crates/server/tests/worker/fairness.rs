@@ -127,3 +127,22 @@ fn a_thousand_floods_of_requests_keep_nobody_waiting() {
         }
     }
 }
+
+#[test]
+fn a_thousand_connections_with_90_kb_each_are_all_answered() {
+    const EACH_BYTES: usize = 90 << 10;
+    let (server, _) = server_with_a_stream();
+    // Long ones, so that the answers fit into what the kernel keeps for a peer that sends first and reads then.
+    let padding = format!("Host: t\r\nX: {}\r\n", "x".repeat(900));
+    let poll = POLL.replacen("Host: t\r\n", &padding, 1);
+    let count = EACH_BYTES / poll.len();
+    let mut wires: Vec<_> = (0..1_000).map(|_| Wire::connect(&server)).collect();
+    for wire in &mut wires {
+        wire.send(poll.repeat(count));
+    }
+    for wire in &mut wires {
+        for _ in 0..count {
+            assert_eq!(wire.answer().status, 200);
+        }
+    }
+}

@@ -97,7 +97,7 @@ impl Wire {
     /// The next answer, to anything but a HEAD.
     pub(crate) fn answer(&mut self) -> Answer {
         let mut answer = self.head();
-        let is_empty = matches!(answer.status, 101 | 204 | 304);
+        let is_empty = matches!(answer.status, 100 | 101 | 204 | 304);
         answer.body = match (answer.field("content-length"), answer.field("transfer-encoding")) {
             (Some(length), _) if !is_empty => {
                 let length = length.parse().expect("a length is a number");
@@ -201,6 +201,11 @@ impl Wire {
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.fill() {}
         std::mem::take(&mut self.arrived)
+    }
+
+    /// Waits for the next byte, or for the end; whether it was the end.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.arrived.is_empty() && !self.fill()
     }
 
     /// # Panics

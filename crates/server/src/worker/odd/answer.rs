@@ -11,7 +11,7 @@ use std::rc::Rc;
 use tidings_protocol::Response;
 
 /// What hyper writes: a body that is known, or events.
-type Answer = hyper::Response<Either<Whole, ExchangeTask>>;
+pub(super) type Answer = hyper::Response<Either<Whole, ExchangeTask>>;
 
 pub(super) async fn answer(
     worker: Shared,
@@ -41,6 +41,7 @@ pub(super) async fn answer(
         }
         Opened::Stream(head, exchange) => {
             task.hold(exchange);
+            state.streams.set(true);
             head.into_http().map(|_no_body| Either::Right(task))
         }
         Opened::Upgrade(head, first) => {
@@ -50,6 +51,6 @@ pub(super) async fn answer(
     })
 }
 
-fn whole(response: Response) -> Answer {
+pub(super) fn whole(response: Response) -> Answer {
     response.into_http().map(|body| Either::Left(Whole::new(body)))
 }

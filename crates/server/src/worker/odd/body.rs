@@ -56,7 +56,7 @@ async fn read(mut body: Incoming, limit: u64) -> Result<Option<Bytes>, Problem> 
     Ok((total <= limit).then(|| whole.freeze()))
 }
 
-fn too_large(bytes_max: usize) -> Problem {
+pub(super) fn too_large(bytes_max: usize) -> Problem {
     let detail = format!("a body has at most {bytes_max} bytes (`max_message_bytes`)");
     Problem::new(ErrorCode::TooLarge, detail)
 }
