@@ -69,6 +69,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         settings,
         connections_max,
         connections: purposes.iter().map(|_| AtomicUsize::new(0)).collect(),
+        body_bytes: AtomicUsize::new(0),
         draining,
     });
     let mut threads = Vec::new();

@@ -9,6 +9,7 @@ mod connection;
 pub(crate) mod core;
 mod drain;
 pub(crate) mod followers;
+mod liveness;
 mod load;
 mod odd;
 mod output;
@@ -43,6 +44,8 @@ pub(crate) struct Common {
     pub(crate) connections_max: usize,
     /// How many each worker had at the end of its last turn.
     pub(crate) connections: Vec<AtomicUsize>,
+    /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
+    pub(crate) body_bytes: AtomicUsize,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }

@@ -3,31 +3,39 @@
 //! HTTP/2, chunked and large bodies, `Expect`, methods that are rare. hyper knows every route, since a request that
 //! is pipelined behind an odd one is in its buffer. Answers come from the same exchanges as on a parked connection.
 
+mod alarm;
 mod answer;
 mod body;
+mod body_room;
+mod connect;
 mod exchange_task;
+mod http2;
 mod rewound;
+mod seat;
+mod websocket_task;
 
 use super::{Owner, Shared};
 use crate::exchange::Opened;
 use crate::transport::websocket::FirstSubscription;
 use answer::answer;
 use bytes::Bytes;
-use exchange_task::TaskNews;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rewound::Rewound;
+use seat::TaskNews;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::net::TcpStream;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tidings_engine::Reply;
+use tidings_protocol::websocket::handshake::{Handshake, asks_for_websocket};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A connection that hyper is to have, with what was read from it.
 pub(super) struct HandedOver {
@@ -104,14 +112,26 @@ pub(super) fn start_tasks(worker: &Shared) {
 }
 
 /// What is known of a connection that hyper has.
-#[derive(Default)]
 pub(super) struct ConnectionState {
     /// Requests whose answers are not yet complete.
     open: Cell<usize>,
+    /// Since when there is none.
+    idle_since: Cell<Instant>,
     /// A request's body was not read to its end: what follows on the connection can't be told apart from it.
     unread: Cell<bool>,
     /// The connection belongs to a WebSocket as soon as the answer is written.
     upgrade: RefCell<Option<FirstSubscription>>,
+}
+
+impl ConnectionState {
+    fn new() -> Rc<ConnectionState> {
+        Rc::new(ConnectionState {
+            open: Cell::new(0),
+            idle_since: Cell::new(Instant::now()),
+            unread: Cell::new(false),
+            upgrade: RefCell::new(None),
+        })
+    }
 }
 
 /// One request, from its head to the end of its answer: for as long, the connection stays with hyper.
@@ -127,44 +147,27 @@ impl OpenRequest {
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
+        self.0.idle_since.set(Instant::now());
     }
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { socket, input } = connection;
-    let is_http2 = input.starts_with(b"PRI");
     let socket = tokio::net::TcpStream::from_std(socket)?;
+    if input.starts_with(b"PRI") {
+        return http2::serve(worker, socket, input).await;
+    }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
     let io = TokioIo::new(Rewound::new(socket, input));
-    if is_http2 { serve_http2(worker, io).await } else { serve_http1(worker, io).await }
-}
-
-async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
-    let state = Rc::new(ConnectionState::default());
-    // Boxed, so that the connection may be moved out of its loop and taken apart.
-    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
-    let heartbeat = worker.borrow().core.settings.heartbeat;
-    let mut builder = http2::Builder::new(LocalTasks);
-    builder.timer(TokioTimer::new()).keep_alive_interval(heartbeat).keep_alive_timeout(heartbeat * 3 / 2);
-    let mut served = pin!(builder.serve_connection(io, service));
-    let drain = Rc::clone(&worker.borrow().tasks.drain);
-    if worker.borrow().tasks.draining {
-        served.as_mut().graceful_shutdown();
-    }
-    tokio::select! {
-        // Both arms only borrow: what is half done stays in the connection.
-        ended = served.as_mut() => return ended.map_err(std::io::Error::other),
-        () = drain.notified() => served.as_mut().graceful_shutdown(),
-    }
-    served.await.map_err(std::io::Error::other)
+    serve_http1(worker, io).await
 }
 
 /// How long a connection must be quiet before it goes back to a slot: parking after each odd request doubles its cost.
 const QUIET: Duration = Duration::from_millis(500);
 
 async fn serve_http1(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
-    let state = Rc::new(ConnectionState::default());
+    let state = ConnectionState::new();
     // Boxed, so that the connection may be moved out of its loop and taken apart.
     let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
     let mut builder = http1::Builder::new();
@@ -239,25 +242,27 @@ enum Served {
 fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
-    let is_http1 = parts.version != http::Version::HTTP_2;
+    let websocket = handshake(parts);
+    // What an extended CONNECT asks for is what a GET with an upgrade asks for (RFC 8441, section 5).
+    let method = if websocket == Some(Handshake::Connect) { "GET" } else { parts.method.as_str() };
     let request = crate::request::Request {
-        method: tidings_protocol::Method::parse(parts.method.as_str()),
+        method: tidings_protocol::Method::parse(method),
         target: parts.uri.path_and_query().map_or("", |target| target.as_str()),
         headers: &parts.headers,
         body,
-        upgrades: is_http1 && tidings_protocol::websocket::handshake::asks_for_websocket(&parts.headers),
+        websocket,
         chunked: false,
         owner: Owner::of_task(index),
     };
     crate::request::open(&request, &mut worker.core)
 }
 
-/// Runs the tasks of HTTP/2 connections on the worker's own thread.
-#[derive(Clone, Copy)]
-struct LocalTasks;
-
-impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalTasks {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
+/// How a request asks for a WebSocket, if it does.
+fn handshake(parts: &http::request::Parts) -> Option<Handshake> {
+    if parts.method == http::Method::CONNECT {
+        let protocol = parts.extensions.get::<hyper::ext::Protocol>();
+        return protocol.filter(|it| it.as_str() == "websocket").map(|_| Handshake::Connect);
     }
+    let upgrades = parts.version != http::Version::HTTP_2 && asks_for_websocket(&parts.headers);
+    upgrades.then_some(Handshake::Upgrade)
 }
