@@ -162,10 +162,13 @@ impl WebSocketTask {
 
     /// Ready when the exchange has waited for long enough, or something had to be said because nothing was.
     fn poll_time(&mut self, until_ms: u64, context: &mut Context<'_>) -> Poll<()> {
-        let heartbeat_ms = self.heartbeat_ms();
+        let (now_ms, heartbeat_ms) = (self.now_ms(), self.heartbeat_ms());
         let at_ms = until_ms.min(self.liveness.next_ms(heartbeat_ms));
-        let wait = Duration::from_millis(at_ms.saturating_sub(self.now_ms()));
-        ready!(self.alarm.poll_at(Instant::now() + wait, context));
+        if now_ms < at_ms {
+            // Only what lies ahead is waited for: set again at each look, an alarm that is due would never ring.
+            let wait = Duration::from_millis(at_ms - now_ms);
+            ready!(self.alarm.poll_at(Instant::now() + wait, context));
+        }
         let mut out = Vec::new();
         let liveness = &mut self.liveness;
         self.seat.tell(|exchange, core| {
