@@ -3,6 +3,7 @@
 use crate::http2::{Http2, StreamId};
 use crate::wire::{CLOSE, PING, PONG, TEXT, frame};
 use serde_json::Value;
+use tidings_testkit::Deadline;
 
 /// One WebSocket; its connection is lent to each call, since others share it.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,9 @@ impl Socket {
 
     /// The next text that is no heartbeat; pings are answered on the way.
     pub(crate) fn text(self, http2: &mut Http2) -> Value {
+        let deadline = Deadline::patient();
         loop {
+            assert!(!deadline.passed(), "nothing but heartbeats comes");
             match self.frame(http2) {
                 (TEXT, text) => {
                     let value: Value = serde_json::from_slice(&text).expect("texts are JSON");
@@ -60,7 +63,9 @@ impl Socket {
 
     /// Texts until one with that `type`.
     pub(crate) fn message(self, http2: &mut Http2, kind: &str) -> Value {
+        let deadline = Deadline::patient();
         loop {
+            assert!(!deadline.passed(), "no {kind} comes");
             let value = self.text(http2);
             if value["type"] == kind {
                 return value;
@@ -70,7 +75,9 @@ impl Socket {
 
     /// Waits for a heartbeat; pings are answered on the way.
     pub(crate) fn heartbeat(self, http2: &mut Http2) {
+        let deadline = Deadline::patient();
         loop {
+            assert!(!deadline.passed(), "no heartbeat comes");
             match self.frame(http2) {
                 (PING, payload) => self.send_frame(http2, PONG, &payload),
                 (TEXT, text) if text == br#"{"type":"heartbeat"}"# => return,
@@ -83,7 +90,9 @@ impl Socket {
     /// Frames until the close; its code, and how many pings came before it, to which nobody answers.
     pub(crate) fn close_code(self, http2: &mut Http2) -> (u16, usize) {
         let mut pings = 0;
+        let deadline = Deadline::patient();
         loop {
+            assert!(!deadline.passed(), "no close comes");
             match self.frame(http2) {
                 (CLOSE, payload) => return (u16::from_be_bytes([payload[0], payload[1]]), pings),
                 (PING, _) => pings += 1,
