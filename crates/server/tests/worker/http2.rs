@@ -47,6 +47,8 @@ pub(crate) struct Http2 {
     stalled: HashSet<u32>,
     /// What may still be sent, by stream; 0 is the connection.
     windows: HashMap<u32, usize>,
+    /// What came is granted again.
+    grants: bool,
     /// The server takes no more requests.
     pub(crate) goes_away: bool,
     /// The server has said that it takes an extended CONNECT.
@@ -55,15 +57,30 @@ pub(crate) struct Http2 {
 
 impl Http2 {
     pub(crate) fn connect(server: &Server) -> Http2 {
+        Http2::connect_with(server, &HEADER_TABLE_SIZE_0)
+    }
+
+    /// The server may send as much as it likes: only TCP stops it.
+    pub(crate) fn connect_without_windows(server: &Server) -> Http2 {
+        const INITIAL_WINDOW_SIZE_MAX: [u8; 6] = [0, 4, 0x7f, 0xff, 0xff, 0xff];
+        let settings = [HEADER_TABLE_SIZE_0, INITIAL_WINDOW_SIZE_MAX].concat();
+        let mut http2 = Http2::connect_with(server, &settings);
+        http2.grants = false;
+        http2.grant(0, 1 << 30);
+        http2
+    }
+
+    fn connect_with(server: &Server, settings: &[u8]) -> Http2 {
         let mut wire = Wire::connect(server);
         wire.send(PREFACE);
-        wire.send(frame(SETTINGS, 0, 0, &HEADER_TABLE_SIZE_0));
+        wire.send(frame(SETTINGS, 0, 0, settings));
         Http2 {
             wire,
             next: 1,
             incoming: HashMap::new(),
             stalled: HashSet::new(),
             windows: HashMap::new(),
+            grants: true,
             goes_away: false,
             has_connect_protocol: false,
         }
@@ -124,6 +141,11 @@ impl Http2 {
             *self.window(0) -= piece.len();
             self.wire.send(frame(DATA, 0, stream.0, piece));
         }
+    }
+
+    /// How much of a stream the server would take now.
+    pub(crate) fn may_send(&mut self, stream: StreamId) -> usize {
+        *self.window(stream.0)
     }
 
     fn window(&mut self, stream: u32) -> &mut usize {
@@ -225,8 +247,10 @@ impl Http2 {
                 let incoming = self.incoming.entry(stream).or_default();
                 incoming.data.extend(&payload);
                 incoming.is_over |= flags & END_STREAM != 0;
-                self.grant(0, payload.len());
-                if !self.stalled.contains(&stream) {
+                if self.grants {
+                    self.grant(0, payload.len());
+                }
+                if self.grants && !self.stalled.contains(&stream) {
                     self.grant(stream, payload.len());
                 }
             }

@@ -2,10 +2,10 @@
 
 use crate::http2::Http2;
 use crate::http2_socket::Socket;
-use crate::requests::{FOLLOW, HELD_POLL};
+use crate::requests::{FOLLOW, POLL, publish, publish_chunked};
 use crate::wire::Wire;
 use std::time::{Duration, Instant};
-use tidings_testkit::{Api, Server, ServerBuilder, eventually};
+use tidings_testkit::{Api, Server, ServerBuilder};
 
 #[expect(clippy::disallowed_methods, reason = "how long the server takes is what these tests are about")]
 fn now() -> Instant {
@@ -59,6 +59,21 @@ fn waiting_websockets_take_no_processor_time() {
 }
 
 #[test]
+fn one_stream_too_many_is_refused_and_may_come_later() {
+    const REFUSED_STREAM: u32 = 7;
+    let (server, _) = server_with_a_stream(&["--max-http2-streams", "2"]);
+    let mut http2 = Http2::connect(&server);
+    let first = Socket::open(&mut http2, FOLLOW);
+    let second = Socket::open(&mut http2, FOLLOW);
+    let third = http2.get("/v1/stream/a?offset=-1");
+    assert_eq!(http2.wait(third, |incoming| incoming.is_over).reset, Some(REFUSED_STREAM));
+    first.close(&mut http2, 1000);
+    let later = http2.get("/v1/stream/a?offset=-1");
+    assert_eq!(http2.answer(later).0, 200);
+    second.message(&mut http2, "live");
+}
+
+#[test]
 fn a_preface_that_does_not_arrive_is_not_waited_for() {
     let (server, _) = server_with_a_stream(&["--request-timeout", "1s"]);
     let mut halves = Vec::new();
@@ -78,32 +93,32 @@ fn a_preface_that_does_not_arrive_is_not_waited_for() {
 
 #[test]
 fn bodies_together_have_a_limit_and_one_too_many_is_asked_to_come_back() {
-    let limits = ["--max-message-bytes", "1MiB", "--request-memory-bytes", "1MiB"];
+    // One worker: what has arrived before an answer was asked for is read before that answer comes.
+    let limits = ["--workers", "1", "--max-message-bytes", "1MiB", "--request-memory-bytes", "1MiB"];
     let (server, _) = server_with_a_stream(&limits);
     let large = format!("\"{}\"", "x".repeat(700 << 10));
     let (first, second) = large.split_at(600 << 10);
+    let mut http2 = Http2::connect(&server);
+    let waiting = http2.post("/v1/stream/a");
+    http2.send(waiting, first.as_bytes());
     let head = "POST /v1/stream/a HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n";
     let head = format!("{head}Content-Length: {}\r\n\r\n", large.len());
-    let mut waiting = Wire::connect(&server);
-    waiting.send(format!("{head}{first}"));
-    let refused = eventually("the first one's part has arrived", || {
-        let answer = Wire::connect(&server).ask(format!("{head}{large}"));
-        (answer.status != 204).then_some(answer)
-    });
+    let refused = Wire::connect(&server).ask(format!("{head}{large}"));
     assert_eq!((refused.status, refused.code().as_str()), (503, "too_busy"));
     assert_eq!(refused.field("retry-after"), Some("1"));
-    let mut http2 = Http2::connect(&server);
-    let publish = http2.post("/v1/stream/a");
-    http2.send(publish, large.as_bytes());
-    http2.end(publish);
-    assert_eq!(http2.answer(publish).0, 503);
+    // One that does not say how long it is.
+    assert_eq!(Wire::connect(&server).ask(publish_chunked("a", &large)).status, 503);
+    let other = http2.post("/v1/stream/a");
+    http2.send(other, large.as_bytes());
+    http2.end(other);
+    assert_eq!(http2.answer(other).0, 503);
     // What is small goes on, and a read has no body.
-    assert_eq!(Wire::connect(&server).ask(crate::requests::publish_chunked("a", "[1]")).status, 204);
-    let mut held = Wire::connect(&server);
-    held.send(HELD_POLL);
-    assert_eq!(Wire::connect(&server).ask(crate::requests::publish("a", "2")).status, 204);
-    assert_eq!(held.answer().status, 200);
-    waiting.send(second);
-    assert_eq!(waiting.answer().status, 204);
+    assert_eq!(Wire::connect(&server).ask(publish_chunked("a", "[1]")).status, 204);
+    let mut wire = Wire::connect(&server);
+    assert_eq!(wire.ask(publish("a", "2")).status, 204);
+    assert_eq!(wire.ask(POLL).text(), "[1,2]");
+    http2.send(waiting, second.as_bytes());
+    http2.end(waiting);
+    assert_eq!(http2.answer(waiting).0, 204);
     assert_eq!(Wire::connect(&server).ask(format!("{head}{large}")).status, 204);
 }

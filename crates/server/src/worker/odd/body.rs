@@ -42,7 +42,8 @@ pub(super) async fn collect(
 
 async fn read(mut body: Incoming, bytes_max: usize, room: &mut BodyRoom) -> Collected {
     let mut whole = BytesMut::new();
-    let mut refused = None;
+    // Better at once than after most of it was read.
+    let mut refused = (!room.has(body.size_hint().lower())).then(|| Problem::too_busy(1));
     let mut total = 0_u64;
     while let Some(frame) = body.frame().await {
         let frame = match frame {

@@ -17,6 +17,12 @@ impl BodyRoom {
         BodyRoom { common: Arc::clone(&worker.borrow().common), bytes: 0 }
     }
 
+    /// Whether there is room for so many bytes now. Takes none: what is announced may never come.
+    pub(super) fn has(&self, bytes: u64) -> bool {
+        let most = self.common.settings.request_memory_bytes as u64;
+        (self.common.body_bytes.load(Ordering::Relaxed) as u64).saturating_add(bytes) <= most
+    }
+
     /// Takes room for so many bytes more; says whether there is.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let most = self.common.settings.request_memory_bytes;
