@@ -2,7 +2,7 @@
 
 use crate::http2::Http2;
 use crate::http2_socket::Socket;
-use crate::process::resident_bytes;
+use crate::process::{resident_bytes, sockets};
 use crate::requests::FOLLOW;
 use crate::wire::{CLOSE, PING, PONG, TEXT, frame};
 use serde_json::{Value, json};
@@ -264,6 +264,24 @@ fn websockets_of_a_connection_that_is_not_read_cost_little_and_go_on_in_order() 
             assert_eq!(socket.message(&mut http2, "message")["data"]["number"], number);
         }
     }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_and_answers_no_ping_is_dropped() {
+    let (server, mut api) = server_with_a_stream(&["--heartbeat", "1s"]);
+    let message = format!("\"{}\"", "x".repeat(256 << 10));
+    // More than the kernel takes for both sides, so that no farewell leaves either.
+    for _ in 0..64 {
+        api.publish("a", &message);
+    }
+    let before = sockets(&server);
+    let mut http2 = Http2::connect_without_windows(&server);
+    let socket = Socket::open(&mut http2, FOLLOW);
+    socket.message(&mut http2, "subscribed");
+    expect_followers(&mut api, 1);
+    expect_followers(&mut api, 0);
+    eventually("the connection is closed", || (sockets(&server) == before).then_some(()));
+    drop(http2);
 }
 
 #[test]
