@@ -62,6 +62,11 @@ export class Server {
     await ended
   }
 
+  /** SIGTERM: it tells everybody, and ends. */
+  askToEnd() {
+    this.#child.kill("SIGTERM")
+  }
+
   /** Starts it again after it was ended. */
   async restart() {
     await this.kill9()

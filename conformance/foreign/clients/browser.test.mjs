@@ -1,26 +1,12 @@
 // Chromium's own `EventSource`, in a page served over loopback.
 
 import assert from "node:assert/strict"
-import { access, mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { after, before } from "node:test"
-import { chromium } from "playwright-core"
+import { Browser } from "../chromium.mjs"
 import { createStream, eventually, publish, range, serverTest } from "../server.mjs"
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
 const PATIENCE_MS = 30_000
-// Without these it asks for the hosts of its maker at every start.
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
 
 /** The page: an EventSource, and what it received. It is of another origin than the server, as pages mostly are. */
 const PAGE = `<!doctype html><title>EventSource</title><script>
@@ -35,28 +21,22 @@ const PAGE = `<!doctype html><title>EventSource</title><script>
   })
 </script>`
 
-let folder
-let context
+let browser
 let site
 
 before(async () => {
-  await access(CHROMIUM).catch(() => {
-    throw new Error(`there is no ${CHROMIUM}: \`apt-get install chromium\`, or name one in CHROMIUM`)
-  })
-  folder = await mkdtemp(join(tmpdir(), "tidings-chromium-"))
-  context = await chromium.launchPersistentContext(folder, { executablePath: CHROMIUM, headless: true, args: FLAGS })
+  browser = await Browser.launch()
   site = createServer((_, answer) => answer.setHeader("Content-Type", "text/html").end(PAGE))
   await new Promise((listening) => site.listen(0, "127.0.0.1", listening))
 })
 
 after(async () => {
-  await context?.close()
+  await browser?.close()
   site?.close()
-  if (folder) await rm(folder, { recursive: true, force: true })
 })
 
 async function open(url) {
-  const page = await context.newPage()
+  const page = await browser.context.newPage()
   await page.goto(`http://127.0.0.1:${site.address().port}/?url=${encodeURIComponent(url)}`)
   return {
     state: () =>

@@ -107,6 +107,8 @@ error_codes! {
     RequestTimeout = "request_timeout", 408, Later, "The request did not arrive in time";
     /// The path needs an upgrade to WebSocket.
     UpgradeRequired = "upgrade_required", 426, Never, "Upgrade required";
+    /// A `CONNECT` that asks for something else than a WebSocket.
+    ProtocolNotServed = "protocol_not_served", 501, Never, "Protocol not served";
     /// A second subscription to a stream on one WebSocket.
     AlreadySubscribed = "already_subscribed", 409, Never, "Already subscribed";
     /// `unsubscribe` without a subscription.

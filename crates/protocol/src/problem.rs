@@ -129,8 +129,24 @@ impl Problem {
 
     /// "This path is a WebSocket."
     pub fn upgrade_required() -> Problem {
-        let detail = "open this path as a WebSocket (RFC 6455, version 13)";
+        Problem::upgrade_required_because("open this path as a WebSocket (RFC 6455, version 13)")
+    }
+
+    /// The same, of a request that asks for a WebSocket but not as it should.
+    pub fn upgrade_required_because(detail: &'static str) -> Problem {
         Problem::new(ErrorCode::UpgradeRequired, detail).with(ProblemFacts::Upgrade)
+    }
+
+    /// "A `CONNECT` is answered only where there is a WebSocket."
+    pub fn no_websocket_here() -> Problem {
+        Problem::new(ErrorCode::NotFound, "there is no WebSocket here: open `/v1/ws` or `/v1/stream/{name}`")
+    }
+
+    /// "A `CONNECT` asks for a WebSocket or nothing."
+    pub fn protocol_not_served() -> Problem {
+        let detail =
+            "this server is no proxy: `CONNECT` needs `:protocol` of `websocket` (RFC 8441), over HTTP/2";
+        Problem::new(ErrorCode::ProtocolNotServed, detail)
     }
 
     /// "The path does not have that method."

@@ -9,6 +9,7 @@ use crate::{health, list, operation};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
+use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{Headers, Method, Problem, ReadRequest, Response, Route, Target};
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
@@ -17,8 +18,8 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) target: &'r str,
     pub(crate) headers: &'r H,
     pub(crate) body: Bytes,
-    /// Whether the front can give its connection to a WebSocket, and was asked to.
-    pub(crate) upgrades: bool,
+    /// How the request asks for a WebSocket, if it does and the front can give it one.
+    pub(crate) websocket: Option<Handshake>,
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     pub(crate) owner: Owner,
@@ -31,22 +32,27 @@ pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Cor
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.upgrades, None, core);
+        return transport::websocket::open(request.headers, request.websocket, None, core);
     }
     let Target { route, query } = Target::parse(request.target)?;
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
     route.check_method(request.method)?;
+    if request.websocket == Some(Handshake::Connect) && !matches!(route, Route::WebSocket | Route::Stream(_))
+    {
+        // An upgrade that leads nowhere is ignored, and the `GET` answered; a `CONNECT` asks for nothing else.
+        return Err(Problem::no_websocket_here());
+    }
     match (&route, request.method) {
-        (Route::WebSocket, _) => transport::websocket::open(request.headers, request.upgrades, None, core),
+        (Route::WebSocket, _) => transport::websocket::open(request.headers, request.websocket, None, core),
         (Route::Streams, _) => list::list(query, core),
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
-        (Route::Stream(name), Method::Get) if request.upgrades => {
+        (Route::Stream(name), Method::Get) if request.websocket.is_some() => {
             let start = tidings_protocol::parse_upgrade_start(query)?;
             let first = Some((name.clone(), start));
-            transport::websocket::open(request.headers, true, first, core)
+            transport::websocket::open(request.headers, request.websocket, first, core)
         }
         (Route::Stream(name), Method::Get) => read(name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(name, core),

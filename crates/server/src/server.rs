@@ -11,7 +11,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
 use tidings_model::{Durability, Retention, StreamName};
@@ -71,6 +71,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         connections_max,
         doors: purposes.iter().map(|_| Door::default()).collect(),
         serving: workers,
+        body_bytes: AtomicUsize::new(0),
         draining,
     });
     let mut threads = Vec::new();

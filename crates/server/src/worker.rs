@@ -10,6 +10,7 @@ mod connection;
 pub(crate) mod core;
 mod drain;
 pub(crate) mod followers;
+mod liveness;
 mod load;
 mod odd;
 mod output;
@@ -33,7 +34,7 @@ use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
 use tidings_engine::Engine;
 use tidings_model::Timestamp;
@@ -49,6 +50,8 @@ pub(crate) struct Common {
     pub(crate) doors: Vec<Door>,
     /// How many of these serve streams: the first ones.
     pub(crate) serving: usize,
+    /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
+    pub(crate) body_bytes: AtomicUsize,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }

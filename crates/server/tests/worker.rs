@@ -18,6 +18,12 @@ mod framing;
 mod half_closed;
 #[path = "worker/http2.rs"]
 mod http2;
+#[path = "worker/http2_limits.rs"]
+mod http2_limits;
+#[path = "worker/http2_socket.rs"]
+mod http2_socket;
+#[path = "worker/http2_websocket.rs"]
+mod http2_websocket;
 #[path = "worker/odd.rs"]
 mod odd;
 #[path = "worker/parity.rs"]

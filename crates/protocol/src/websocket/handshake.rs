@@ -1,4 +1,4 @@
-//! The upgrade from HTTP: checked by the server, asked and verified by a client.
+//! The way from HTTP to a WebSocket: checked by the server, asked and verified by a client.
 
 use super::SUBPROTOCOL;
 use crate::header_name::{
@@ -25,38 +25,79 @@ pub fn asks_for_websocket(headers: &(impl Headers + ?Sized)) -> bool {
     headers.lists(CONNECTION, "upgrade") && headers.lists(UPGRADE, "websocket")
 }
 
-/// An upgrade that is granted.
+/// How a request asks for a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// A `GET` of HTTP/1.1 with `Upgrade` (RFC 6455, section 4.2).
+    Upgrade,
+    /// An extended `CONNECT` of HTTP/2 with `:protocol` (RFC 8441, section 5). It has no key, and nothing is upgraded.
+    Connect,
+}
+
+/// A WebSocket that is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
-    accept_key: String,
+    /// Only of an upgrade: what the peer knows our answer by.
+    accept_key: Option<String>,
     subprotocol: Option<&'static str>,
 }
 
 impl Accept {
+    /// Checks a request that asks in this way.
+    pub fn check_as(handshake: Handshake, headers: &(impl Headers + ?Sized)) -> Result<Accept, Problem> {
+        match handshake {
+            Handshake::Upgrade => Accept::check(headers),
+            Handshake::Connect => Accept::check_connect(headers),
+        }
+    }
+
     /// Checks a `GET` request of HTTP/1.1. A refusal with status 426 goes with [`UPGRADE_REQUIRED_FIELDS`].
     pub fn check(headers: &(impl Headers + ?Sized)) -> Result<Accept, Problem> {
         if !asks_for_websocket(headers) {
             let detail = "send `Connection: Upgrade` and `Upgrade: websocket`";
-            return Err(Problem::new(ErrorCode::UpgradeRequired, detail));
+            return Err(Problem::upgrade_required_because(detail));
         }
-        if headers.single(SEC_WEBSOCKET_VERSION)? != Some(VERSION.as_bytes()) {
-            return Err(Problem::new(ErrorCode::UpgradeRequired, "send `Sec-WebSocket-Version: 13`"));
-        }
+        check_version(headers)?;
         let key = headers.single(SEC_WEBSOCKET_KEY)?.unwrap_or_default();
         if !BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == ClientKey::NONCE_BYTES) {
             let detail = "`Sec-WebSocket-Key` must be 16 bytes in base64";
             return Err(Problem::new(ErrorCode::InvalidHeader, detail));
         }
-        let subprotocol = lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).then_some(SUBPROTOCOL);
-        Ok(Accept { accept_key: accept_key(key), subprotocol })
+        Ok(Accept::negotiate(Some(accept_key(key)), headers))
     }
 
-    /// The fields of the answer, whose status is 101.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let always =
-            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, &*self.accept_key)];
-        always.into_iter().chain(self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name)))
+    /// Checks the fields of an extended `CONNECT`, whose `:protocol` is known to be `websocket`.
+    pub fn check_connect(headers: &(impl Headers + ?Sized)) -> Result<Accept, Problem> {
+        check_version(headers)?;
+        Ok(Accept::negotiate(None, headers))
     }
+
+    /// What is chosen of what the request offers: the same over every version of HTTP.
+    fn negotiate(accept_key: Option<String>, headers: &(impl Headers + ?Sized)) -> Accept {
+        let subprotocol = lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).then_some(SUBPROTOCOL);
+        Accept { accept_key, subprotocol }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        if self.accept_key.is_some() { 101 } else { 200 }
+    }
+
+    /// The fields of the answer.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let upgrade = self.accept_key.as_deref().map(|accept_key| {
+            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept_key)]
+        });
+        let chosen = self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
+        upgrade.into_iter().flatten().chain(chosen)
+    }
+}
+
+fn check_version(headers: &(impl Headers + ?Sized)) -> Result<(), Problem> {
+    if headers.single(SEC_WEBSOCKET_VERSION)? == Some(VERSION.as_bytes()) {
+        return Ok(());
+    }
+    Err(Problem::upgrade_required_because("send `Sec-WebSocket-Version: 13`"))
 }
 
 /// The key of one upgrade that a client asks for.
@@ -192,6 +233,17 @@ mod tests {
         assert!(chosen("chat, tidings.v1"));
         assert!(!chosen("Tidings.V1"));
         assert!(!chosen("chat"));
+    }
+
+    #[test]
+    fn an_extended_connect_needs_no_key_and_gets_none() {
+        let request = [("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Protocol", "chat, tidings.v1")];
+        let accept = Accept::check_as(Handshake::Connect, &request[..]).unwrap();
+        assert_eq!(accept.status(), 200);
+        assert_eq!(accept.fields().collect::<Vec<_>>(), [("sec-websocket-protocol", "tidings.v1")]);
+        let refused = Accept::check_connect(&[("Sec-WebSocket-Version", "8")][..]).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::UpgradeRequired);
+        assert_eq!(Accept::check_as(Handshake::Upgrade, &GOOD[..]).unwrap().status(), 101);
     }
 
     #[test]

@@ -17,6 +17,7 @@ impl SettingsInput {
         }
         self.join_long_poll_timeouts(&mut settings)?;
         self.check_segment(&settings)?;
+        self.join_request_memory(&mut settings)?;
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
         }
@@ -39,6 +40,24 @@ impl SettingsInput {
             values: format!("{timeout} and {max}"),
             rule: "the time that a long poll is held can't be above its limit",
             advice: "raise long_poll_timeout_max or lower long_poll_timeout".to_owned(),
+        })
+    }
+
+    fn join_request_memory(&self, settings: &mut Settings) -> Result<(), SettingsError> {
+        if settings.max_message_bytes <= settings.request_memory_bytes {
+            return Ok(());
+        }
+        if self.request_memory_bytes.is_none() {
+            // Whoever allows a larger message means that it may arrive.
+            settings.request_memory_bytes = settings.max_message_bytes;
+            return Ok(());
+        }
+        let message = said("max_message_bytes", self.max_message_bytes.as_ref());
+        let memory = said("request_memory_bytes", self.request_memory_bytes.as_ref());
+        Err(SettingsError::Conflict {
+            values: format!("{message} and {memory}"),
+            rule: "the bodies that arrive must have room for one of the largest messages",
+            advice: "raise request_memory_bytes or lower max_message_bytes".to_owned(),
         })
     }
 
@@ -163,6 +182,18 @@ mod tests {
             refusal(flags.or(file("segment_bytes = \"64 MiB\""))),
             "max_message_bytes = `32 MiB` (flag) and segment_bytes = `64 MiB` (t.toml:1): a segment must have room for \
              two of the largest messages; raise segment_bytes to at least 65600 KiB or lower max_message_bytes"
+        );
+    }
+
+    #[test]
+    fn bodies_have_room_for_the_largest_message_unless_less_was_said() {
+        let large = "max_message_bytes = \"400 MiB\"\nsegment_bytes = \"1 GiB\"";
+        assert_eq!(file(large).resolve().unwrap().request_memory_bytes, 400 << 20);
+        assert_eq!(
+            refusal(file("request_memory_bytes = \"1 MiB\"")),
+            "max_message_bytes = `8 MiB` (default) and request_memory_bytes = `1 MiB` (t.toml:1): the bodies that \
+             arrive must have room for one of the largest messages; raise request_memory_bytes or lower \
+             max_message_bytes"
         );
     }
 

@@ -61,6 +61,8 @@ settings_table! {
         max_header_bytes: usize = BYTES "16 KiB" in "1 KiB"..="1 MiB",
         /// How many connections are open at a time, and never more than the system allows. Above it: 503, closed.
         max_connections: usize = COUNT "15000" in "1"..="10000000",
+        /// How many requests, each WebSocket among them, one HTTP/2 connection may have open. Its client waits with more.
+        max_http2_streams: usize = COUNT "128" in "1"..="10000",
         /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
         max_subscriptions: usize = COUNT "1000" in "1"..="1000000",
         /// How many streams the server holds. Above it, creating one is answered 507.
@@ -69,6 +71,9 @@ settings_table! {
         max_producers: usize = COUNT "10000" in "1"..="10000000",
         /// How many publishes may wait to be stored. Above it: 503 with `Retry-After`.
         max_pending_publishes: usize = COUNT "8192" in "1"..="1000000",
+        /// What the bodies of large, chunked and HTTP/2 requests may take together, each until it is answered.
+        /// Above it: 503 with `Retry-After`.
+        request_memory_bytes: usize = BYTES "256 MiB" in "1 KiB"..="1 TiB",
         /// How much one answer of a poll or long poll holds before the rest must be asked for.
         /// A larger message goes alone.
         page_bytes: usize = BYTES "1 MiB" in "1 KiB"..="1 GiB",

@@ -20,7 +20,7 @@ use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
-use tidings_protocol::websocket::handshake::Accept;
+use tidings_protocol::websocket::handshake::{Accept, Handshake};
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::{Role, Violation};
 use tidings_protocol::{HeaderValue, Headers, Problem, Response};
@@ -28,22 +28,20 @@ use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 /// What a WebSocket begins with.
 pub(crate) struct FirstSubscription(Option<(StreamName, Start)>);
 
-/// Grants the upgrade. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
+/// Grants the WebSocket, over HTTP/1.1 or HTTP/2. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
 pub(crate) fn open<H: Headers + ?Sized>(
     headers: &H,
-    upgrades: bool,
+    asked: Option<Handshake>,
     first: Option<(StreamName, Start)>,
     core: &Core,
 ) -> Result<Opened, Problem> {
-    if !upgrades {
-        return Err(Problem::upgrade_required());
-    }
+    let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
     if core.draining {
         return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
     }
-    let accept = Accept::check(headers)?;
+    let accept = Accept::check_as(handshake, headers)?;
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
-    let mut head = Response::new(101);
+    let mut head = Response::new(accept.status());
     head.headers.extend(fields);
     Ok(Opened::Upgrade(head, FirstSubscription(first)))
 }

@@ -4,34 +4,36 @@
 //! time, and no byte that our own parser has not read before it (`gate`). Answers come from the same exchanges as on a
 //! parked connection.
 
+mod alarm;
 mod answer;
 mod body;
+mod body_room;
+mod connect;
 mod exchange_task;
 mod gate;
 mod gated;
 mod http1;
+mod http2;
 mod rewound;
+mod seat;
+mod websocket_task;
 
 use super::{Owner, Shared};
 use crate::exchange::Opened;
 use crate::transport::websocket::FirstSubscription;
-use answer::answer;
 use bytes::Bytes;
-use exchange_task::TaskNews;
 use gate::Admitted;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use rewound::Rewound;
+use seat::TaskNews;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::TcpStream;
-use std::pin::pin;
 use std::rc::Rc;
 use tidings_engine::Reply;
 use tidings_protocol::HTTP2_PREFACE;
+use tidings_protocol::websocket::handshake::Handshake;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A connection that hyper is to have, with what was read from it.
 pub(super) struct HandedOver {
@@ -108,16 +110,29 @@ pub(super) fn start_tasks(worker: &Shared) {
 }
 
 /// What is known of a connection that hyper has.
-#[derive(Default)]
 pub(super) struct ConnectionState {
     /// Requests whose answers are not yet complete.
     open: Cell<usize>,
+    /// Since when there is none.
+    idle_since: Cell<Instant>,
     /// A request's body was not read to its end: what follows on the connection can't be told apart from it.
     unread: Cell<bool>,
     /// The last answer was one that goes on for as long as its stream.
     streams: Cell<bool>,
     /// The connection belongs to a WebSocket as soon as the answer is written.
     upgrade: RefCell<Option<FirstSubscription>>,
+}
+
+impl ConnectionState {
+    fn new() -> Rc<ConnectionState> {
+        Rc::new(ConnectionState {
+            open: Cell::new(0),
+            idle_since: Cell::new(Instant::now()),
+            unread: Cell::new(false),
+            streams: Cell::new(false),
+            upgrade: RefCell::new(None),
+        })
+    }
 }
 
 /// One request, from its head to the end of its answer: for as long, the connection stays with hyper.
@@ -133,41 +148,19 @@ impl OpenRequest {
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
+        self.0.idle_since.set(Instant::now());
     }
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { socket, input } = connection;
-    let is_http2 = input.starts_with(HTTP2_PREFACE);
     let socket = tokio::net::TcpStream::from_std(socket)?;
+    if input.starts_with(HTTP2_PREFACE) {
+        return http2::serve(worker, socket, input).await;
+    }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
-    let socket = Rewound::new(socket, input);
-    if is_http2 {
-        serve_http2(worker, TokioIo::new(socket)).await
-    } else {
-        http1::serve(worker, socket).await
-    }
-}
-
-async fn serve_http2(worker: &Shared, io: TokioIo<Rewound>) -> std::io::Result<()> {
-    let state = Rc::new(ConnectionState::default());
-    // Boxed, so that the connection may be moved out of its loop and taken apart.
-    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
-    let heartbeat = worker.borrow().core.settings.heartbeat;
-    let mut builder = http2::Builder::new(LocalTasks);
-    builder.timer(TokioTimer::new()).keep_alive_interval(heartbeat).keep_alive_timeout(heartbeat * 3 / 2);
-    let mut served = pin!(builder.serve_connection(io, service));
-    let drain = Rc::clone(&worker.borrow().tasks.drain);
-    if worker.borrow().tasks.draining {
-        served.as_mut().graceful_shutdown();
-    }
-    tokio::select! {
-        // Both arms only borrow: what is half done stays in the connection.
-        ended = served.as_mut() => return ended.map_err(std::io::Error::other),
-        () = drain.notified() => served.as_mut().graceful_shutdown(),
-    }
-    served.await.map_err(std::io::Error::other)
+    http1::serve(worker, Rewound::new(socket, input)).await
 }
 
 /// What becomes of a request that hyper has read.
@@ -175,28 +168,27 @@ fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
     // Of HTTP/1 our own parser has said it.
-    let (target, upgrades) = match parts.extensions.get::<Admitted>() {
-        Some(admitted) => (&*admitted.target, admitted.upgrades),
-        None => (parts.uri.path_and_query().map_or("", |target| target.as_str()), false),
+    let (target, websocket) = match parts.extensions.get::<Admitted>() {
+        Some(admitted) => (&*admitted.target, admitted.upgrades.then_some(Handshake::Upgrade)),
+        None => (parts.uri.path_and_query().map_or("", |target| target.as_str()), handshake(parts)),
     };
+    // What an extended CONNECT asks for is what a GET with an upgrade asks for (RFC 8441, section 5).
+    let method = if websocket == Some(Handshake::Connect) { "GET" } else { parts.method.as_str() };
     let request = crate::request::Request {
-        method: tidings_protocol::Method::parse(parts.method.as_str()),
+        method: tidings_protocol::Method::parse(method),
         target,
         headers: &parts.headers,
         body,
-        upgrades,
+        websocket,
         chunked: false,
         owner: Owner::of_task(index),
     };
     crate::request::open(&request, &mut worker.core)
 }
 
-/// Runs the tasks of HTTP/2 connections on the worker's own thread.
-#[derive(Clone, Copy)]
-struct LocalTasks;
-
-impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalTasks {
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
-    }
+/// How a request of HTTP/2 asks for a WebSocket, if it does.
+fn handshake(parts: &http::request::Parts) -> Option<Handshake> {
+    let protocol = parts.extensions.get::<hyper::ext::Protocol>()?;
+    let asks = parts.method == http::Method::CONNECT && protocol.as_str() == "websocket";
+    asks.then_some(Handshake::Connect)
 }

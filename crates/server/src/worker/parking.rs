@@ -67,6 +67,8 @@ impl Worker {
         }
         if !input.is_empty() {
             self.on_input(key, &mut input);
+            // This is no turn, and in the next one an event of this connection may come first.
+            self.send_together();
         }
         Some(key)
     }

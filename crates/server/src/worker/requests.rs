@@ -7,6 +7,7 @@ use crate::exchange::Opened;
 use crate::request::{self, Request};
 use crate::settings::Settings;
 use bytes::Bytes;
+use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{
     BodyLength, Connection, FieldSlots, Head, Method, Problem, RequestHead, Response, Version, parse_head,
 };
@@ -88,7 +89,7 @@ impl Worker {
             target: head.target,
             headers: head.fields,
             body: Bytes::copy_from_slice(body),
-            upgrades: head.upgrades_to_websocket,
+            websocket: head.upgrades_to_websocket.then_some(Handshake::Upgrade),
             chunked: head.version == Version::Http11,
             owner: Owner(key),
         };

@@ -1,5 +1,6 @@
 //! Time limits of parked connections, and heartbeats: a clock hand goes over the slots, and no slot has a timer.
 
+use super::liveness::{Due, Liveness};
 use super::output::Then;
 use super::slots::Phase;
 use super::{Owner, Worker};
@@ -30,26 +31,25 @@ impl Worker {
         if !slot.streaming || slot.is_blocked() {
             return;
         }
+        // Only of a WebSocket is anything heard: on the others the peer has said all it had to.
+        let seen_ms = if slot.phase == Phase::Duplex { slot.seen_ms } else { now_ms };
+        let due = Liveness { sent_ms: slot.sent_ms, seen_ms, asked: slot.asked }.due(now_ms, heartbeat_ms);
+        slot.asked |= matches!(due, Due::Silence | Due::Unanswered);
         let mut out = Vec::new();
-        if slot.phase == Phase::Duplex && slot.seen_ms + heartbeat_ms * 5 / 2 <= now_ms {
-            if let Some(exchange) = slot.exchange.as_mut() {
-                exchange.on_unheard(&mut out);
-            }
-            return self.flush(key, &mut out);
-        } else if slot.sent_ms + heartbeat_ms <= now_ms {
-            slot.asked = true;
-            if let Some(exchange) = slot.exchange.as_mut() {
-                exchange.on_silence(&mut out);
-            }
-        } else if !slot.asked && slot.seen_ms + heartbeat_ms <= now_ms {
-            // It may well be there: on a busy stream it is only sent to, and nothing that it must answer.
-            slot.asked = true;
-            if let Some(exchange) = slot.exchange.as_mut() {
-                exchange.on_unanswered(&mut out);
+        if let Some(exchange) = slot.exchange.as_mut() {
+            match due {
+                Due::Nothing => {}
+                Due::Silence => exchange.on_silence(&mut out),
+                Due::Unanswered => exchange.on_unanswered(&mut out),
+                Due::Unheard => exchange.on_unheard(&mut out),
             }
         }
-        if !out.is_empty() {
-            self.send_with_others(key, &mut out, Then::Wait);
+        match due {
+            // The exchange is over: it is stepped once more, to end.
+            Due::Unheard => self.flush(key, &mut out),
+            Due::Nothing | Due::Silence | Due::Unanswered => {
+                self.send_with_others(key, &mut out, Then::Wait);
+            }
         }
     }
 

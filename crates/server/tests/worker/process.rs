@@ -10,6 +10,13 @@ pub(crate) fn descriptors(server: &Server) -> usize {
     fs::read_dir(folder(server).join("fd")).expect("the process runs").count()
 }
 
+/// How many of them are sockets.
+pub(crate) fn sockets(server: &Server) -> usize {
+    let descriptors = fs::read_dir(folder(server).join("fd")).expect("the process runs").flatten();
+    let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
 /// Memory that it uses.
 pub(crate) fn resident_bytes(server: &Server) -> usize {
     let status = fs::read_to_string(folder(server).join("status")).expect("the process runs");

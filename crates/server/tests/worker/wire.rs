@@ -235,6 +235,16 @@ impl Wire {
         std::mem::replace(&mut self.arrived, rest)
     }
 
+    /// Whether so many bytes still come before the end.
+    pub(crate) fn has_more(&mut self, count: usize) -> bool {
+        while self.arrived.len() < count {
+            if !self.fill() {
+                return false;
+            }
+        }
+        true
+    }
+
     fn expect_more(&mut self) {
         let more = self.fill();
         assert!(more, "the connection ended after {:?}", String::from_utf8_lossy(&self.arrived));

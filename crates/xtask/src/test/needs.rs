@@ -20,7 +20,8 @@ const NEEDS: &[Need] = &[
     Need { program: "c++", package: "g++", why: "libFuzzer is written in it" },
     Need { program: "curl", package: "curl", why: "the simplest client" },
     Need { program: "vmstat", package: "procps", why: "the program that never stops in the README" },
-    Need { program: "chromium", package: "chromium", why: "a browser's own EventSource" },
+    Need { program: "chromium", package: "chromium", why: "a browser's own EventSource and WebSocket" },
+    Need { program: "openssl", package: "openssl", why: "a browser speaks HTTP/2 only over TLS" },
 ];
 
 /// Installs what is missing, where it can.

@@ -39,13 +39,22 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
         ),
         run(
             "foreign clients",
-            "curl, ws, @durable-streams/client",
+            "curl, ws, node's http2, @durable-streams/client",
             node_tests(
                 workspace,
-                &["clients/curl.test.mjs", "clients/websocket.test.mjs", "clients/durable-streams.test.mjs"],
+                &[
+                    "clients/curl.test.mjs",
+                    "clients/websocket.test.mjs",
+                    "clients/http2.test.mjs",
+                    "clients/durable-streams.test.mjs",
+                ],
             ),
         ),
-        run("browser", "EventSource of Chromium", node_tests(workspace, &["clients/browser.test.mjs"])),
+        run(
+            "browser",
+            "EventSource and WebSocket of Chromium",
+            node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
+        ),
     ]
 }
 

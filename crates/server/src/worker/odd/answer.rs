@@ -1,7 +1,10 @@
 //! One request of hyper's, from its head to its answer.
 
 use super::body::{Collected, collect};
+use super::body_room::BodyRoom;
+use super::connect::connect;
 use super::exchange_task::{ExchangeTask, Whole};
+use super::seat::Seat;
 use super::{ConnectionState, OpenRequest, Shared, open};
 use crate::exchange::Opened;
 use http_body_util::Either;
@@ -19,12 +22,17 @@ pub(super) async fn answer(
     request: hyper::Request<Incoming>,
 ) -> Result<Answer, Infallible> {
     let open_request = OpenRequest::of(&state);
+    if request.method() == http::Method::CONNECT {
+        return Ok(connect(&worker, open_request, request));
+    }
     let (parts, body) = request.into_parts();
     let (bytes_max, time_max) = {
         let settings = &worker.borrow().core.settings;
         (settings.max_message_bytes, settings.request_timeout)
     };
-    let body = match collect(body, bytes_max, time_max).await {
+    // Until the answer: a body that waits to be stored is still here.
+    let mut room = BodyRoom::new(&worker);
+    let body = match collect(body, bytes_max, time_max, &mut room).await {
         Collected::Whole(body) => body,
         Collected::Refused(problem) => return Ok(whole(Response::problem(&problem))),
         Collected::Unread(problem) => {
@@ -32,16 +40,13 @@ pub(super) async fn answer(
             return Ok(whole(Response::problem(&problem)));
         }
     };
-    let mut task = ExchangeTask::new(&worker, open_request);
-    Ok(match open(&worker, task.index(), &parts, body) {
+    let seat = Seat::new(&worker, open_request);
+    Ok(match open(&worker, seat.index(), &parts, body) {
         Opened::Response(response) => whole(response),
-        Opened::Held(exchange) => {
-            task.hold(exchange);
-            whole(task.respond().await)
-        }
+        Opened::Held(exchange) => whole(ExchangeTask::new(seat, exchange).respond().await),
         Opened::Stream(head, exchange) => {
-            task.hold(exchange);
             state.streams.set(true);
+            let task = ExchangeTask::new(seat, exchange);
             head.into_http().map(|_no_body| Either::Right(task))
         }
         Opened::Upgrade(head, first) => {

@@ -1,5 +1,6 @@
 //! Bodies of requests that hyper reads: whole, within a limit and a time.
 
+use super::body_room::BodyRoom;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -19,16 +20,19 @@ pub(super) enum Collected {
     Unread(Problem),
 }
 
-/// Reads a body. Holds at most `bytes_max` bytes.
-pub(super) async fn collect(body: Incoming, bytes_max: usize, time_max: Duration) -> Collected {
+/// Reads a body. Holds at most `bytes_max` bytes, for which it takes room.
+pub(super) async fn collect(
+    body: Incoming,
+    bytes_max: usize,
+    time_max: Duration,
+    room: &mut BodyRoom,
+) -> Collected {
     let limit = bytes_max as u64;
     if limit.saturating_add(DROPPED_BYTES_MAX) < body.size_hint().lower() {
         return Collected::Unread(too_large(bytes_max));
     }
-    match tokio::time::timeout(time_max, read(body, limit)).await {
-        Ok(Ok(Some(whole))) => Collected::Whole(whole),
-        Ok(Ok(None)) => Collected::Refused(too_large(bytes_max)),
-        Ok(Err(problem)) => Collected::Unread(problem),
+    match tokio::time::timeout(time_max, read(body, bytes_max, room)).await {
+        Ok(read) => read,
         Err(_elapsed) => {
             let detail = "send the whole body within `request_timeout`";
             Collected::Unread(Problem::new(ErrorCode::RequestTimeout, detail))
@@ -36,24 +40,35 @@ pub(super) async fn collect(body: Incoming, bytes_max: usize, time_max: Duration
     }
 }
 
-/// `None` for a body that was too large and is read to its end.
-async fn read(mut body: Incoming, limit: u64) -> Result<Option<Bytes>, Problem> {
+async fn read(mut body: Incoming, bytes_max: usize, room: &mut BodyRoom) -> Collected {
     let mut whole = BytesMut::new();
+    // Better at once than after most of it was read.
+    let mut refused = (!room.has(body.size_hint().lower())).then(|| Problem::too_busy(1));
     let mut total = 0_u64;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Problem::new(ErrorCode::InvalidRequest, error.to_string()))?;
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                return Collected::Unread(Problem::new(ErrorCode::InvalidRequest, error.to_string()));
+            }
+        };
         let Some(data) = frame.data_ref() else { continue };
         total += data.len() as u64;
-        if limit + DROPPED_BYTES_MAX < total {
-            return Err(Problem::new(ErrorCode::TooLarge, "the body is far above `max_message_bytes`"));
+        if bytes_max as u64 + DROPPED_BYTES_MAX < total {
+            return Collected::Unread(too_large(bytes_max));
         }
-        if total <= limit {
+        if refused.is_some() {
+            continue;
+        }
+        if total <= bytes_max as u64 && room.take(data.len()) {
             whole.extend_from_slice(data);
-        } else {
-            whole = BytesMut::new();
+            continue;
         }
+        refused = Some(if total <= bytes_max as u64 { Problem::too_busy(1) } else { too_large(bytes_max) });
+        whole = BytesMut::new();
+        room.give_back();
     }
-    Ok((total <= limit).then(|| whole.freeze()))
+    refused.map_or_else(|| Collected::Whole(whole.freeze()), Collected::Refused)
 }
 
 pub(super) fn too_large(bytes_max: usize) -> Problem {

@@ -37,7 +37,7 @@ enum Served {
 }
 
 pub(super) async fn serve(worker: &Shared, socket: Rewound) -> std::io::Result<()> {
-    let state = Rc::new(ConnectionState::default());
+    let state = ConnectionState::new();
     let settings = Arc::clone(&worker.borrow().core.settings);
     let header_bytes_max = settings.max_header_bytes;
     let io = Gated::new(socket, Gate::new(header_bytes_max, narrow_bytes_max(&settings)));

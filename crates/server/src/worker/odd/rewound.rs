@@ -21,6 +21,7 @@ pub(super) struct Rewound {
 /// When a socket was last used, and whether everything written to it has left.
 pub(super) struct Quiet {
     used: Cell<Instant>,
+    heard: Cell<Instant>,
     flushed: Cell<bool>,
 }
 
@@ -28,6 +29,11 @@ impl Quiet {
     /// When it was last used.
     pub(super) fn used(&self) -> Instant {
         self.used.get()
+    }
+
+    /// When its peer last sent something.
+    pub(super) fn heard(&self) -> Instant {
+        self.heard.get()
     }
 
     pub(super) fn is_flushed(&self) -> bool {
@@ -41,7 +47,8 @@ impl Quiet {
 
 impl Rewound {
     pub(super) fn new(socket: TcpStream, before: Bytes) -> Rewound {
-        let quiet = Rc::new(Quiet { used: Cell::new(Instant::now()), flushed: Cell::new(true) });
+        let now = Cell::new(Instant::now());
+        let quiet = Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true) });
         Rewound { before, socket, quiet, is_over: false }
     }
 
@@ -75,6 +82,7 @@ impl AsyncRead for Rewound {
         ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         self.is_over = buffer.filled().len() == filled;
         self.quiet.on_used();
+        self.quiet.heard.set(self.quiet.used());
         Poll::Ready(Ok(()))
     }
 }

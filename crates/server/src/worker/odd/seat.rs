@@ -1,0 +1,108 @@
+//! The place of an exchange among the tasks of a worker: what happened to it while its task slept, and its next step.
+
+use super::{OpenRequest, Shared};
+use crate::exchange::{Advance, Exchange};
+use crate::worker::core::Core;
+use bytes::Bytes;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use tidings_engine::Reply;
+
+/// What happened to an exchange while its task slept.
+#[derive(Default)]
+pub(super) struct TaskNews {
+    changed: Vec<u32>,
+    pub(super) replies: Vec<(u32, Reply)>,
+    pub(super) draining: bool,
+    waker: Option<Waker>,
+}
+
+impl TaskNews {
+    /// Told once, however often it happens: a peer that does not read leaves its task asleep.
+    pub(super) fn on_changed(&mut self, number: u32) {
+        if !self.changed.contains(&number) {
+            self.changed.push(number);
+        }
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// The exchange, and its place; both end together.
+pub(super) struct Seat {
+    worker: Shared,
+    index: usize,
+    exchange: Option<Box<dyn Exchange>>,
+    /// Says that the request is open for as long as this lives.
+    _request: OpenRequest,
+}
+
+impl Seat {
+    /// A place for an exchange that is about to be opened.
+    pub(super) fn new(worker: &Shared, request: OpenRequest) -> Seat {
+        let index = worker.borrow_mut().tasks.insert_exchange();
+        Seat { worker: Rc::clone(worker), index, exchange: None, _request: request }
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(super) fn worker(&self) -> &Shared {
+        &self.worker
+    }
+
+    pub(super) fn hold(&mut self, exchange: Box<dyn Exchange>) {
+        self.exchange = Some(exchange);
+    }
+
+    /// Tells it what happened, and lets it go on as far as it can. What happens later wakes the task.
+    pub(super) fn step(&mut self, context: &Context<'_>, out: &mut Vec<Bytes>) -> Advance {
+        let mut worker = self.worker.borrow_mut();
+        let Some(exchange) = self.exchange.as_mut() else { return Advance::End };
+        worker.core.on_turn(crate::worker::turn::now());
+        let Some(news) = worker.tasks.exchanges.get_mut(&self.index) else { return Advance::End };
+        news.waker = Some(context.waker().clone());
+        let changed = std::mem::take(&mut news.changed);
+        let replies = std::mem::take(&mut news.replies);
+        let draining = std::mem::take(&mut news.draining);
+        for number in changed {
+            exchange.on_changed(number);
+        }
+        for (number, reply) in replies {
+            exchange.on_reply(number, reply);
+        }
+        if draining {
+            exchange.on_drain(&mut worker.core, out);
+        }
+        exchange.advance(&mut worker.core, out)
+    }
+
+    /// Tells it something else, at the time that it is now.
+    pub(super) fn tell(&mut self, say: impl FnOnce(&mut dyn Exchange, &mut Core)) {
+        let mut worker = self.worker.borrow_mut();
+        worker.core.on_turn(crate::worker::turn::now());
+        if let Some(exchange) = self.exchange.as_mut() {
+            say(exchange.as_mut(), &mut worker.core);
+        }
+    }
+
+    /// The exchange is over: it leaves what it follows.
+    pub(super) fn leave(&mut self) {
+        let mut worker = self.worker.borrow_mut();
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.leave(&mut worker.core);
+        }
+        worker.tasks.exchanges.remove(&self.index);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
