@@ -1,6 +1,7 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::settings::{Policies, Settings};
+use crate::transport::websocket;
 use crate::worker::{self, Common, Purpose};
 use rustix::net::{
     AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
@@ -66,6 +67,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     }
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
+        message_memory: Arc::new(websocket::message_memory(&settings)),
         settings,
         connections_max,
         connections: purposes.iter().map(|_| AtomicUsize::new(0)).collect(),

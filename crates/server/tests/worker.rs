@@ -4,6 +4,8 @@
 
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
+#[path = "worker/compression.rs"]
+mod compression;
 #[path = "worker/draining.rs"]
 mod draining;
 #[path = "worker/ends.rs"]

@@ -1,9 +1,10 @@
 //! The upgrade from HTTP: checked by the server, asked and verified by a client.
 
 use super::SUBPROTOCOL;
+use super::deflate::Agreement;
 use crate::header_name::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use crate::headers::Headers;
 use crate::{ErrorCode, Problem};
@@ -28,8 +29,9 @@ pub fn asks_for_websocket(headers: &(impl Headers + ?Sized)) -> bool {
 /// An upgrade that is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
-    accept_key: String,
+    answer_key: String,
     subprotocol: Option<&'static str>,
+    deflate: Option<Agreement>,
 }
 
 impl Accept {
@@ -48,14 +50,22 @@ impl Accept {
             return Err(Problem::new(ErrorCode::InvalidHeader, detail));
         }
         let subprotocol = lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).then_some(SUBPROTOCOL);
-        Ok(Accept { accept_key: accept_key(key), subprotocol })
+        Ok(Accept { answer_key: accept_key(key), subprotocol, deflate: None })
+    }
+
+    /// The same, with what was agreed about compression.
+    #[must_use]
+    pub fn with_deflate(self, deflate: Option<Agreement>) -> Accept {
+        Accept { deflate, ..self }
     }
 
     /// The fields of the answer, whose status is 101.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let always =
-            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, &*self.accept_key)];
-        always.into_iter().chain(self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name)))
+            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, &*self.answer_key)];
+        let subprotocol = self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
+        let deflate = self.deflate.map(|agreement| (SEC_WEBSOCKET_EXTENSIONS, agreement.field()));
+        always.into_iter().chain(deflate).chain(subprotocol)
     }
 }
 
@@ -96,7 +106,7 @@ impl ClientKey {
         if headers.first_text(SEC_WEBSOCKET_ACCEPT) != Some(&accept_key(self.text.as_bytes())) {
             return Err(NotUpgraded::OtherKey);
         }
-        if headers.first_text("sec-websocket-extensions").is_some() {
+        if headers.first_text(SEC_WEBSOCKET_EXTENSIONS).is_some() {
             return Err(NotUpgraded::Extension);
         }
         match headers.first_text(SEC_WEBSOCKET_PROTOCOL) {

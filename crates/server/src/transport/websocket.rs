@@ -9,24 +9,31 @@ mod session;
 mod subscriptions;
 
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use echo::Echo;
 use session::Session;
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_engine::Reply;
 use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
+use tidings_protocol::websocket::deflate::Agreement;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
 use tidings_protocol::websocket::handshake::Accept;
 use tidings_protocol::websocket::input::Input;
-use tidings_protocol::websocket::{Role, Violation};
+use tidings_protocol::websocket::memory::MessageMemory;
+use tidings_protocol::websocket::{Compression, Role, Violation};
 use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 
 /// What a WebSocket begins with.
-pub(crate) struct FirstSubscription(Option<(StreamName, Start)>);
+pub(crate) struct FirstSubscription {
+    subscription: Option<(StreamName, Start)>,
+    deflate: Option<Agreement>,
+}
 
 /// Grants the upgrade. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
 pub(crate) fn open<H: Headers + ?Sized>(
@@ -41,19 +48,23 @@ pub(crate) fn open<H: Headers + ?Sized>(
     if core.draining {
         return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
     }
-    let accept = Accept::check(headers)?;
+    let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
+    let accept = Accept::check(headers)?.with_deflate(deflate);
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(101);
     head.headers.extend(fields);
-    Ok(Opened::Upgrade(head, FirstSubscription(first)))
+    Ok(Opened::Upgrade(head, FirstSubscription { subscription: first, deflate }))
 }
 
 /// The exchange that owns an upgraded connection.
 pub(crate) fn begin(first: FirstSubscription, owner: Owner, core: &Core) -> Box<dyn Exchange> {
+    let FirstSubscription { subscription, deflate } = first;
+    let compression = if deflate.is_some() { Compression::Deflate } else { Compression::None };
+    let window = deflate.map(Agreement::window);
     if core.echoes {
-        Box::new(Connection::new(Echo))
+        Box::new(Connection::new(Echo { deflate: window }, compression))
     } else {
-        Box::new(Connection::new(Session::new(first.0, owner)))
+        Box::new(Connection::new(Session::new(subscription, owner, window), compression))
     }
 }
 
@@ -62,7 +73,7 @@ pub(super) trait Talk {
     /// A text message.
     fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>);
     /// A binary message; an error closes the connection.
-    fn on_binary(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation>;
+    fn on_binary(&mut self, bytes: &[u8], core: &mut Core, out: &mut Vec<u8>) -> Result<(), Violation>;
     /// See [`Exchange`].
     fn on_reply(&mut self, number: u32, reply: Reply);
     /// See [`Exchange`].
@@ -109,8 +120,8 @@ const DRAIN_LEAST_MS: u64 = 50;
 const DRAIN_MOST_MS: u64 = 2_000;
 
 impl<T: Talk> Connection<T> {
-    fn new(talk: T) -> Connection<T> {
-        Connection { assembler: Assembler::new(), state: State::Open, talk }
+    fn new(talk: T, compression: Compression) -> Connection<T> {
+        Connection { assembler: Assembler::new(compression), state: State::Open, talk }
     }
 
     fn talks(&self) -> bool {
@@ -133,7 +144,7 @@ impl<T: Talk> Connection<T> {
         match message {
             Message::Text(text) if self.talks() => self.talk.on_text(&text, core, out),
             Message::Binary(bytes) if self.talks() => {
-                if let Err(violation) = self.talk.on_binary(&bytes, out) {
+                if let Err(violation) = self.talk.on_binary(&bytes, core, out) {
                     write_close(out, violation.code, violation.reason);
                     self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
                 }
@@ -185,7 +196,10 @@ impl<T: Talk> Exchange for Connection<T> {
     }
 
     fn on_input(&mut self, input: &mut Input<'_>, core: &mut Core, out: &mut Vec<Bytes>) {
-        let rules = Rules { reader: Role::Server, message_bytes_max: frame_bytes_max(core) };
+        let message_bytes_max =
+            if core.echoes { core.settings.max_message_bytes } else { message_bytes_max(&core.settings) };
+        let memory = Arc::clone(&core.message_memory);
+        let rules = Rules { reader: Role::Server, message_bytes_max, memory };
         let mut frames = Vec::new();
         while self.state != State::Over {
             match self.assembler.next_message(&rules, input) {
@@ -240,8 +254,15 @@ impl<T: Talk> Exchange for Connection<T> {
 
 /// The largest message that a client may send: a published message may double in a JSON string or in base64, and has
 /// a few members around it. The echo has none of that.
-fn frame_bytes_max(core: &Core) -> usize {
+fn message_bytes_max(settings: &Settings) -> usize {
     const MEMBERS_BYTES: usize = 8 << 10;
-    let limit = core.settings.max_message_bytes;
-    if core.echoes { limit } else { limit.saturating_mul(2).saturating_add(MEMBERS_BYTES) }
+    settings.max_message_bytes.saturating_mul(2).saturating_add(MEMBERS_BYTES)
+}
+
+/// What all messages that have not fully arrived may take: at least as much as one of them does.
+pub(crate) fn message_memory(settings: &Settings) -> MessageMemory {
+    /// For inflating it, and for a little room at its end.
+    const BESIDE_BYTES: usize = 64 << 10;
+    let one = message_bytes_max(settings).saturating_add(BESIDE_BYTES);
+    MessageMemory::new(settings.max_unfinished_bytes.max(one))
 }

@@ -14,6 +14,7 @@ use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::client_message::{ClientMessage, Publish};
 use tidings_protocol::websocket::close_code::CloseCode;
+use tidings_protocol::websocket::deflate::Window;
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
@@ -25,6 +26,8 @@ use tidings_protocol::{ErrorCode, Problem};
 /// What one connection follows and waits for.
 pub(super) struct Session {
     owner: Owner,
+    /// How the messages of streams may be compressed.
+    deflate: Option<Window>,
     greeted: bool,
     first: Option<(StreamName, Start)>,
     subscriptions: Subscriptions,
@@ -34,9 +37,10 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(first: Option<(StreamName, Start)>, owner: Owner) -> Session {
+    pub(super) fn new(first: Option<(StreamName, Start)>, owner: Owner, deflate: Option<Window>) -> Session {
         Session {
             owner,
+            deflate,
             greeted: false,
             first,
             subscriptions: Subscriptions::default(),
@@ -164,7 +168,8 @@ impl Session {
         if !out.is_empty() {
             shared.push(std::mem::take(out).into());
         }
-        shared.push(core.forms.encode(Form::WebSocket, subscription.reader.stream(), page));
+        let form = Form::WebSocket { deflate: self.deflate };
+        shared.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.advance_to(page.end);
         if page.at_tail && subscription.live && !page.closed {
             return;
@@ -213,7 +218,7 @@ impl Talk for Session {
         }
     }
 
-    fn on_binary(&mut self, _bytes: &[u8], _out: &mut Vec<u8>) -> Result<(), Violation> {
+    fn on_binary(&mut self, _bytes: &[u8], _core: &mut Core, _out: &mut Vec<u8>) -> Result<(), Violation> {
         Err(Violation { code: CloseCode::UNSUPPORTED, reason: "there is no binary subprotocol: send text" })
     }
 
