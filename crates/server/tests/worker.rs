@@ -18,6 +18,8 @@ mod framing;
 mod half_closed;
 #[path = "worker/http2.rs"]
 mod http2;
+#[path = "worker/memory.rs"]
+mod memory;
 #[path = "worker/odd.rs"]
 mod odd;
 #[path = "worker/pipelining.rs"]

@@ -16,7 +16,6 @@ use bytes::Bytes;
 use echo::Echo;
 use session::Session;
 use std::sync::Arc;
-use std::time::Duration;
 use tidings_engine::Reply;
 use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
@@ -97,23 +96,48 @@ struct Connection<T> {
     talk: T,
 }
 
+const _: () = assert!(size_of::<Connection<Session>>() <= 120, "with what malloc adds, 128 bytes a follower");
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
     /// The client knows that the server is about to end. What it said before is still answered.
     Draining {
-        since_ms: u64,
+        since: Since,
     },
     /// Our close is sent; the peer's is waited for.
     Closing {
-        until_ms: u64,
+        since: Since,
     },
     /// Both are sent, or nothing more can be understood.
     Over,
 }
 
+/// When a state began, in half the bytes of a time: good for spans of up to 49 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Since {
+    low_ms: u32,
+}
+
+impl Since {
+    fn now(core: &Core) -> Since {
+        Since { low_ms: low(core.now_ms) }
+    }
+
+    /// The time of the worker's clock that lies so long after it.
+    fn plus_ms(self, span_ms: u64, core: &Core) -> u64 {
+        let passed_ms = low(core.now_ms).wrapping_sub(self.low_ms);
+        core.now_ms - u64::from(passed_ms).min(core.now_ms) + span_ms
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "only spans are asked for, modulo 2^32")]
+fn low(ms: u64) -> u32 {
+    ms as u32
+}
+
 /// How long the peer has to answer a close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_MS: u64 = 5_000;
 
 /// While it drains: what is on its way is waited for that long at least, and an answer that is owed that long at most.
 const DRAIN_LEAST_MS: u64 = 50;
@@ -129,13 +153,13 @@ impl<T: Talk> Connection<T> {
     }
 
     /// Closes a connection that drains once nothing is owed, or its time is up.
-    fn end_drain(&mut self, since_ms: u64, core: &Core, out: &mut Vec<u8>) -> Advance {
+    fn end_drain(&mut self, since: Since, core: &Core, out: &mut Vec<u8>) -> Advance {
         let waits_ms = if self.talk.owes_an_answer() { DRAIN_MOST_MS } else { DRAIN_LEAST_MS };
-        let mut until_ms = since_ms + waits_ms;
+        let mut until_ms = since.plus_ms(waits_ms, core);
         if until_ms <= core.now_ms {
             write_close(out, CloseCode::GOING_AWAY, "the server drains");
-            until_ms = core.ms_after(CLOSE_TIMEOUT);
-            self.state = State::Closing { until_ms };
+            until_ms = core.now_ms + CLOSE_MS;
+            self.state = State::Closing { since: Since::now(core) };
         }
         Advance::Wait { until_ms }
     }
@@ -146,7 +170,7 @@ impl<T: Talk> Connection<T> {
             Message::Binary(bytes) if self.talks() => {
                 if let Err(violation) = self.talk.on_binary(&bytes, core, out) {
                     write_close(out, violation.code, violation.reason);
-                    self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
+                    self.state = State::Closing { since: Since::now(core) };
                 }
             }
             Message::Ping(payload) if self.talks() => {
@@ -170,17 +194,19 @@ impl<T: Talk> Exchange for Connection<T> {
     fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         match self.state {
             State::Over => Advance::End,
-            State::Closing { until_ms } if until_ms <= core.now_ms => Advance::End,
-            State::Closing { until_ms } => Advance::Wait { until_ms },
+            State::Closing { since } => match since.plus_ms(CLOSE_MS, core) {
+                until_ms if until_ms <= core.now_ms => Advance::End,
+                until_ms => Advance::Wait { until_ms },
+            },
             State::Open | State::Draining { .. } => {
                 let mut own = Vec::new();
                 let mut shared = Vec::new();
                 let advance = self.talk.advance(core, &mut own, &mut shared);
                 out.push(own.into());
                 out.append(&mut shared);
-                let State::Draining { since_ms } = self.state else { return advance };
+                let State::Draining { since } = self.state else { return advance };
                 let mut last = Vec::new();
-                let advance = self.end_drain(since_ms, core, &mut last);
+                let advance = self.end_drain(since, core, &mut last);
                 out.push(last.into());
                 advance
             }
@@ -243,7 +269,7 @@ impl<T: Talk> Exchange for Connection<T> {
             let mut frames = Vec::new();
             self.talk.on_drain(core, &mut frames);
             out.push(frames.into());
-            self.state = State::Draining { since_ms: core.now_ms };
+            self.state = State::Draining { since: Since::now(core) };
         }
     }
 
