@@ -33,7 +33,7 @@ settings_table! {
         /// How long an SSE client waits before it connects again (`retry:`). Up to 3s is advised.
         sse_retry: Duration = DURATION "2s" in "1ms"..="60s",
         /// When nothing else was sent on an SSE or WebSocket connection for this long, a heartbeat is.
-        /// A WebSocket that stays silent for 2.5 heartbeats is closed.
+        /// A WebSocket that stays silent for 2.5 heartbeats is closed, and so is any connection that takes nothing for as long.
         heartbeat: Duration = DURATION "25s" in "1s"..="1h",
         /// Whether WebSocket messages are compressed (permessage-deflate) for clients that offer it.
         websocket_compression: bool = SWITCH "true",
