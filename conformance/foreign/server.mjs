@@ -13,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 const { TIDINGS_BIN, ...ENVIRONMENT } = process.env
 const BINARY = TIDINGS_BIN ?? resolve(import.meta.dirname, "../../target/debug/tidings")
 // Small files of the log make a start quick.
-const SETTINGS = ["--long-poll-timeout", "500ms", "--segment-bytes", "17MiB"]
+const SETTINGS = { "--long-poll-timeout": "500ms", "--segment-bytes": "17MiB" }
 const READY_MS_MAX = 30_000
 const PORTS_TRIED_MAX = 8
 
@@ -80,7 +80,8 @@ export class Server {
 
   async #launch() {
     const listen = `127.0.0.1:${this.port}`
-    const flags = ["--data", this.data, "--listen", listen, ...SETTINGS, ...this.flags]
+    const settings = Object.entries(SETTINGS).filter(([flag]) => !this.flags.includes(flag))
+    const flags = ["--data", this.data, "--listen", listen, ...settings.flat(), ...this.flags]
     const child = spawn(BINARY, ["serve", ...flags], {
       env: ENVIRONMENT,
       stdio: ["ignore", "pipe", "pipe"],
@@ -150,7 +151,7 @@ export function range(start, end) {
  * A port below those that the system gives to outgoing connections: a restarted server needs the same one again, and a client that knocks
  * on it meanwhile must not get it for itself.
  */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000)
     const listener = createServer()

@@ -70,6 +70,24 @@ serverTest("it follows and publishes many streams over one connection", async (s
   assert.equal(await client.close(), 1000)
 })
 
+serverTest("what it publishes compressed comes back compressed", async (server) => {
+  await createStream(server, "a")
+  const client = new Client(server, "/v1/stream/a?offset=-1")
+  await client.next("hello")
+  assert.equal(client.socket.extensions, "permessage-deflate")
+  await client.next("subscribed")
+  await client.next("live")
+  for (const n of range(0, 20)) {
+    const data = { n, words: `again ${n} `.repeat(2_000) }
+    client.send({ type: "publish", id: "1", stream: "a", data })
+    const frames = [await client.next("published", "message"), await client.next("published", "message")]
+    assert.deepEqual(frames.find((frame) => frame.type === "message").data, data)
+  }
+  const { bytesRead, bytesWritten } = client.socket._socket
+  assert.ok(bytesRead < 20_000 && bytesWritten < 20_000, `read ${bytesRead}, wrote ${bytesWritten}`)
+  await client.close()
+})
+
 serverTest("a publish that is repeated with its key is stored once", async (server) => {
   await createStream(server, "a")
   const client = new Client(server, "/v1/ws")

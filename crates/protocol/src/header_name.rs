@@ -56,6 +56,8 @@ pub const PRODUCER_SEQ: &str = "producer-seq";
 pub const RETRY_AFTER: &str = "retry-after";
 /// `Sec-WebSocket-Accept`
 pub const SEC_WEBSOCKET_ACCEPT: &str = "sec-websocket-accept";
+/// `Sec-WebSocket-Extensions`
+pub const SEC_WEBSOCKET_EXTENSIONS: &str = "sec-websocket-extensions";
 /// `Sec-WebSocket-Key`
 pub const SEC_WEBSOCKET_KEY: &str = "sec-websocket-key";
 /// `Sec-WebSocket-Protocol`

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! bytes ──frame_decoder──► parts of frames ──assembler──► messages ──client_message / server_message──► meaning
+//!                                            └ deflate
 //! ```
 //! Each arrow is plain data that takes bytes from its caller's buffer. Does not know sockets, subscriptions or time.
 
 pub mod assembler;
 pub mod client_message;
 pub mod close_code;
+pub mod deflate;
 pub mod frame;
 pub mod frame_decoder;
 pub mod handshake;
 pub mod input;
 mod mask;
+pub mod memory;
 pub mod server_message;
 
 /// The subprotocol; not insisted on.
@@ -25,6 +28,31 @@ pub enum Role {
     Server,
     /// Frames must not be masked.
     Client,
+}
+
+/// Whether the payload of a message is compressed (RFC 7692), or may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// As it is.
+    None,
+    /// By DEFLATE, each message apart from all others.
+    Deflate,
+}
+
+/// Which frames a reader understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRules {
+    /// Which end reads.
+    pub reader: Role,
+    /// What was agreed for messages that come.
+    pub compression: Compression,
+}
+
+impl FrameRules {
+    /// For a connection without extensions.
+    pub const fn plain(reader: Role) -> FrameRules {
+        FrameRules { reader, compression: Compression::None }
+    }
 }
 
 /// The peer has broken a rule: the connection ends with this close code.

@@ -6,7 +6,7 @@ use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::{Fin, Opcode, close_payload, write_frame};
 use tidings_protocol::websocket::input::Input;
-use tidings_protocol::websocket::{Role, Violation};
+use tidings_protocol::websocket::{Compression, Role, Violation};
 
 const MESSAGE_BYTES_MAX: usize = 2_000;
 
@@ -72,8 +72,8 @@ fn messages_in_pieces(
     bytes: &[u8],
     sizes: &[usize],
 ) -> (Vec<Result<Message<'static>, Violation>>, Assembler) {
-    let rules = Rules { reader, message_bytes_max: MESSAGE_BYTES_MAX };
-    let mut assembler = Assembler::new();
+    let rules = Rules::new(reader, MESSAGE_BYTES_MAX);
+    let mut assembler = Assembler::new(Compression::None);
     let mut outcomes = Vec::new();
     let mut sizes = sizes.iter().copied().cycle();
     let mut rest = bytes;

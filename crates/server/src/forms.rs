@@ -3,12 +3,14 @@
 //! Hot path: commit → fan-out. Budget: one encoding a form and page, one look-up and one reference count a follower.
 //! Nothing is kept beyond the turn of the worker: what is asked for again later is rare, and costs memory.
 
+use crate::settings::Settings;
 use bytes::Bytes;
 use std::collections::HashMap;
 use tidings_engine::{Page, Part, Stream};
 use tidings_model::{ContentKind, Incarnation, Offset, Timestamp};
 use tidings_protocol::envelope::write_envelopes;
 use tidings_protocol::sse::control::{Control, ControlEnd, write_control};
+use tidings_protocol::websocket::deflate::{Deflater, Window};
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::writer::write_message;
 use tidings_protocol::{json, sse};
@@ -31,16 +33,25 @@ pub(crate) enum Form {
         cursor: u64,
     },
     /// One text frame a message.
-    WebSocket,
+    WebSocket {
+        /// Compressed where that pays, and how far back it may look then.
+        deflate: Option<Window>,
+    },
 }
 
 /// What was encoded in this turn.
-#[derive(Default)]
 pub(crate) struct Forms {
     encoded: HashMap<(Incarnation, u64, u64, bool, Form), Bytes>,
+    /// Compresses for all connections of the worker.
+    pub(crate) deflater: Deflater,
 }
 
 impl Forms {
+    pub(crate) fn new(settings: &Settings) -> Forms {
+        let deflater = Deflater::new(settings.websocket_compression_min_bytes);
+        Forms { encoded: HashMap::new(), deflater }
+    }
+
     /// A page in that form.
     pub(crate) fn encode(&mut self, form: Form, stream: &Stream, page: &Page) -> Bytes {
         let key = (stream.incarnation(), page.start, page.end, page.at_tail, form);
@@ -55,7 +66,10 @@ impl Forms {
                 let events = events(stream, kind, page, envelope, cursor);
                 if chunked { chunk(&events) } else { events }
             }
-            Form::WebSocket => frames(stream, kind, page),
+            Form::WebSocket { deflate: None } => frames(stream, kind, page),
+            Form::WebSocket { deflate: Some(window) } => {
+                deflated_frames(&mut self.deflater, window, stream, kind, page)
+            }
         });
         self.encoded.insert(key, bytes.clone());
         bytes
@@ -145,6 +159,22 @@ fn frames(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
     let mut out = Vec::new();
     for (offset, time, data) in enveloped(stream, page) {
         write_text_frame(&mut out, |text| write_message(text, stream.name(), kind, offset, time, data));
+    }
+    out
+}
+
+fn deflated_frames(
+    deflater: &mut Deflater,
+    window: Window,
+    stream: &Stream,
+    kind: ContentKind,
+    page: &Page,
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (offset, time, data) in enveloped(stream, page) {
+        deflater.write_text_frame(&mut out, window, |text| {
+            write_message(text, stream.name(), kind, offset, time, data);
+        });
     }
     out
 }

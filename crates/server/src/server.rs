@@ -1,6 +1,7 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::settings::{Policies, Settings};
+use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
 use rustix::net::{
@@ -67,6 +68,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     }
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
+        message_memory: Arc::new(websocket::message_memory(&settings)),
         settings,
         connections_max,
         doors: purposes.iter().map(|_| Door::default()).collect(),

@@ -39,11 +39,14 @@ use std::time::Instant;
 use tidings_engine::Engine;
 use tidings_model::Timestamp;
 use tidings_protocol::HttpDate;
+use tidings_protocol::websocket::memory::MessageMemory;
 
 /// What all workers share.
 pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
+    /// What WebSocket messages take that have not fully arrived.
+    pub(crate) message_memory: Arc<MessageMemory>,
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
     /// Every worker as the others see it.

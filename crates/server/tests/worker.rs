@@ -6,6 +6,8 @@
 mod balance;
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
+#[path = "worker/compression.rs"]
+mod compression;
 #[path = "worker/draining.rs"]
 mod draining;
 #[path = "worker/ends.rs"]
@@ -24,6 +26,8 @@ mod http2_limits;
 mod http2_socket;
 #[path = "worker/http2_websocket.rs"]
 mod http2_websocket;
+#[path = "worker/memory.rs"]
+mod memory;
 #[path = "worker/odd.rs"]
 mod odd;
 #[path = "worker/parity.rs"]

@@ -18,7 +18,7 @@ use tidings_protocol::websocket::frame::{Fin, Opcode, close_payload, write_frame
 use tidings_protocol::websocket::handshake::ClientKey;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::server_message::ServerMessage;
-use tidings_protocol::websocket::{Role, Violation};
+use tidings_protocol::websocket::{Compression, Role, Violation};
 use tidings_protocol::{ErrorCode, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -78,8 +78,8 @@ struct Connection {
 impl Connection {
     fn new(source: &Source, io: TokioIo<Upgraded>) -> Connection {
         let message_bytes_max = source.client.http.options().answer_bytes_max;
-        let rules = Rules { reader: Role::Client, message_bytes_max };
-        Connection { io, assembler: Assembler::new(), rules, outgoing: Vec::new() }
+        let rules = Rules::new(Role::Client, message_bytes_max);
+        Connection { io, assembler: Assembler::new(Compression::None), rules, outgoing: Vec::new() }
     }
 
     /// Tells what comes, until it ends; then how it ended.

@@ -1,12 +1,12 @@
 //! A server that does what a test says, one exchange at a time.
 
 use tidings_client::Client;
-use tidings_protocol::websocket::Role;
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_frame};
 use tidings_protocol::websocket::handshake::Accept;
 use tidings_protocol::websocket::input::Input;
+use tidings_protocol::websocket::{Compression, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -108,7 +108,7 @@ impl Peer {
             request.send(&format!("{name}: {value}\r\n")).await;
         }
         request.send("\r\n").await;
-        WebSocket { request, assembler: Assembler::new() }
+        WebSocket { request, assembler: Assembler::new(Compression::None) }
     }
 }
 
@@ -173,7 +173,7 @@ impl WebSocket {
 
     /// The next message of the client, as text: of a ping or close its payload after its kind.
     pub(crate) async fn receive(&mut self) -> String {
-        let rules = Rules { reader: Role::Server, message_bytes_max: 1 << 20 };
+        let rules = Rules::new(Role::Server, 1 << 20);
         let mut bytes = Vec::new();
         loop {
             assert_ne!(

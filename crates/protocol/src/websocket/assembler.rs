@@ -1,23 +1,35 @@
 //! Messages out of frames.
 //!
 //! Joins fragments, within a limit that is checked against the length a header declares, before memory is taken;
-//! checks UTF-8 as it arrives; gives control frames between fragments. All state is kept here, so that a read that
+//! inflates what is compressed, within the same limit; checks UTF-8 as it arrives; gives control frames between fragments. All state is kept here, so that a read that
 //! is given up loses nothing. Does not know what a message means, nor answers a ping or a close by itself.
 
 use super::close_code::CloseCode;
+use super::deflate::Inflated;
 use super::frame::{Fin, FrameHeader, Opcode};
 use super::frame_decoder::{FrameDecoder, FramePart, Rest};
 use super::input::Input;
-use super::{Role, Violation};
+use super::memory::{Lease, MessageMemory};
+use super::{Compression, FrameRules, Role, Violation};
 use std::borrow::Cow;
+use std::sync::Arc;
 
-/// What holds for a connection as long as it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What holds for all connections of one kind, as long as they live.
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// Which end reads.
     pub reader: Role,
-    /// The largest message, all its fragments together.
+    /// The largest message, all its fragments together, when it is inflated.
     pub message_bytes_max: usize,
+    /// What all unfinished messages together are charged to.
+    pub memory: Arc<MessageMemory>,
+}
+
+impl Rules {
+    /// With memory of its own, enough for any one message.
+    pub fn new(reader: Role, message_bytes_max: usize) -> Rules {
+        Rules { reader, message_bytes_max, memory: Arc::new(MessageMemory::new(usize::MAX)) }
+    }
 }
 
 /// What the peer said. Borrows from the caller's buffer when it came in one frame and one piece.
@@ -41,10 +53,11 @@ pub enum Message<'a> {
 }
 
 /// The state between two reads: at most 32 bytes when [`is_idle`](Assembler::is_idle), and then as good as a new one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Assembler {
     decoder: FrameDecoder,
     held: Option<Box<Held>>,
+    compression: Compression,
     is_over: bool,
 }
 
@@ -61,6 +74,9 @@ struct Held {
 struct Unfinished {
     kind: Kind,
     bytes: Vec<u8>,
+    /// As many have come, which are fewer or more than `bytes` where they are compressed.
+    wire_bytes: u64,
+    lease: Lease,
 }
 
 /// What a message that spans several reads or frames will be.
@@ -73,12 +89,17 @@ enum Kind {
     Binary,
 }
 
+/// A message may be larger when it is compressed than when it is not, but not by more than this: one without an end, of blocks with nothing
+/// in them, would otherwise never come to its limit.
+const COMPRESSED_RATIO_MAX: usize = 2;
+
+const TOO_LARGE: Violation = Violation { code: CloseCode::TOO_LARGE, reason: "a message above the limit" };
 const NOT_UTF8: Violation = Violation { code: CloseCode::INVALID_DATA, reason: "text that is not UTF-8" };
 
 impl Assembler {
-    /// Before the first frame.
-    pub fn new() -> Assembler {
-        Assembler::default()
+    /// Before the first frame of a connection for which that was agreed.
+    pub fn new(compression: Compression) -> Assembler {
+        Assembler { decoder: FrameDecoder::new(), held: None, compression, is_over: false }
     }
 
     /// Whether nothing unfinished is held, so that a new one would go on as well as this one.
@@ -100,7 +121,7 @@ impl Assembler {
         }
         let outcome = self.assemble(rules, input).transpose()?;
         if matches!(outcome, Ok(Message::Close { .. }) | Err(_)) {
-            *self = Assembler { is_over: true, ..Assembler::default() };
+            *self = Assembler { is_over: true, ..Assembler::new(self.compression) };
         }
         Some(outcome)
     }
@@ -110,9 +131,10 @@ impl Assembler {
         rules: &Rules,
         input: &mut Input<'a>,
     ) -> Result<Option<Message<'a>>, Violation> {
-        while let Some(part) = self.decoder.next_part(rules.reader, input) {
+        let frame_rules = FrameRules { reader: rules.reader, compression: self.compression };
+        while let Some(part) = self.decoder.next_part(frame_rules, input) {
             match part? {
-                FramePart::Header(header) => self.check_header(rules, &header)?,
+                FramePart::Header(header) => self.on_header(rules, &header)?,
                 FramePart::Payload { opcode, bytes, rest, .. } if opcode.is_control() => {
                     if let Some(payload) = self.control_payload(bytes, rest) {
                         return control_message(opcode, payload).map(Some);
@@ -133,7 +155,7 @@ impl Assembler {
     }
 
     /// Checks what a frame may be here, and that its payload may be held.
-    fn check_header(&self, rules: &Rules, header: &FrameHeader) -> Result<(), Violation> {
+    fn on_header(&mut self, rules: &Rules, header: &FrameHeader) -> Result<(), Violation> {
         let unfinished = self.held.as_ref().and_then(|held| held.message.as_ref());
         match (header.opcode, unfinished) {
             (Opcode::Ping | Opcode::Pong | Opcode::Close, _) => return Ok(()),
@@ -145,9 +167,22 @@ impl Assembler {
             }
             (Opcode::Continuation, Some(_)) | (Opcode::Text | Opcode::Binary, None) => {}
         }
-        let held_bytes = unfinished.map_or(0, |message| message.bytes.len() as u64);
-        if (rules.message_bytes_max as u64) < held_bytes.saturating_add(header.payload_bytes) {
-            return Err(Violation { code: CloseCode::TOO_LARGE, reason: "a message above the limit" });
+        let is_compressed = match unfinished {
+            Some(message) => message.lease.inflates(),
+            None => header.compression == Compression::Deflate,
+        };
+        let wire_bytes_max = if is_compressed {
+            rules.message_bytes_max.saturating_mul(COMPRESSED_RATIO_MAX)
+        } else {
+            rules.message_bytes_max
+        };
+        let wire_bytes = unfinished.map_or(0, |message| message.wire_bytes);
+        if (wire_bytes_max as u64) < wire_bytes.saturating_add(header.payload_bytes) {
+            return Err(TOO_LARGE);
+        }
+        if is_compressed && unfinished.is_none() {
+            self.held.get_or_insert_default().message =
+                Some(Unfinished::compressed(header.opcode, &rules.memory)?);
         }
         Ok(())
     }
@@ -183,38 +218,81 @@ impl Assembler {
             return whole_message(opcode, bytes).map(Some);
         }
         let held = self.held.get_or_insert_default();
-        let message = held.message.get_or_insert_with(|| Unfinished::new(opcode));
+        let message = held.message.get_or_insert_with(|| Unfinished::new(opcode, &rules.memory));
         message.append(rules, bytes)?;
         if end == Fin::More {
             return Ok(None);
         }
         // Control frames are never torn here: the frame that has just ended is a data frame.
         let message = self.held.take().and_then(|held| held.message);
-        message.map(Unfinished::finish).transpose()
+        message.map(|message| message.finish(rules)).transpose()
     }
 }
 
 impl Unfinished {
-    fn new(opcode: Opcode) -> Unfinished {
-        let kind = if opcode == Opcode::Text { Kind::Text { valid_bytes: 0 } } else { Kind::Binary };
-        Unfinished { kind, bytes: Vec::new() }
+    fn new(opcode: Opcode, memory: &Arc<MessageMemory>) -> Unfinished {
+        Unfinished { kind: Kind::of(opcode), bytes: Vec::new(), wire_bytes: 0, lease: Lease::new(memory) }
+    }
+
+    fn compressed(opcode: Opcode, memory: &Arc<MessageMemory>) -> Result<Unfinished, Violation> {
+        Ok(Unfinished { lease: Lease::with_inflater(memory)?, ..Unfinished::new(opcode, memory) })
     }
 
     /// Keeps a part. Memory grows with what has arrived, not with what was declared, and never beyond the limit.
     fn append(&mut self, rules: &Rules, part: &[u8]) -> Result<(), Violation> {
-        let needed = self.bytes.len() + part.len();
-        if self.bytes.capacity() < needed {
-            let doubled = self.bytes.capacity().saturating_mul(2).min(rules.message_bytes_max);
-            self.bytes.reserve_exact(doubled.max(needed) - self.bytes.len());
+        self.wire_bytes += part.len() as u64;
+        if self.lease.inflates() {
+            self.inflate(rules, part)?;
+        } else {
+            self.reserve(self.bytes.len() + part.len(), rules.message_bytes_max)?;
+            self.bytes.extend_from_slice(part);
         }
-        self.bytes.extend_from_slice(part);
         if let Kind::Text { valid_bytes } = &mut self.kind {
             *valid_bytes += whole_characters(&self.bytes[*valid_bytes..])?;
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<Message<'static>, Violation> {
+    fn inflate(&mut self, rules: &Rules, mut part: &[u8]) -> Result<(), Violation> {
+        /// What is made room for at once, beyond what a part takes by itself: JSON is inflated to about three times its size.
+        const ROOM_BYTES: usize = 256;
+        const ROOM_RATIO: usize = 3;
+        while let Some(inflater) = self.lease.inflater()
+            && inflater.inflate(&mut part, &mut self.bytes)? == Inflated::Full
+        {
+            if rules.message_bytes_max < self.bytes.len() {
+                return Err(TOO_LARGE);
+            }
+            // One byte beyond the limit tells what is above it from what just reaches it.
+            let bytes_max = rules.message_bytes_max.saturating_add(1);
+            let room = part.len().saturating_mul(ROOM_RATIO).saturating_add(ROOM_BYTES);
+            self.reserve(self.bytes.len().saturating_add(room).min(bytes_max), bytes_max)?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for so many bytes in all, and for as many again while they are not above the limit.
+    fn reserve(&mut self, bytes: usize, bytes_max: usize) -> Result<(), Violation> {
+        let before = self.bytes.capacity();
+        if before < bytes {
+            let capacity = before.saturating_mul(2).min(bytes_max).max(bytes);
+            self.lease.charge(capacity - before)?;
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, rules: &Rules) -> Result<Message<'static>, Violation> {
+        if let Some(inflater) = self.lease.inflater() {
+            let end = inflater.end();
+            self.inflate(rules, end)?;
+        }
+        if let Some(inflater) = self.lease.inflater() {
+            inflater.check_end()?;
+        }
+        if rules.message_bytes_max < self.bytes.len() {
+            return Err(TOO_LARGE);
+        }
         match self.kind {
             Kind::Binary => Ok(Message::Binary(Cow::Owned(self.bytes))),
             Kind::Text { .. } => match String::from_utf8(self.bytes) {
@@ -222,6 +300,12 @@ impl Unfinished {
                 Err(_) => Err(NOT_UTF8),
             },
         }
+    }
+}
+
+impl Kind {
+    fn of(opcode: Opcode) -> Kind {
+        if opcode == Opcode::Text { Kind::Text { valid_bytes: 0 } } else { Kind::Binary }
     }
 }
 

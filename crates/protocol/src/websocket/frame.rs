@@ -1,7 +1,7 @@
 //! Frames: their headers, and how they are written.
 //!
 //! ```text
-//! byte 0   FIN · 000 · opcode (4 bits)
+//! byte 0   FIN · RSV1 · 00 · opcode (4 bits); RSV1 in the first frame of a message that is compressed (RFC 7692)
 //! byte 1   MASK · length (7 bits), or 126: 2 bytes of length follow, or 127: 8 bytes
 //!          4 bytes of mask, from a client
 //!          the payload
@@ -9,10 +9,11 @@
 
 use super::close_code::CloseCode;
 use super::mask::apply_mask;
-use super::{Role, Violation};
+use super::{Compression, FrameRules, Role, Violation};
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 const LENGTH_OF_2: u8 = 126;
 const LENGTH_OF_8: u8 = 127;
@@ -86,6 +87,8 @@ pub struct FrameHeader {
     pub fin: Fin,
     /// What the frame is.
     pub opcode: Opcode,
+    /// Whether the message that begins here is compressed.
+    pub compression: Compression,
     /// The mask, in frames of a client.
     pub mask: Option<[u8; 4]>,
     /// The length of the payload.
@@ -96,14 +99,15 @@ impl FrameHeader {
     /// Reads a header and its length from the front of `input`; `None` when more bytes are needed.
     ///
     /// Every rule of RFC 6455 that can be judged from a header alone is judged as soon as its bytes are there.
-    pub fn parse(input: &[u8], reader: Role) -> Result<Option<(FrameHeader, usize)>, Violation> {
+    pub fn parse(input: &[u8], rules: FrameRules) -> Result<Option<(FrameHeader, usize)>, Violation> {
         let Some(&first) = input.first() else {
             return Ok(None);
         };
-        if first & RESERVED != 0 {
-            return Err(Violation::protocol("a reserved bit is set"));
-        }
+        let compression = parse_reserved(first, rules.compression)?;
         let opcode = Opcode::parse(first & 0x0f)?;
+        if compression == Compression::Deflate && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(Violation::protocol("only the first frame of a message says that it is compressed"));
+        }
         let fin = if first & FIN == 0 { Fin::More } else { Fin::Last };
         if opcode.is_control() && fin == Fin::More {
             return Err(Violation::protocol("a control frame is fragmented"));
@@ -112,20 +116,29 @@ impl FrameHeader {
             return Ok(None);
         };
         let short_length = second & !MASKED;
-        check_masked(second & MASKED != 0, reader)?;
+        check_masked(second & MASKED != 0, rules.reader)?;
         if opcode.is_control() && CONTROL_BYTES_MAX < usize::from(short_length) {
             return Err(Violation::protocol("a control frame is longer than 125 bytes"));
         }
         let Some((payload_bytes, length_end)) = parse_length(short_length, &input[2..])? else {
             return Ok(None);
         };
-        let header = FrameHeader { fin, opcode, mask: None, payload_bytes };
-        match reader {
+        let header = FrameHeader { fin, opcode, compression, mask: None, payload_bytes };
+        match rules.reader {
             Role::Client => Ok(Some((header, length_end))),
             Role::Server => Ok(input[length_end..]
                 .first_chunk()
                 .map(|&mask| (FrameHeader { mask: Some(mask), ..header }, length_end + 4))),
         }
+    }
+}
+
+/// What the reserved bits say of a message, where it was agreed that they may.
+fn parse_reserved(first: u8, agreed: Compression) -> Result<Compression, Violation> {
+    match (first & RESERVED, agreed) {
+        (0, _) => Ok(Compression::None),
+        (COMPRESSED, Compression::Deflate) => Ok(Compression::Deflate),
+        _ => Err(Violation::protocol("a reserved bit is set")),
     }
 }
 
@@ -161,12 +174,21 @@ fn parse_length(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violatio
 
 /// Appends the header of a whole message of a server, whose payload of `payload_bytes` must follow.
 pub fn write_header(out: &mut Vec<u8>, opcode: Opcode, payload_bytes: usize) {
-    write_any_header(out, opcode, Fin::Last, None, payload_bytes);
+    write_any_header(out, FIN | opcode.nibble(), None, payload_bytes);
+}
+
+/// As [`write_header`], of a payload that is compressed.
+pub fn write_compressed_header(out: &mut Vec<u8>, opcode: Opcode, payload_bytes: usize) {
+    write_any_header(out, FIN | COMPRESSED | opcode.nibble(), None, payload_bytes);
 }
 
 /// Appends a frame; a client must give a mask that nobody can guess.
 pub fn write_frame(out: &mut Vec<u8>, opcode: Opcode, fin: Fin, mask: Option<[u8; 4]>, payload: &[u8]) {
-    write_any_header(out, opcode, fin, mask, payload.len());
+    let fin_bit = match fin {
+        Fin::More => 0,
+        Fin::Last => FIN,
+    };
+    write_any_header(out, fin_bit | opcode.nibble(), mask, payload.len());
     let start = out.len();
     out.extend_from_slice(payload);
     if let Some(mask) = mask {
@@ -205,19 +227,9 @@ pub fn close_payload(code: CloseCode, reason: &str) -> Vec<u8> {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "each arm has checked the range")]
-fn write_any_header(
-    out: &mut Vec<u8>,
-    opcode: Opcode,
-    fin: Fin,
-    mask: Option<[u8; 4]>,
-    payload_bytes: usize,
-) {
-    let fin_bit = match fin {
-        Fin::More => 0,
-        Fin::Last => FIN,
-    };
+fn write_any_header(out: &mut Vec<u8>, first: u8, mask: Option<[u8; 4]>, payload_bytes: usize) {
     let mask_bit = if mask.is_some() { MASKED } else { 0 };
-    out.push(fin_bit | opcode.nibble());
+    out.push(first);
     match payload_bytes {
         0..126 => out.push(mask_bit | payload_bytes as u8),
         126..65_536 => {

@@ -5,7 +5,7 @@
 use super::frame::{Fin, FrameHeader, HEADER_BYTES_MAX, Opcode};
 use super::input::Input;
 use super::mask::apply_mask;
-use super::{Role, Violation};
+use super::{FrameRules, Violation};
 
 /// The state between two pieces. 16 bytes, and nothing behind them.
 #[derive(Clone, Debug)]
@@ -64,16 +64,16 @@ impl FrameDecoder {
     /// After a violation nothing that follows has a meaning: the connection must be closed.
     pub fn next_part<'a>(
         &mut self,
-        reader: Role,
+        rules: FrameRules,
         input: &mut Input<'a>,
     ) -> Option<Result<FramePart<'a>, Violation>> {
         match &mut self.state {
             State::Header { bytes, len } => {
-                let header = match next_header(bytes, len, reader, input)? {
+                let header = match next_header(bytes, len, rules, input)? {
                     Ok(header) => header,
                     Err(violation) => return Some(Err(violation)),
                 };
-                let FrameHeader { fin, opcode, mask, payload_bytes } = header;
+                let FrameHeader { fin, opcode, mask, payload_bytes, .. } = header;
                 self.state = State::Payload { opcode, fin, mask, left: payload_bytes };
                 Some(Ok(FramePart::Header(header)))
             }
@@ -107,11 +107,11 @@ impl Default for FrameDecoder {
 fn next_header(
     torn: &mut [u8; HEADER_BYTES_MAX],
     torn_len: &mut u8,
-    reader: Role,
+    rules: FrameRules,
     input: &mut Input<'_>,
 ) -> Option<Result<FrameHeader, Violation>> {
     if *torn_len == 0 {
-        match FrameHeader::parse(input.rest(), reader) {
+        match FrameHeader::parse(input.rest(), rules) {
             Ok(Some((header, bytes))) => {
                 input.take(bytes);
                 return Some(Ok(header));
@@ -123,7 +123,7 @@ fn next_header(
     while !input.is_empty() {
         torn[usize::from(*torn_len)] = input.take(1)[0];
         *torn_len += 1;
-        match FrameHeader::parse(&torn[..usize::from(*torn_len)], reader) {
+        match FrameHeader::parse(&torn[..usize::from(*torn_len)], rules) {
             Ok(Some((header, _))) => return Some(Ok(header)),
             Ok(None) => {}
             Err(violation) => return Some(Err(violation)),

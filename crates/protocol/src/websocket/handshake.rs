@@ -1,9 +1,10 @@
 //! The way from HTTP to a WebSocket: checked by the server, asked and verified by a client.
 
 use super::SUBPROTOCOL;
+use super::deflate::Agreement;
 use crate::header_name::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use crate::headers::Headers;
 use crate::{ErrorCode, Problem};
@@ -38,8 +39,9 @@ pub enum Handshake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
     /// Only of an upgrade: what the peer knows our answer by.
-    accept_key: Option<String>,
+    answer_key: Option<String>,
     subprotocol: Option<&'static str>,
+    deflate: Option<Agreement>,
 }
 
 impl Accept {
@@ -73,23 +75,30 @@ impl Accept {
     }
 
     /// What is chosen of what the request offers: the same over every version of HTTP.
-    fn negotiate(accept_key: Option<String>, headers: &(impl Headers + ?Sized)) -> Accept {
+    fn negotiate(answer_key: Option<String>, headers: &(impl Headers + ?Sized)) -> Accept {
         let subprotocol = lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).then_some(SUBPROTOCOL);
-        Accept { accept_key, subprotocol }
+        Accept { answer_key, subprotocol, deflate: None }
+    }
+
+    /// The same, with what was agreed about compression.
+    #[must_use]
+    pub fn with_deflate(self, deflate: Option<Agreement>) -> Accept {
+        Accept { deflate, ..self }
     }
 
     /// The status of the answer.
     pub fn status(&self) -> u16 {
-        if self.accept_key.is_some() { 101 } else { 200 }
+        if self.answer_key.is_some() { 101 } else { 200 }
     }
 
     /// The fields of the answer.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let upgrade = self.accept_key.as_deref().map(|accept_key| {
-            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept_key)]
+        let upgrade = self.answer_key.as_deref().map(|answer_key| {
+            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, answer_key)]
         });
-        let chosen = self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
-        upgrade.into_iter().flatten().chain(chosen)
+        let subprotocol = self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
+        let deflate = self.deflate.map(|agreement| (SEC_WEBSOCKET_EXTENSIONS, agreement.field()));
+        upgrade.into_iter().flatten().chain(deflate).chain(subprotocol)
     }
 }
 
@@ -137,7 +146,7 @@ impl ClientKey {
         if headers.first_text(SEC_WEBSOCKET_ACCEPT) != Some(&accept_key(self.text.as_bytes())) {
             return Err(NotUpgraded::OtherKey);
         }
-        if headers.first_text("sec-websocket-extensions").is_some() {
+        if headers.first_text(SEC_WEBSOCKET_EXTENSIONS).is_some() {
             return Err(NotUpgraded::Extension);
         }
         match headers.first_text(SEC_WEBSOCKET_PROTOCOL) {

@@ -38,8 +38,12 @@ settings_table! {
         /// How long an SSE client waits before it connects again (`retry:`). Up to 3s is advised.
         sse_retry: Duration = DURATION "2s" in "1ms"..="60s",
         /// When nothing else was sent on an SSE or WebSocket connection for this long, a heartbeat is.
-        /// A WebSocket that stays silent for 2.5 heartbeats is closed.
+        /// A WebSocket that stays silent for 2.5 heartbeats is closed, and so is any connection that takes nothing for as long.
         heartbeat: Duration = DURATION "25s" in "1s"..="1h",
+        /// Whether WebSocket messages are compressed (permessage-deflate) for clients that offer it.
+        websocket_compression: bool = SWITCH "true",
+        /// The smallest WebSocket message that is worth compressing. One that would not become smaller is never compressed.
+        websocket_compression_min_bytes: usize = BYTES "256" in "0"..="1 GiB",
     }
     group "Storing" {
         /// What an acknowledgement means where a stream does not say: `disk` is written and synced,
@@ -63,6 +67,9 @@ settings_table! {
         max_connections: usize = COUNT "15000" in "1"..="10000000",
         /// How many requests, each WebSocket among them, one HTTP/2 connection may have open. Its client waits with more.
         max_http2_streams: usize = COUNT "128" in "1"..="10000",
+        /// What WebSocket messages may take together, over all connections, while they have not fully arrived; never less
+        /// than one of the largest takes. Above it: the connection whose message grows is closed with 1013.
+        max_unfinished_bytes: usize = BYTES "256 MiB" in "1 MiB"..="1 TiB",
         /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
         max_subscriptions: usize = COUNT "1000" in "1"..="1000000",
         /// How many streams the server holds. Above it, creating one is answered 507.

@@ -9,24 +9,30 @@ mod session;
 mod subscriptions;
 
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use echo::Echo;
 use session::Session;
-use std::time::Duration;
+use std::sync::Arc;
 use tidings_engine::Reply;
 use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
+use tidings_protocol::websocket::deflate::Agreement;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
 use tidings_protocol::websocket::handshake::{Accept, Handshake};
 use tidings_protocol::websocket::input::Input;
-use tidings_protocol::websocket::{Role, Violation};
+use tidings_protocol::websocket::memory::MessageMemory;
+use tidings_protocol::websocket::{Compression, Role, Violation};
 use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 
 /// What a WebSocket begins with.
-pub(crate) struct FirstSubscription(Option<(StreamName, Start)>);
+pub(crate) struct FirstSubscription {
+    subscription: Option<(StreamName, Start)>,
+    deflate: Option<Agreement>,
+}
 
 /// Grants the WebSocket, over HTTP/1.1 or HTTP/2. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
 pub(crate) fn open<H: Headers + ?Sized>(
@@ -39,19 +45,23 @@ pub(crate) fn open<H: Headers + ?Sized>(
     if core.draining {
         return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
     }
-    let accept = Accept::check_as(handshake, headers)?;
+    let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
+    let accept = Accept::check_as(handshake, headers)?.with_deflate(deflate);
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);
-    Ok(Opened::Upgrade(head, FirstSubscription(first)))
+    Ok(Opened::Upgrade(head, FirstSubscription { subscription: first, deflate }))
 }
 
 /// The exchange that owns an upgraded connection.
 pub(crate) fn begin(first: FirstSubscription, owner: Owner, core: &Core) -> Box<dyn Exchange> {
+    let FirstSubscription { subscription, deflate } = first;
+    let compression = if deflate.is_some() { Compression::Deflate } else { Compression::None };
+    let window = deflate.map(Agreement::window);
     if core.echoes {
-        Box::new(Connection::new(Echo))
+        Box::new(Connection::new(Echo { deflate: window }, compression))
     } else {
-        Box::new(Connection::new(Session::new(first.0, owner)))
+        Box::new(Connection::new(Session::new(subscription, owner, window), compression))
     }
 }
 
@@ -60,7 +70,7 @@ pub(super) trait Talk {
     /// A text message.
     fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>);
     /// A binary message; an error closes the connection.
-    fn on_binary(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation>;
+    fn on_binary(&mut self, bytes: &[u8], core: &mut Core, out: &mut Vec<u8>) -> Result<(), Violation>;
     /// See [`Exchange`].
     fn on_reply(&mut self, number: u32, reply: Reply);
     /// See [`Exchange`].
@@ -84,31 +94,56 @@ struct Connection<T> {
     talk: T,
 }
 
+const _: () = assert!(size_of::<Connection<Session>>() <= 120, "with what malloc adds, 128 bytes a follower");
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
     /// The client knows that the server is about to end. What it said before is still answered.
     Draining {
-        since_ms: u64,
+        since: Since,
     },
     /// Our close is sent; the peer's is waited for.
     Closing {
-        until_ms: u64,
+        since: Since,
     },
     /// Both are sent, or nothing more can be understood.
     Over,
 }
 
+/// When a state began, in half the bytes of a time: good for spans of up to 49 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Since {
+    low_ms: u32,
+}
+
+impl Since {
+    fn now(core: &Core) -> Since {
+        Since { low_ms: low(core.now_ms) }
+    }
+
+    /// The time of the worker's clock that lies so long after it.
+    fn plus_ms(self, span_ms: u64, core: &Core) -> u64 {
+        let passed_ms = low(core.now_ms).wrapping_sub(self.low_ms);
+        core.now_ms - u64::from(passed_ms).min(core.now_ms) + span_ms
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "only spans are asked for, modulo 2^32")]
+fn low(ms: u64) -> u32 {
+    ms as u32
+}
+
 /// How long the peer has to answer a close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_MS: u64 = 5_000;
 
 /// While it drains: what is on its way is waited for that long at least, and an answer that is owed that long at most.
 const DRAIN_LEAST_MS: u64 = 50;
 const DRAIN_MOST_MS: u64 = 2_000;
 
 impl<T: Talk> Connection<T> {
-    fn new(talk: T) -> Connection<T> {
-        Connection { assembler: Assembler::new(), state: State::Open, talk }
+    fn new(talk: T, compression: Compression) -> Connection<T> {
+        Connection { assembler: Assembler::new(compression), state: State::Open, talk }
     }
 
     fn talks(&self) -> bool {
@@ -116,13 +151,13 @@ impl<T: Talk> Connection<T> {
     }
 
     /// Closes a connection that drains once nothing is owed, or its time is up.
-    fn end_drain(&mut self, since_ms: u64, core: &Core, out: &mut Vec<u8>) -> Advance {
+    fn end_drain(&mut self, since: Since, core: &Core, out: &mut Vec<u8>) -> Advance {
         let waits_ms = if self.talk.owes_an_answer() { DRAIN_MOST_MS } else { DRAIN_LEAST_MS };
-        let mut until_ms = since_ms + waits_ms;
+        let mut until_ms = since.plus_ms(waits_ms, core);
         if until_ms <= core.now_ms {
             write_close(out, CloseCode::GOING_AWAY, "the server drains");
-            until_ms = core.ms_after(CLOSE_TIMEOUT);
-            self.state = State::Closing { until_ms };
+            until_ms = core.now_ms + CLOSE_MS;
+            self.state = State::Closing { since: Since::now(core) };
         }
         Advance::Wait { until_ms }
     }
@@ -131,9 +166,9 @@ impl<T: Talk> Connection<T> {
         match message {
             Message::Text(text) if self.talks() => self.talk.on_text(&text, core, out),
             Message::Binary(bytes) if self.talks() => {
-                if let Err(violation) = self.talk.on_binary(&bytes, out) {
+                if let Err(violation) = self.talk.on_binary(&bytes, core, out) {
                     write_close(out, violation.code, violation.reason);
-                    self.state = State::Closing { until_ms: core.ms_after(CLOSE_TIMEOUT) };
+                    self.state = State::Closing { since: Since::now(core) };
                 }
             }
             Message::Ping(payload) if self.talks() => {
@@ -157,17 +192,19 @@ impl<T: Talk> Exchange for Connection<T> {
     fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         match self.state {
             State::Over => Advance::End,
-            State::Closing { until_ms } if until_ms <= core.now_ms => Advance::End,
-            State::Closing { until_ms } => Advance::Wait { until_ms },
+            State::Closing { since } => match since.plus_ms(CLOSE_MS, core) {
+                until_ms if until_ms <= core.now_ms => Advance::End,
+                until_ms => Advance::Wait { until_ms },
+            },
             State::Open | State::Draining { .. } => {
                 let mut own = Vec::new();
                 let mut shared = Vec::new();
                 let advance = self.talk.advance(core, &mut own, &mut shared);
                 out.push(own.into());
                 out.append(&mut shared);
-                let State::Draining { since_ms } = self.state else { return advance };
+                let State::Draining { since } = self.state else { return advance };
                 let mut last = Vec::new();
-                let advance = self.end_drain(since_ms, core, &mut last);
+                let advance = self.end_drain(since, core, &mut last);
                 out.push(last.into());
                 advance
             }
@@ -183,7 +220,10 @@ impl<T: Talk> Exchange for Connection<T> {
     }
 
     fn on_input(&mut self, input: &mut Input<'_>, core: &mut Core, out: &mut Vec<Bytes>) {
-        let rules = Rules { reader: Role::Server, message_bytes_max: frame_bytes_max(core) };
+        let message_bytes_max =
+            if core.echoes { core.settings.max_message_bytes } else { message_bytes_max(&core.settings) };
+        let memory = Arc::clone(&core.message_memory);
+        let rules = Rules { reader: Role::Server, message_bytes_max, memory };
         let mut frames = Vec::new();
         while self.state != State::Over {
             match self.assembler.next_message(&rules, input) {
@@ -227,7 +267,7 @@ impl<T: Talk> Exchange for Connection<T> {
             let mut frames = Vec::new();
             self.talk.on_drain(core, &mut frames);
             out.push(frames.into());
-            self.state = State::Draining { since_ms: core.now_ms };
+            self.state = State::Draining { since: Since::now(core) };
         }
     }
 
@@ -238,8 +278,15 @@ impl<T: Talk> Exchange for Connection<T> {
 
 /// The largest message that a client may send: a published message may double in a JSON string or in base64, and has
 /// a few members around it. The echo has none of that.
-fn frame_bytes_max(core: &Core) -> usize {
+fn message_bytes_max(settings: &Settings) -> usize {
     const MEMBERS_BYTES: usize = 8 << 10;
-    let limit = core.settings.max_message_bytes;
-    if core.echoes { limit } else { limit.saturating_mul(2).saturating_add(MEMBERS_BYTES) }
+    settings.max_message_bytes.saturating_mul(2).saturating_add(MEMBERS_BYTES)
+}
+
+/// What all messages that have not fully arrived may take: at least as much as one of them does.
+pub(crate) fn message_memory(settings: &Settings) -> MessageMemory {
+    /// For inflating it, and for a little room at its end.
+    const BESIDE_BYTES: usize = 64 << 10;
+    let one = message_bytes_max(settings).saturating_add(BESIDE_BYTES);
+    MessageMemory::new(settings.max_unfinished_bytes.max(one))
 }

@@ -37,7 +37,8 @@ impl Worker {
         }
         let prepared = socket.set_nonblocking(true).is_ok()
             && sockopt::set_tcp_nodelay(&socket, true).is_ok()
-            && sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES).is_ok();
+            && sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES).is_ok()
+            && sockopt::set_tcp_user_timeout(&socket, self.taken_within_ms()).is_ok();
         if !prepared {
             return;
         }
@@ -59,6 +60,12 @@ impl Worker {
             // Everybody else was told before this one came.
             self.drain_slot(key);
         }
+    }
+
+    /// A peer that takes nothing of what it is sent for that long is gone: the kernel finds out, in a connection that is full and can't be
+    /// pinged too. Left alone it tries for a quarter of an hour. Who takes a little now and then, stays.
+    fn taken_within_ms(&self) -> u32 {
+        u32::try_from((self.core.settings.heartbeat * 5 / 2).as_millis()).unwrap_or(u32::MAX)
     }
 
     /// One connection too many: it gets its answer without being asked anything.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidings_engine::{Engine, Fetch, Inbox, News, Operation, PageLimit, Reader, TooBusy};
 use tidings_model::Timestamp;
+use tidings_protocol::websocket::memory::MessageMemory;
 
 /// The part of a worker that has no connections.
 pub(crate) struct Core {
@@ -19,6 +20,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) forms: Forms,
+    /// What WebSocket messages take that have not fully arrived, over all workers.
+    pub(crate) message_memory: Arc<MessageMemory>,
     pub(crate) load: Load,
     /// The time of day of this turn.
     pub(crate) now: Timestamp,
@@ -38,11 +41,12 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, .. } = common;
+        let Common { engine, settings, message_memory, .. } = common;
         let time = engine.now();
         Core {
             followers: Followers::new(inbox.worker()),
-            forms: Forms::default(),
+            forms: Forms::new(settings),
+            message_memory: Arc::clone(message_memory),
             load: Load::default(),
             now: time,
             now_ms: 0,

@@ -2,6 +2,7 @@
 
 use slab::Slab;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use tidings_engine::{FollowerKind, Stream, WorkerId};
 use tidings_model::{Incarnation, Timestamp};
@@ -26,7 +27,22 @@ impl Owner {
 
 /// One exchange that follows one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Following(usize);
+pub(crate) struct Following(Place);
+
+/// A place among the links: one above its index, so that "none" takes no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(NonZeroU32);
+
+impl Place {
+    fn of(index: usize) -> Place {
+        let above = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+        Place(above.expect("there are fewer followers than a worker has memory for"))
+    }
+
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// The followers of each stream, in the order in which they came.
 pub(crate) struct Followers {
@@ -36,8 +52,8 @@ pub(crate) struct Followers {
 }
 
 struct Group {
-    first: Option<usize>,
-    last: Option<usize>,
+    first: Option<Place>,
+    last: Option<Place>,
 }
 
 struct Link {
@@ -45,10 +61,13 @@ struct Link {
     owner: Owner,
     /// The owner's own number for it.
     number: u32,
-    kind: FollowerKind,
-    previous: Option<usize>,
-    next: Option<usize>,
+    /// The number of its [`FollowerKind`], of which there are a few.
+    kind: u8,
+    previous: Option<Place>,
+    next: Option<Place>,
 }
+
+const _: () = assert!(size_of::<Link>() <= 32, "a follower has one for each stream");
 
 impl Followers {
     pub(crate) fn new(worker: WorkerId) -> Followers {
@@ -64,35 +83,42 @@ impl Followers {
         kind: FollowerKind,
     ) -> Following {
         stream.follower_came(kind);
-        let link = Link { stream: Arc::clone(stream), owner, number, kind, previous: None, next: None };
-        let index = self.links.insert(link);
+        let link = Link {
+            stream: Arc::clone(stream),
+            owner,
+            number,
+            kind: u8::try_from(kind.0).expect("there are a few kinds"),
+            previous: None,
+            next: None,
+        };
+        let place = Place::of(self.links.insert(link));
         let worker = self.worker;
         let group = self.groups.entry(stream.incarnation()).or_insert_with(|| {
             stream.watch(worker);
             Group { first: None, last: None }
         });
-        match group.last.replace(index) {
-            None => group.first = Some(index),
+        match group.last.replace(place) {
+            None => group.first = Some(place),
             Some(last) => {
-                self.links[last].next = Some(index);
-                self.links[index].previous = Some(last);
+                self.links[last.index()].next = Some(place);
+                self.links[place.index()].previous = Some(last);
             }
         }
-        Following(index)
+        Following(place)
     }
 
     pub(crate) fn unfollow(&mut self, following: Following, now: Timestamp) {
-        let link = self.links.remove(following.0);
-        link.stream.follower_left(link.kind);
+        let link = self.links.remove(following.0.index());
+        link.stream.follower_left(FollowerKind(usize::from(link.kind)));
         let incarnation = link.stream.incarnation();
         let Some(group) = self.groups.get_mut(&incarnation) else { return };
         match link.previous {
             None => group.first = link.next,
-            Some(previous) => self.links[previous].next = link.next,
+            Some(previous) => self.links[previous.index()].next = link.next,
         }
         match link.next {
             None => group.last = link.previous,
-            Some(next) => self.links[next].previous = link.previous,
+            Some(next) => self.links[next.index()].previous = link.previous,
         }
         if group.first.is_none() {
             self.groups.remove(&incarnation);
@@ -104,7 +130,7 @@ impl Followers {
     pub(crate) fn of(&self, stream: &Stream) -> impl Iterator<Item = (Owner, u32)> {
         let mut at = self.groups.get(&stream.incarnation()).and_then(|group| group.first);
         std::iter::from_fn(move || {
-            let link = &self.links[at?];
+            let link = &self.links[at?.index()];
             at = link.next;
             Some((link.owner, link.number))
         })

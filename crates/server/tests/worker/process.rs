@@ -25,6 +25,14 @@ pub(crate) fn resident_bytes(server: &Server) -> usize {
     kilobytes << 10
 }
 
+/// Memory of its own that it uses: what the programs and libraries on disk take is not in it.
+pub(crate) fn anonymous_bytes(server: &Server) -> usize {
+    let rollup = fs::read_to_string(folder(server).join("smaps_rollup")).expect("the process runs");
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).expect("Linux tells it");
+    let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("it is a number");
+    kilobytes << 10
+}
+
 /// Processor time that it has used, in ticks of the system (a hundredth of a second).
 pub(crate) fn processor_ticks(server: &Server) -> u64 {
     let stat = fs::read_to_string(folder(server).join("stat")).expect("the process runs");

@@ -1,6 +1,6 @@
 //! Peers that are silent, slow or gone: closed in time, and nobody else is.
 
-use crate::requests::{FOLLOW, HELD_POLL, LONG_POLL, OPTIONS, POLL, SSE, close};
+use crate::requests::{FOLLOW, HELD_POLL, LONG_POLL, OPTIONS, POLL, SSE, close, get};
 use crate::wire::{PING, Wire};
 use std::time::{Duration, Instant};
 use tidings_testkit::{Api, Server, ServerBuilder};
@@ -71,6 +71,31 @@ fn a_follower_of_a_busy_stream_is_pinged_and_stays_when_it_answers() {
         tidings_testkit::pause(Duration::from_millis(50));
     }
     assert_eq!(close_of_a_silent_peer(&mut silent).0, 1008);
+}
+
+#[test]
+fn who_takes_nothing_of_a_busy_stream_any_more_is_gone_in_time() {
+    let (server, mut api) = server_with_a_stream(&["--heartbeat", "1s"]);
+    let mut silent = Wire::upgraded(&server, FOLLOW);
+    silent.message("live");
+    let mut silent_events = Wire::connect(&server);
+    silent_events.send(SSE);
+    assert_eq!(silent_events.head().status, 200);
+    silent_events.events_until("upToDate");
+    let followers = || {
+        let list = Wire::connect(&server).ask(get("/v1/streams"));
+        let list: serde_json::Value = serde_json::from_slice(&list.body).expect("the list is JSON");
+        let of = &list["streams"][0]["followers"];
+        (of["websocket"].clone(), of["sse"].clone())
+    };
+    assert_eq!(followers(), (1.into(), 1.into()));
+    // More than the kernel keeps for both ends: what follows can't be sent, and no ping either.
+    for _ in 0..16 {
+        api.publish("a", &format!("\"{}\"", "x".repeat(1 << 20)));
+    }
+    let began = now();
+    tidings_testkit::eventually("they are gone", || (followers() == (0.into(), 0.into())).then_some(()));
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -151,14 +151,20 @@ impl Wire {
 
     /// The next frame: its opcode and payload.
     pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
+        let (first, payload) = self.any_frame();
+        assert_eq!(first & 0xf0, 0x80, "whole frames only, no reserved bits");
+        (first & 0x0f, payload)
+    }
+
+    /// The next frame: its first byte, which has reserved bits too, and its payload as it came.
+    pub(crate) fn any_frame(&mut self) -> (u8, Vec<u8>) {
         let head = self.take(2);
-        assert_eq!(head[0] & 0xf0, 0x80, "whole frames only, no reserved bits");
         let length = match head[1] {
             126 => self.take(2).into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
             127 => self.take(8).into_iter().fold(0, |length, byte| length << 8 | usize::from(byte)),
             length => usize::from(length),
         };
-        (head[0] & 0x0f, self.take(length))
+        (head[0], self.take(length))
     }
 
     /// Frames until a text with that `type`; pings are answered on the way.

@@ -24,6 +24,13 @@ const NEEDS: &[Need] = &[
     Need { program: "openssl", package: "openssl", why: "a browser speaks HTTP/2 only over TLS" },
 ];
 
+/// A package that Debian cuts out of Python; without it there is a `python3`, but not all of its modules.
+const PYTHON: Need = Need {
+    program: "python3 with venv",
+    package: "python3-venv",
+    why: "the Autobahn suite of WebSocket is a package of Python",
+};
+
 /// Installs what is missing, where it can.
 pub(super) fn install() -> anyhow::Result<()> {
     check_node()?;
@@ -32,11 +39,15 @@ pub(super) fn install() -> anyhow::Result<()> {
 }
 
 fn install_packages() -> anyhow::Result<()> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_installed(need.program)).collect();
+    let mut missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_installed(need.program)).collect();
+    if !makes_environments_of_python() {
+        missing.push(&PYTHON);
+    }
     if missing.is_empty() {
         println!(
-            "node, npm, {}: all here",
-            NEEDS.iter().map(|need| need.program).collect::<Vec<_>>().join(", ")
+            "node, npm, {}, {}: all here",
+            NEEDS.iter().map(|need| need.program).collect::<Vec<_>>().join(", "),
+            PYTHON.program,
         );
         return Ok(());
     }
@@ -87,6 +98,12 @@ fn check_node() -> anyhow::Result<()> {
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn makes_environments_of_python() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).stderr(Stdio::null());
+    python.status().is_ok_and(|status| status.success())
 }
 
 fn is_root() -> bool {

@@ -38,6 +38,11 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             node(workspace, &["suite/run.mjs"]).counting(Form::PassedAndFailed),
         ),
         run(
+            "WebSocket suite",
+            "Autobahn, groups 1 to 7 and 10",
+            node(workspace, &["autobahn/run.mjs"]).counting(Form::PassedAndFailed),
+        ),
+        run(
             "foreign clients",
             "curl, ws, node's http2, @durable-streams/client",
             node_tests(

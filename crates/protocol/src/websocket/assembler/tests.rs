@@ -1,10 +1,16 @@
 //! Tests of `websocket/assembler.rs`.
 
+mod compressed;
+
 use super::*;
 use crate::websocket::frame::write_frame;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-const RULES: Rules = Rules { reader: Role::Server, message_bytes_max: 1000 };
+const MESSAGE_BYTES_MAX: usize = 1000;
+
+fn rules() -> Rules {
+    Rules::new(Role::Server, MESSAGE_BYTES_MAX)
+}
 
 /// A client's frame.
 fn frame(opcode: Opcode, fin: Fin, payload: &[u8]) -> Vec<u8> {
@@ -19,12 +25,12 @@ fn whole(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 
 /// What a server gets from these frames, in pieces of that many bytes.
 fn messages_in_pieces(bytes: &[u8], piece_bytes: usize) -> Vec<Result<Message<'static>, Violation>> {
-    let mut assembler = Assembler::new();
+    let mut assembler = Assembler::new(Compression::None);
     let mut outcomes = Vec::new();
     for piece in bytes.chunks(piece_bytes) {
         let mut piece = piece.to_vec();
         let mut input = Input::new(&mut piece);
-        while let Some(outcome) = assembler.next_message(&RULES, &mut input) {
+        while let Some(outcome) = assembler.next_message(&rules(), &mut input) {
             outcomes.push(outcome.map(owned));
         }
         assert!(input.is_empty());
@@ -75,8 +81,8 @@ fn an_idle_assembler_is_small() {
 fn a_message_in_one_piece_is_borrowed() {
     let mut bytes = whole(Opcode::Text, "hé".as_bytes());
     let mut input = Input::new(&mut bytes);
-    let mut assembler = Assembler::new();
-    let message = assembler.next_message(&RULES, &mut input);
+    let mut assembler = Assembler::new(Compression::None);
+    let message = assembler.next_message(&rules(), &mut input);
     assert!(matches!(message, Some(Ok(Message::Text(Cow::Borrowed("hé"))))));
     assert!(assembler.is_idle());
 }
@@ -86,12 +92,12 @@ fn it_is_idle_only_between_messages() {
     let bytes =
         [frame(Opcode::Text, Fin::More, b"a"), whole(Opcode::Ping, b"p"), whole(Opcode::Continuation, b"b")];
     let bytes = bytes.concat();
-    let mut assembler = Assembler::new();
+    let mut assembler = Assembler::new(Compression::None);
     assert!(assembler.is_idle());
     for (at, &byte) in bytes.iter().enumerate() {
         let mut piece = [byte];
         let mut input = Input::new(&mut piece);
-        while assembler.next_message(&RULES, &mut input).is_some() {}
+        while assembler.next_message(&rules(), &mut input).is_some() {}
         assert_eq!(assembler.is_idle(), at + 1 == bytes.len());
     }
 }
@@ -153,10 +159,10 @@ fn text_that_is_not_utf8_ends_the_connection() {
 fn text_fails_as_soon_as_it_cannot_be_utf8_any_more() {
     let bytes = whole(Opcode::Text, b"ab\xf4\x90 and more that nobody reads");
     let header_bytes = 6;
-    let mut assembler = Assembler::new();
+    let mut assembler = Assembler::new(Compression::None);
     for (at, &byte) in bytes.iter().enumerate() {
         let mut piece = [byte];
-        let outcome = assembler.next_message(&RULES, &mut Input::new(&mut piece));
+        let outcome = assembler.next_message(&rules(), &mut Input::new(&mut piece));
         assert_eq!(outcome.is_some(), at == header_bytes + 3, "at byte {at}");
     }
 }
@@ -182,9 +188,9 @@ fn fragments_must_be_in_order() {
 
 #[test]
 fn a_message_above_the_limit_is_refused_by_its_header_alone() {
-    let large = vec![b'a'; RULES.message_bytes_max];
+    let large = vec![b'a'; MESSAGE_BYTES_MAX];
     assert_eq!(messages_in_pieces(&whole(Opcode::Text, &large), 7).len(), 1);
-    let too_large = whole(Opcode::Binary, &vec![0; RULES.message_bytes_max + 1]);
+    let too_large = whole(Opcode::Binary, &vec![0; MESSAGE_BYTES_MAX + 1]);
     assert_violation(&[too_large[..8].to_vec()], CloseCode::TOO_LARGE, "a message above the limit");
     assert_violation(
         &[frame(Opcode::Text, Fin::More, &large), frame(Opcode::Continuation, Fin::More, b"a")[..6].to_vec()],
@@ -197,14 +203,14 @@ fn a_message_above_the_limit_is_refused_by_its_header_alone() {
 
 #[test]
 fn memory_grows_with_what_has_come_and_not_beyond_the_limit() {
-    let bytes = whole(Opcode::Binary, &vec![7; RULES.message_bytes_max]);
-    let mut assembler = Assembler::new();
+    let bytes = whole(Opcode::Binary, &vec![7; MESSAGE_BYTES_MAX]);
+    let mut assembler = Assembler::new(Compression::None);
     for (at, &byte) in bytes[..bytes.len() - 1].iter().enumerate() {
         let mut piece = [byte];
-        assert_eq!(assembler.next_message(&RULES, &mut Input::new(&mut piece)), None);
+        assert_eq!(assembler.next_message(&rules(), &mut Input::new(&mut piece)), None);
         let held = assembler.held.as_ref().and_then(|held| held.message.as_ref());
         let capacity = held.map_or(0, |message| message.bytes.capacity());
-        assert!(capacity <= RULES.message_bytes_max.min(2 * at.max(1)), "{capacity} after {at}");
+        assert!(capacity <= MESSAGE_BYTES_MAX.min(2 * at.max(1)), "{capacity} after {at}");
     }
 }
 

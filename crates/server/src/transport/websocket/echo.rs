@@ -6,18 +6,30 @@ use crate::worker::core::Core;
 use bytes::Bytes;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::Violation;
+use tidings_protocol::websocket::deflate::Window;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_frame};
 
-/// Nothing to remember.
-pub(super) struct Echo;
+/// Nothing to remember but how messages may be compressed.
+pub(super) struct Echo {
+    pub(super) deflate: Option<Window>,
+}
+
+impl Echo {
+    fn send(&self, opcode: Opcode, payload: &[u8], core: &mut Core, out: &mut Vec<u8>) {
+        match self.deflate {
+            Some(window) => core.forms.deflater.write_frame(out, window, opcode, payload),
+            None => write_frame(out, opcode, Fin::Last, None, payload),
+        }
+    }
+}
 
 impl Talk for Echo {
-    fn on_text(&mut self, text: &str, _core: &mut Core, out: &mut Vec<u8>) {
-        write_frame(out, Opcode::Text, Fin::Last, None, text.as_bytes());
+    fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>) {
+        self.send(Opcode::Text, text.as_bytes(), core, out);
     }
 
-    fn on_binary(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Violation> {
-        write_frame(out, Opcode::Binary, Fin::Last, None, bytes);
+    fn on_binary(&mut self, bytes: &[u8], core: &mut Core, out: &mut Vec<u8>) -> Result<(), Violation> {
+        self.send(Opcode::Binary, bytes, core, out);
         Ok(())
     }
 

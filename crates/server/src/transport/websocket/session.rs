@@ -14,6 +14,7 @@ use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::client_message::{ClientMessage, Publish};
 use tidings_protocol::websocket::close_code::CloseCode;
+use tidings_protocol::websocket::deflate::Window;
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
@@ -25,25 +26,41 @@ use tidings_protocol::{ErrorCode, Problem};
 /// What one connection follows and waits for.
 pub(super) struct Session {
     owner: Owner,
+    /// How the messages of streams may be compressed.
+    deflate: Option<Window>,
     greeted: bool,
-    first: Option<(StreamName, Start)>,
     subscriptions: Subscriptions,
-    publishing: Publishing,
-    replies: Vec<(u32, Reply)>,
     next_number: u32,
+    /// Nothing, while the connection only follows.
+    rare: Option<Box<Rare>>,
+}
+
+/// What a connection has for moments.
+#[derive(Default)]
+struct Rare {
+    /// What it begins with.
+    first: Option<(StreamName, Start)>,
+    publishing: Publishing,
+    /// Answers to what it has published, not yet written.
+    replies: Vec<(u32, Reply)>,
 }
 
 impl Session {
-    pub(super) fn new(first: Option<(StreamName, Start)>, owner: Owner) -> Session {
+    pub(super) fn new(first: Option<(StreamName, Start)>, owner: Owner, deflate: Option<Window>) -> Session {
         Session {
             owner,
+            deflate,
             greeted: false,
-            first,
             subscriptions: Subscriptions::default(),
-            publishing: Publishing::default(),
-            replies: Vec::new(),
             next_number: 0,
+            rare: first.map(|first| Box::new(Rare { first: Some(first), ..Rare::default() })),
         }
+    }
+
+    /// Frees what is empty: a connection that only follows is small.
+    fn slim(&mut self) {
+        self.rare
+            .take_if(|rare| rare.first.is_none() && !rare.publishing.is_waiting() && rare.replies.is_empty());
     }
 
     fn greet(&mut self, core: &mut Core, out: &mut Vec<u8>) {
@@ -56,8 +73,9 @@ impl Session {
             max_streams: core.settings.max_subscriptions as u64,
         };
         write_text_frame(out, |text| write_hello(text, &hello));
-        if let Some((name, start)) = self.first.take() {
+        if let Some((name, start)) = self.rare.as_mut().and_then(|rare| rare.first.take()) {
             self.subscribe(&name, start, core, out);
+            self.slim();
         }
     }
 
@@ -114,7 +132,7 @@ impl Session {
             core.submit(operation, self.owner, number).map_err(|_busy| Problem::too_busy(1))
         });
         match submitted {
-            Ok(()) => self.publishing.add(number, publish),
+            Ok(()) => self.rare.get_or_insert_default().publishing.add(number, publish),
             Err(problem) => write_refusal(out, Some(&publish.id), &publish.stream, &problem),
         }
     }
@@ -128,7 +146,7 @@ impl Session {
     fn step(&mut self, number: u32, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) {
         let limit = core.slice_limit();
         let Some(subscription) = self.subscriptions.get(number) else { return };
-        let step = match subscription.fetched.take() {
+        let step = match subscription.fetched.take().map(|reply| *reply) {
             Some(Reply::Fetched(Ok(batches))) => subscription.reader.fetched(batches, limit),
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => {
                 return self.on_unreadable(number, core, out);
@@ -164,7 +182,8 @@ impl Session {
         if !out.is_empty() {
             shared.push(std::mem::take(out).into());
         }
-        shared.push(core.forms.encode(Form::WebSocket, subscription.reader.stream(), page));
+        let form = Form::WebSocket { deflate: self.deflate };
+        shared.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.advance_to(page.end);
         if page.at_tail && subscription.live && !page.closed {
             return;
@@ -213,7 +232,7 @@ impl Talk for Session {
         }
     }
 
-    fn on_binary(&mut self, _bytes: &[u8], _out: &mut Vec<u8>) -> Result<(), Violation> {
+    fn on_binary(&mut self, _bytes: &[u8], _core: &mut Core, _out: &mut Vec<u8>) -> Result<(), Violation> {
         Err(Violation { code: CloseCode::UNSUPPORTED, reason: "there is no binary subprotocol: send text" })
     }
 
@@ -221,10 +240,10 @@ impl Talk for Session {
         match self.subscriptions.get(number) {
             Some(subscription) => {
                 subscription.fetching = false;
-                subscription.fetched = Some(reply);
+                subscription.fetched = Some(Box::new(reply));
                 self.subscriptions.queue(number);
             }
-            None => self.replies.push((number, reply)),
+            None => self.rare.get_or_insert_default().replies.push((number, reply)),
         }
     }
 
@@ -234,8 +253,11 @@ impl Talk for Session {
 
     fn advance(&mut self, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) -> Advance {
         self.greet(core, out);
-        for (number, reply) in std::mem::take(&mut self.replies) {
-            self.publishing.on_reply(number, &reply, out);
+        if let Some(rare) = &mut self.rare {
+            for (number, reply) in std::mem::take(&mut rare.replies) {
+                rare.publishing.on_reply(number, &reply, out);
+            }
+            self.slim();
         }
         if let Some(number) = self.subscriptions.next_ready() {
             self.step(number, core, out, shared);
@@ -256,7 +278,7 @@ impl Talk for Session {
     }
 
     fn owes_an_answer(&self) -> bool {
-        self.publishing.is_waiting()
+        self.rare.as_ref().is_some_and(|rare| rare.publishing.is_waiting())
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -1,0 +1,43 @@
+//! What a connection costs that only follows.
+
+use crate::process::anonymous_bytes;
+use crate::requests::FOLLOW;
+use crate::wire::Wire;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tidings_testkit::{Api, Server};
+
+/// Followers that are open at a time, and that many more; what the first ones make the server allocate once is not counted.
+const FOLLOWERS: usize = 2_000;
+
+/// The slot with 128 bytes, the connection with as many, and what it follows with 32; tables that grow by doubling may be half empty.
+const BYTES_MAX: usize = 400;
+
+fn allow_descriptors(count: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum.map_or(count, |maximum| maximum.min(count));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum })
+        .expect("a process may have what its limit allows");
+}
+
+fn followers(server: &Server, count: usize) -> Vec<Wire> {
+    let follow = || {
+        let mut wire = Wire::upgraded(server, FOLLOW);
+        wire.message("live");
+        wire
+    };
+    std::iter::repeat_with(follow).take(count).collect()
+}
+
+#[test]
+fn an_idle_websocket_follower_is_small() {
+    allow_descriptors(3 * FOLLOWERS as u64);
+    let server = Server::builder().argument("--workers").argument("1").start();
+    Api::new(server.address()).create("a", &[]);
+    let first = followers(&server, FOLLOWERS / 4);
+    let before = anonymous_bytes(&server);
+    let others = followers(&server, FOLLOWERS);
+    let each = anonymous_bytes(&server).saturating_sub(before) / others.len();
+    eprintln!("{each} bytes for each of {} idle followers", others.len());
+    assert!(each <= BYTES_MAX, "{each} bytes");
+    drop(first);
+}
