@@ -38,7 +38,7 @@ pub enum Handshake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
     /// Only of an upgrade: what the peer knows our answer by.
-    accept_key: Option<String>,
+    answer_key: Option<String>,
     subprotocol: Option<&'static str>,
 }
 
@@ -73,19 +73,19 @@ impl Accept {
     }
 
     /// What is chosen of what the request offers: the same over every version of HTTP.
-    fn negotiate(accept_key: Option<String>, headers: &(impl Headers + ?Sized)) -> Accept {
+    fn negotiate(answer_key: Option<String>, headers: &(impl Headers + ?Sized)) -> Accept {
         let subprotocol = lists_exactly(headers, SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL).then_some(SUBPROTOCOL);
-        Accept { accept_key, subprotocol }
+        Accept { answer_key, subprotocol }
     }
 
     /// The status of the answer.
     pub fn status(&self) -> u16 {
-        if self.accept_key.is_some() { 101 } else { 200 }
+        if self.answer_key.is_some() { 101 } else { 200 }
     }
 
     /// The fields of the answer.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let upgrade = self.accept_key.as_deref().map(|accept_key| {
+        let upgrade = self.answer_key.as_deref().map(|accept_key| {
             [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept_key)]
         });
         let chosen = self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
