@@ -93,8 +93,8 @@ impl Accept {
 
     /// The fields of the answer.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let upgrade = self.answer_key.as_deref().map(|answer_key| {
-            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, answer_key)]
+        let upgrade = self.answer_key.as_deref().map(|accept_key| {
+            [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept_key)]
         });
         let subprotocol = self.subprotocol.map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
         let deflate = self.deflate.map(|agreement| (SEC_WEBSOCKET_EXTENSIONS, agreement.field()));

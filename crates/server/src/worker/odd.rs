@@ -188,7 +188,7 @@ fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes
 
 /// How a request of HTTP/2 asks for a WebSocket, if it does.
 fn handshake(parts: &http::request::Parts) -> Option<Handshake> {
-    let protocol = parts.extensions.get::<hyper::ext::Protocol>()?;
-    let asks = parts.method == http::Method::CONNECT && protocol.as_str() == "websocket";
-    asks.then_some(Handshake::Connect)
+    let protocol = parts.extensions.get::<hyper::ext::Protocol>();
+    let connects = parts.method == http::Method::CONNECT;
+    protocol.filter(|it| connects && it.as_str() == "websocket").map(|_| Handshake::Connect)
 }

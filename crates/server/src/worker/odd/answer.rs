@@ -45,8 +45,8 @@ pub(super) async fn answer(
         Opened::Response(response) => whole(response),
         Opened::Held(exchange) => whole(ExchangeTask::new(seat, exchange).respond().await),
         Opened::Stream(head, exchange) => {
-            state.streams.set(true);
             let task = ExchangeTask::new(seat, exchange);
+            state.streams.set(true);
             head.into_http().map(|_no_body| Either::Right(task))
         }
         Opened::Upgrade(head, first) => {

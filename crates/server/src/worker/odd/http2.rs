@@ -3,7 +3,7 @@
 use super::answer::answer;
 use super::rewound::{Quiet, Rewound};
 use super::{ConnectionState, Shared};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,12 +12,8 @@ use std::io::{Error, ErrorKind, Result};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-
-/// What a client sends first (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What may arrive on one stream before it is read: a WebSocket that does not take what it is sent is not read from.
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
@@ -28,11 +24,9 @@ const CONNECTION_WINDOW_BYTES: u32 = 5 * STREAM_WINDOW_BYTES;
 /// What is kept of one stream for a peer that does not read.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
-/// Serves the connection to its end.
+/// Serves the connection to its end. Its preface is in `input`, whole: hyper waits for nothing that a peer may withhold.
 pub(super) async fn serve(worker: &Shared, socket: TcpStream, input: Bytes) -> Result<()> {
     let limits = Limits::of(worker);
-    let preface = tokio::time::timeout(limits.request_timeout, read_preface(socket, input));
-    let (socket, input) = preface.await.map_err(|_elapsed| Error::from(ErrorKind::TimedOut))??;
     let rewound = Rewound::new(socket, input);
     let quiet = rewound.quiet();
     let state = ConnectionState::new();
@@ -67,25 +61,10 @@ pub(super) async fn serve(worker: &Shared, socket: TcpStream, input: Bytes) -> R
     }
 }
 
-/// Reads on until the preface is whole: once it is there, hyper waits for nothing that a peer may withhold.
-async fn read_preface(mut socket: TcpStream, input: Bytes) -> Result<(TcpStream, Bytes)> {
-    let mut read = BytesMut::from(&input[..]);
-    while read.len() < PREFACE.len() {
-        if !PREFACE.starts_with(&read) {
-            return Err(ErrorKind::InvalidData.into());
-        }
-        if socket.read_buf(&mut read).await? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok((socket, read.freeze()))
-}
-
 /// What the settings say of such connections.
 struct Limits {
     heartbeat: Duration,
     keep_alive_timeout: Duration,
-    request_timeout: Duration,
     streams_max: usize,
     header_bytes_max: usize,
 }
@@ -96,7 +75,6 @@ impl Limits {
         Limits {
             heartbeat: settings.heartbeat,
             keep_alive_timeout: settings.keep_alive_timeout,
-            request_timeout: settings.request_timeout,
             streams_max: settings.max_http2_streams,
             header_bytes_max: settings.max_header_bytes,
         }
