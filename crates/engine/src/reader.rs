@@ -62,6 +62,36 @@ pub struct Page {
     pub parts: Vec<Part>,
 }
 
+impl Page {
+    /// Cuts a page that ends before the tail where others cut theirs who catch up too: at the place that is a multiple
+    /// of the highest power of two. Wherever they began, they soon read the same pages, which are then encoded once.
+    /// More than half of a page is left once its start is such a place too. A hundred readers that began at neighbouring
+    /// places share 255 pages of 10,000 messages, in place of 10,000 pages.
+    pub fn align(&mut self) {
+        if self.at_tail {
+            return;
+        }
+        let end = roundest(self.start, self.end);
+        while let Some(last) = self.parts.last_mut() {
+            let first = last.batch.first_index + last.range.start as u64;
+            if end <= first {
+                self.parts.pop();
+                continue;
+            }
+            let kept = usize::try_from(end - first).unwrap_or(usize::MAX).min(last.range.len());
+            last.range.end = last.range.start + kept;
+            break;
+        }
+        self.end = end;
+    }
+}
+
+/// The number above `low` and up to `high` with the most zeros at its end, in binary.
+fn roundest(low: u64, high: u64) -> u64 {
+    let highest_that_differs = (low ^ high).ilog2();
+    high >> highest_that_differs << highest_that_differs
+}
+
 /// Some messages of one batch.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -143,7 +173,13 @@ impl Reader {
 
     /// What comes next, given what was fetched for it.
     pub fn fetched(&mut self, batches: Vec<Batch>, limit: PageLimit) -> Step {
-        let parts = take(batches.into_iter().map(Arc::new), self.next, limit);
+        self.found(batches.into_iter().map(Arc::new), limit)
+    }
+
+    /// The same, of batches that others have too. They are in order and without holes, and hold what comes next, or
+    /// there are none.
+    pub fn found(&mut self, batches: impl Iterator<Item = Arc<Batch>>, limit: PageLimit) -> Step {
+        let parts = take(batches, self.next, limit);
         if parts.is_empty() {
             // The stream was trimmed or deleted under it; its own state says which.
             return self.step(limit);
@@ -252,6 +288,46 @@ mod tests {
         assert_eq!(seen, [(6, "b".into()), (7, "c".into())]);
         assert_eq!(end_of(&parts, 5), 7);
         assert_eq!(end_of(&[], 5), 5);
+    }
+
+    #[test]
+    fn an_aligned_page_ends_at_the_roundest_place() {
+        for (low, high, round) in
+            [(0, 65, 64), (64, 129, 128), (70, 135, 128), (128, 193, 192), (5, 6, 6), (7, 8, 8)]
+        {
+            assert_eq!(roundest(low, high), round, "{low} to {high}");
+        }
+        let batches =
+            || [batch(0, &["a", "b", "c"]), batch(3, &["d", "e"]), batch(5, &["f", "g"])].into_iter();
+        let page = |start, at_tail| {
+            let parts = take(batches(), start, ALL);
+            let mut page = Page { start, end: end_of(&parts, start), at_tail, closed: false, parts };
+            page.align();
+            assert_eq!(end_of(&page.parts, start), page.end);
+            (page.end, lengths(&page.parts))
+        };
+        assert_eq!(page(0, false), (4, vec![3, 1]));
+        assert_eq!(page(2, false), (4, vec![1, 1]));
+        assert_eq!(page(4, false), (6, vec![1, 1]));
+        assert_eq!(page(6, false), (7, vec![1]));
+        assert_eq!(page(0, true), (7, vec![3, 2, 2]));
+    }
+
+    #[test]
+    fn readers_that_began_apart_soon_read_the_same_pages() {
+        const SLICE: u64 = 65;
+        let pages = |mut at: u64| {
+            let mut pages = Vec::new();
+            while at < 10_000 {
+                let end = roundest(at, at + SLICE);
+                assert!(SLICE / 2 < end - at || pages.is_empty(), "from {at} to {end}");
+                pages.push((at, end));
+                at = end;
+            }
+            pages
+        };
+        let all: std::collections::HashSet<_> = (0..100).flat_map(pages).collect();
+        assert!(all.len() < 10_000 / 64 + 300, "{} encodings of 100 readers", all.len());
     }
 
     #[test]

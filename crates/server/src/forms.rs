@@ -48,7 +48,7 @@ impl Forms {
             return bytes.clone();
         }
         let kind = stream.config().content_type.kind();
-        let bytes = Bytes::from(match form {
+        let mut bytes = match form {
             Form::Body { envelope: true } => envelopes(stream, kind, page),
             Form::Body { envelope: false } => body(kind, page),
             Form::Sse { envelope, chunked, cursor } => {
@@ -56,7 +56,10 @@ impl Forms {
                 if chunked { chunk(&events) } else { events }
             }
             Form::WebSocket => frames(stream, kind, page),
-        });
+        };
+        // It may stay with followers that stop reading: without the room that it has grown into.
+        bytes.shrink_to_fit();
+        let bytes = Bytes::from(bytes);
         self.encoded.insert(key, bytes.clone());
         bytes
     }

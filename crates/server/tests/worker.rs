@@ -28,6 +28,8 @@ mod requests;
 mod stalled;
 #[path = "worker/time_limits.rs"]
 mod time_limits;
+#[path = "worker/unread.rs"]
+mod unread;
 #[path = "worker/versions.rs"]
 mod versions;
 #[path = "worker/wire.rs"]

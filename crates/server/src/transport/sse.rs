@@ -129,16 +129,15 @@ impl Exchange for Sse {
         if self.state == State::Ended {
             return Advance::End;
         }
-        let limit = core.slice_limit();
         let step = match self.fetched.take() {
             Some(Reply::Fetched(Ok(batches))) => {
                 self.fetching = false;
-                self.read.reader.fetched(batches, limit)
+                core.slices.fetched(&mut self.read.reader, batches)
             }
             // The response breaks off; asked again, the reader is told why.
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => return Advance::End,
             None if self.fetching => return Advance::WAIT,
-            None => self.read.reader.step(limit),
+            None => core.slices.step(&mut self.read.reader),
         };
         match step {
             Step::Page(page) => self.on_page(&page, core, out),
@@ -146,6 +145,7 @@ impl Exchange for Sse {
             Step::Reset(reset) => self.on_reset(&reset, core, out),
             Step::Stored => {
                 self.fetching = true;
+                let limit = core.slices.fetch_limit(self.read.reader.stream().name());
                 core.fetch(&self.read.reader, limit, self.read.owner, 0);
                 Advance::WAIT
             }

@@ -55,6 +55,11 @@ impl Wire {
         Wire { socket, arrived: Vec::new() }
     }
 
+    /// A connection that somebody else has made.
+    pub(crate) fn of(socket: TcpStream) -> Wire {
+        Wire { socket, arrived: Vec::new() }
+    }
+
     /// Connects, and upgrades to a WebSocket; the target names the stream and where to begin.
     pub(crate) fn upgraded(server: &Server, target: &str) -> Wire {
         let mut wire = Wire::connect(server);

@@ -126,21 +126,21 @@ impl Session {
 
     /// One step of one subscription.
     fn step(&mut self, number: u32, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) {
-        let limit = core.slice_limit();
         let Some(subscription) = self.subscriptions.get(number) else { return };
         let step = match subscription.fetched.take() {
-            Some(Reply::Fetched(Ok(batches))) => subscription.reader.fetched(batches, limit),
+            Some(Reply::Fetched(Ok(batches))) => core.slices.fetched(&mut subscription.reader, batches),
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => {
                 return self.on_unreadable(number, core, out);
             }
             None if subscription.fetching => return,
-            None => subscription.reader.step(limit),
+            None => core.slices.step(&mut subscription.reader),
         };
         match step {
             Step::Page(page) => self.on_page(number, &page, core, out, shared),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
             Step::Stored => {
                 subscription.fetching = true;
+                let limit = core.slices.fetch_limit(subscription.reader.stream().name());
                 core.fetch(&subscription.reader, limit, self.owner, number);
             }
             Step::Reset(reset) => {
