@@ -10,7 +10,7 @@ use crate::stream::Stream;
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
-use tidings_model::{Batch, Offset, Reset, ResetReason, Start, Timestamp};
+use tidings_model::{Batch, Offset, Reset, ResetReason, Skip, Start, Timestamp};
 
 /// A place in a live stream, and nothing else: plain data, stepped by the worker that owns it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,18 @@ pub struct Reader {
     /// Whether anybody knows where it stands. As long as nobody does, it may begin a little later than it was opened:
     /// retention that trims in between is no reset to who asked for "the beginning".
     is_known: bool,
+    stay: Stay,
+}
+
+/// Whether a reader may be skipped when it stays behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    /// No: it reads what it asked for, and goes.
+    Once,
+    /// No, until it has stood at the tail.
+    CatchingUp,
+    /// Yes, where the stream's rule says so.
+    Live,
 }
 
 /// How much one page may hold. The first message is always taken, however large it is.
@@ -129,7 +141,13 @@ impl Reader {
             Start::After(offset) if offset.index < earliest => return Err(stream.reset(ResetReason::Trimmed)),
             Start::After(offset) => offset.index,
         };
-        Ok(Reader { stream, next, is_known: matches!(start, Start::After(_) | Start::Now) })
+        let is_known = matches!(start, Start::After(_) | Start::Now);
+        Ok(Reader { stream, next, is_known, stay: Stay::Once })
+    }
+
+    /// It follows: once it has stood at the tail, it may be [skipped](Reader::skip).
+    pub fn follow(&mut self) {
+        self.stay = Stay::CatchingUp;
     }
 
     /// The stream that it reads.
@@ -164,7 +182,7 @@ impl Reader {
             }
             // From the tail on each message counts.
             Step::AtTail { closed } => {
-                self.is_known = true;
+                self.on_tail();
                 Step::AtTail { closed }
             }
             step @ (Step::Page(_) | Step::Stored | Step::Reset(_)) => step,
@@ -187,7 +205,32 @@ impl Reader {
         Step::Page(self.stream.page(self.next, parts))
     }
 
-    /// Goes on to `index`, which is at most the end of what `step` showed.
+    /// What it is to be skipped over, if it follows a stream whose rule says so, and is behind. To be asked after each
+    /// step, whose answer it replaces: asked before, a message that is trimmed meanwhile would make a reset.
+    pub fn skip(&self) -> Option<Skip> {
+        if self.stay != Stay::Live {
+            return None;
+        }
+        let newest = self.stream.newest_for(self.next)?;
+        Some(Skip { from: self.offset(), to: self.stream.offset(newest) })
+    }
+
+    /// Goes on to the end of a whole page.
+    pub fn take(&mut self, page: &Page) {
+        self.advance_to(page.end);
+        if page.at_tail {
+            self.on_tail();
+        }
+    }
+
+    fn on_tail(&mut self) {
+        self.is_known = true;
+        if self.stay == Stay::CatchingUp {
+            self.stay = Stay::Live;
+        }
+    }
+
+    /// Goes on to `index`, which is at most the end of what `step` or `skip` showed.
     pub fn advance_to(&mut self, index: u64) {
         assert!(self.next <= index, "a reader never goes back");
         self.next = index;
@@ -228,6 +271,9 @@ pub(crate) fn take(batches: impl Iterator<Item = Arc<Batch>>, next: u64, limit: 
 pub(crate) fn end_of(parts: &[Part], next: u64) -> u64 {
     parts.last().map_or(next, |part| part.batch.first_index + part.range.end as u64)
 }
+
+#[cfg(test)]
+mod skipping;
 
 #[cfg(test)]
 mod tests {

@@ -116,7 +116,10 @@ fn events(stream: &Stream, kind: ContentKind, page: &Page, envelope: bool, curso
         let is_last = index == page.end;
         let end = if is_last && page.closed { ControlEnd::Closed } else { ControlEnd::Open { cursor } };
         let up_to_date = is_last && page.at_tail;
-        write_control(out, &Control { next_offset: stream.offset(index), up_to_date, end });
+        write_control(
+            out,
+            &Control { next_offset: stream.offset(index), up_to_date, end, skipped_from: None },
+        );
     };
     if envelope {
         sse::write_envelope_event(&mut out, stream.offset(page.end), kind, enveloped(stream, page));

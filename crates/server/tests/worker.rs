@@ -2,6 +2,8 @@
 //!
 //! Speaks HTTP and WebSocket by hand, byte by byte where it matters, and shares no code with the server.
 
+#[path = "worker/behind.rs"]
+mod behind;
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
 #[path = "worker/draining.rs"]

@@ -18,7 +18,7 @@ use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
     ErrorFrame, HEARTBEAT, write_closed, write_drain, write_error, write_hello, write_live, write_reset,
-    write_subscribed, write_unsubscribed,
+    write_skipped, write_subscribed, write_unsubscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
 
@@ -66,6 +66,7 @@ impl Session {
             Err(problem) => write_refusal(out, None, name, &problem),
             Ok(Err(reset)) => write_text_frame(out, |text| write_reset(text, name, &reset)),
             Ok(Ok(mut reader)) => {
+                reader.follow();
                 let offset = reader.tell();
                 write_text_frame(out, |text| write_subscribed(text, name, offset));
                 let number = self.number();
@@ -135,6 +136,13 @@ impl Session {
             None if subscription.fetching => return,
             None => core.slices.step(&mut subscription.reader),
         };
+        if let Some(skip) = subscription.reader.skip() {
+            let stream = subscription.reader.stream();
+            write_text_frame(out, |text| write_skipped(text, stream.name(), &skip));
+            subscription.reader.advance_to(skip.to.index);
+            subscription.live = false;
+            return self.subscriptions.queue(number);
+        }
         match step {
             Step::Page(page) => self.on_page(number, &page, core, out, shared),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
@@ -165,7 +173,7 @@ impl Session {
             shared.push(std::mem::take(out).into());
         }
         shared.push(core.forms.encode(Form::WebSocket, subscription.reader.stream(), page));
-        subscription.reader.advance_to(page.end);
+        subscription.reader.take(page);
         if page.at_tail && subscription.live && !page.closed {
             return;
         }
