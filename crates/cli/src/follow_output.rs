@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 use tidings_client::{Failure, FollowError, FollowEvent, Message, Status, Transport};
-use tidings_model::{Offset, Reset, StreamName, Timestamp};
+use tidings_model::{Offset, Reset, Skip, StreamName, Timestamp};
 use tokio::time::Instant;
 
 /// Whether the command goes on after an event.
@@ -75,6 +75,7 @@ impl<W: Write, E: Write> FollowOutput<W, E> {
                 self.progress.is_live = true;
                 self.status.show(&self.progress);
             }
+            Ok(FollowEvent::Skipped(skip)) => self.on_skipped(stream, &skip),
             Ok(FollowEvent::Reset(reset)) => self.on_reset(stream, reset)?,
             Ok(FollowEvent::Closed { .. }) => self.status.clear(),
             Ok(FollowEvent::Status(status)) => self.on_status(stream, status, now),
@@ -121,6 +122,17 @@ impl<W: Write, E: Write> FollowOutput<W, E> {
         }
         self.status.show(&self.progress);
         Ok(Going::On)
+    }
+
+    /// Told on standard error also where that is no terminal: what is missing in the output is never missing in silence.
+    fn on_skipped(&mut self, stream: &StreamName, skip: &Skip) {
+        self.progress.is_live = false;
+        self.progress.offset = Some(skip.to);
+        let Skip { from, to } = skip;
+        self.status.notice(format_args!(
+            "skipped {} messages of `{stream}`, from {from} to {to}: this follow stayed behind",
+            skip.messages()
+        ));
     }
 
     fn on_reset(&mut self, stream: &StreamName, reset: Reset) -> Result<(), Stop> {
@@ -295,6 +307,23 @@ mod tests {
             output.on_event(&stream(), Ok(event), Instant::now(), Timestamp(0)).unwrap();
         }
         assert_eq!(output.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_is_skipped_is_told_and_it_goes_on() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = output(&mut out, &mut err, Resets::End);
+        let skip = Skip { from: place(2), to: place(9) };
+        for event in [messages(1..=2), FollowEvent::Skipped(skip), messages(10..=10)] {
+            let going = output.on_event(&stream(), Ok(event), Instant::now(), Timestamp(1000));
+            assert_eq!(going.unwrap(), Going::On);
+        }
+        drop(output);
+        assert_eq!(String::from_utf8(out).unwrap(), "1\n2\n10\n");
+        let told = String::from_utf8(err).unwrap();
+        let notice = "tidings: skipped 7 messages of `a`, from 0000000000000abc_0000000000000002 to \
+                      0000000000000abc_0000000000000009: this follow stayed behind\n";
+        assert!(told.contains(notice), "{told}");
     }
 
     #[test]

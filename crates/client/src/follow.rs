@@ -36,7 +36,7 @@ use tokio::task::{AbortHandle, JoinSet};
 ///             None => break,
 ///         },
 ///         FollowEvent::Closed { .. } => break,
-///         FollowEvent::Live { .. } | FollowEvent::Status(_) => {}
+///         FollowEvent::Live { .. } | FollowEvent::Skipped(_) | FollowEvent::Status(_) => {}
 ///     }
 /// }
 /// # Ok(())

@@ -37,7 +37,7 @@ use ladder::Ladder;
 use place::Place;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use tidings_model::{Offset, Reset};
+use tidings_model::{Offset, Reset, Skip};
 
 /// The state of one follow.
 #[derive(Debug)]
@@ -187,6 +187,10 @@ impl Session {
                     self.on_up_to_date(offset);
                 }
             }
+            Heard::Skipped(skip) => {
+                self.on_live(id, now);
+                self.on_skipped(id, skip, now);
+            }
             Heard::Page(page) => self.on_page(id, page, now),
             Heard::Retry(window) => {
                 self.on_live(id, now);
@@ -243,6 +247,18 @@ impl Session {
         }
         self.attempt(id).on_reached(offset);
         true
+    }
+
+    /// What was skipped and nobody else brought meanwhile is told. What another attempt brings of it later is old.
+    fn on_skipped(&mut self, id: AttemptId, skip: Skip, now: Instant) {
+        let Ok(missed) = self.place.skip(skip) else {
+            return self.on_discontinuity(id, now);
+        };
+        self.attempt(id).on_reached(skip.to);
+        if let Some(skip) = missed {
+            self.is_caught_up = false;
+            self.events.push_back(FollowEvent::Skipped(skip));
+        }
     }
 
     fn on_discontinuity(&mut self, id: AttemptId, now: Instant) {

@@ -73,3 +73,9 @@ pub(crate) fn batch(first_index: u64, messages: &[&'static str]) -> Arc<Batch> {
     let messages = messages.iter().map(|text| (*text).into()).collect();
     Arc::new(Batch { first_index, time: NOW, messages })
 }
+
+/// So many messages that stand after `first_index` others; each is its own index as text.
+pub(crate) fn numbered(first_index: u64, count: u64) -> Arc<Batch> {
+    let messages = (first_index..first_index + count).map(|index| index.to_string().into()).collect();
+    Arc::new(Batch { first_index, time: NOW, messages })
+}

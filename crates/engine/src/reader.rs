@@ -10,7 +10,7 @@ use crate::stream::Stream;
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
-use tidings_model::{Batch, Offset, Reset, ResetReason, Start, Timestamp};
+use tidings_model::{Batch, Offset, Reset, ResetReason, Skip, Start, Timestamp};
 
 /// A place in a live stream, and nothing else: plain data, stepped by the worker that owns it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,18 @@ pub struct Reader {
     /// Whether anybody knows where it stands. As long as nobody does, it may begin a little later than it was opened:
     /// retention that trims in between is no reset to who asked for "the beginning".
     is_known: bool,
+    stay: Stay,
+}
+
+/// Whether a reader may be skipped when it stays behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    /// No: it reads what it asked for, and goes.
+    Once,
+    /// No, until it has stood at the tail.
+    CatchingUp,
+    /// Yes, where the stream's rule says so.
+    Live,
 }
 
 /// How much one page may hold. The first message is always taken, however large it is.
@@ -62,6 +74,36 @@ pub struct Page {
     pub parts: Vec<Part>,
 }
 
+impl Page {
+    /// Cuts a page that ends before the tail where others cut theirs who catch up too: at the place that is a multiple
+    /// of the highest power of two. Wherever they began, they soon read the same pages, which are then encoded once.
+    /// More than half of a page is left once its start is such a place too. A hundred readers that began at neighbouring
+    /// places share 255 pages of 10,000 messages, in place of 10,000 pages.
+    pub fn align(&mut self) {
+        if self.at_tail {
+            return;
+        }
+        let end = roundest(self.start, self.end);
+        while let Some(last) = self.parts.last_mut() {
+            let first = last.batch.first_index + last.range.start as u64;
+            if end <= first {
+                self.parts.pop();
+                continue;
+            }
+            let kept = usize::try_from(end - first).unwrap_or(usize::MAX).min(last.range.len());
+            last.range.end = last.range.start + kept;
+            break;
+        }
+        self.end = end;
+    }
+}
+
+/// The number above `low` and up to `high` with the most zeros at its end, in binary.
+fn roundest(low: u64, high: u64) -> u64 {
+    let highest_that_differs = (low ^ high).ilog2();
+    high >> highest_that_differs << highest_that_differs
+}
+
 /// Some messages of one batch.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -99,7 +141,13 @@ impl Reader {
             Start::After(offset) if offset.index < earliest => return Err(stream.reset(ResetReason::Trimmed)),
             Start::After(offset) => offset.index,
         };
-        Ok(Reader { stream, next, is_known: matches!(start, Start::After(_) | Start::Now) })
+        let is_known = matches!(start, Start::After(_) | Start::Now);
+        Ok(Reader { stream, next, is_known, stay: Stay::Once })
+    }
+
+    /// It follows: once it has stood at the tail, it may be [skipped](Reader::skip).
+    pub fn follow(&mut self) {
+        self.stay = Stay::CatchingUp;
     }
 
     /// The stream that it reads.
@@ -134,7 +182,7 @@ impl Reader {
             }
             // From the tail on each message counts.
             Step::AtTail { closed } => {
-                self.is_known = true;
+                self.on_tail();
                 Step::AtTail { closed }
             }
             step @ (Step::Page(_) | Step::Stored | Step::Reset(_)) => step,
@@ -143,7 +191,13 @@ impl Reader {
 
     /// What comes next, given what was fetched for it.
     pub fn fetched(&mut self, batches: Vec<Batch>, limit: PageLimit) -> Step {
-        let parts = take(batches.into_iter().map(Arc::new), self.next, limit);
+        self.found(batches.into_iter().map(Arc::new), limit)
+    }
+
+    /// The same, of batches that others have too. They are in order and without holes, and hold what comes next, or
+    /// there are none.
+    pub fn found(&mut self, batches: impl Iterator<Item = Arc<Batch>>, limit: PageLimit) -> Step {
+        let parts = take(batches, self.next, limit);
         if parts.is_empty() {
             // The stream was trimmed or deleted under it; its own state says which.
             return self.step(limit);
@@ -151,7 +205,32 @@ impl Reader {
         Step::Page(self.stream.page(self.next, parts))
     }
 
-    /// Goes on to `index`, which is at most the end of what `step` showed.
+    /// What it is to be skipped over, if it follows a stream whose rule says so, and is behind. To be asked after each
+    /// step, whose answer it replaces: asked before, a message that is trimmed meanwhile would make a reset.
+    pub fn skip(&self) -> Option<Skip> {
+        if self.stay != Stay::Live {
+            return None;
+        }
+        let newest = self.stream.newest_for(self.next)?;
+        Some(Skip { from: self.offset(), to: self.stream.offset(newest) })
+    }
+
+    /// Goes on to the end of a whole page.
+    pub fn take(&mut self, page: &Page) {
+        self.advance_to(page.end);
+        if page.at_tail {
+            self.on_tail();
+        }
+    }
+
+    fn on_tail(&mut self) {
+        self.is_known = true;
+        if self.stay == Stay::CatchingUp {
+            self.stay = Stay::Live;
+        }
+    }
+
+    /// Goes on to `index`, which is at most the end of what `step` or `skip` showed.
     pub fn advance_to(&mut self, index: u64) {
         assert!(self.next <= index, "a reader never goes back");
         self.next = index;
@@ -192,6 +271,9 @@ pub(crate) fn take(batches: impl Iterator<Item = Arc<Batch>>, next: u64, limit: 
 pub(crate) fn end_of(parts: &[Part], next: u64) -> u64 {
     parts.last().map_or(next, |part| part.batch.first_index + part.range.end as u64)
 }
+
+#[cfg(test)]
+mod skipping;
 
 #[cfg(test)]
 mod tests {
@@ -252,6 +334,46 @@ mod tests {
         assert_eq!(seen, [(6, "b".into()), (7, "c".into())]);
         assert_eq!(end_of(&parts, 5), 7);
         assert_eq!(end_of(&[], 5), 5);
+    }
+
+    #[test]
+    fn an_aligned_page_ends_at_the_roundest_place() {
+        for (low, high, round) in
+            [(0, 65, 64), (64, 129, 128), (70, 135, 128), (128, 193, 192), (5, 6, 6), (7, 8, 8)]
+        {
+            assert_eq!(roundest(low, high), round, "{low} to {high}");
+        }
+        let batches =
+            || [batch(0, &["a", "b", "c"]), batch(3, &["d", "e"]), batch(5, &["f", "g"])].into_iter();
+        let page = |start, at_tail| {
+            let parts = take(batches(), start, ALL);
+            let mut page = Page { start, end: end_of(&parts, start), at_tail, closed: false, parts };
+            page.align();
+            assert_eq!(end_of(&page.parts, start), page.end);
+            (page.end, lengths(&page.parts))
+        };
+        assert_eq!(page(0, false), (4, vec![3, 1]));
+        assert_eq!(page(2, false), (4, vec![1, 1]));
+        assert_eq!(page(4, false), (6, vec![1, 1]));
+        assert_eq!(page(6, false), (7, vec![1]));
+        assert_eq!(page(0, true), (7, vec![3, 2, 2]));
+    }
+
+    #[test]
+    fn readers_that_began_apart_soon_read_the_same_pages() {
+        const SLICE: u64 = 65;
+        let pages = |mut at: u64| {
+            let mut pages = Vec::new();
+            while at < 10_000 {
+                let end = roundest(at, at + SLICE);
+                assert!(SLICE / 2 < end - at || pages.is_empty(), "from {at} to {end}");
+                pages.push((at, end));
+                at = end;
+            }
+            pages
+        };
+        let all: std::collections::HashSet<_> = (0..100).flat_map(pages).collect();
+        assert!(all.len() < 10_000 / 64 + 300, "{} encodings of 100 readers", all.len());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use std::fmt;
 use std::sync::Arc;
 use tidings_log::Storage;
-use tidings_model::{Durability, Retention, StreamName};
+use tidings_model::{Behind, Durability, Retention, StreamName};
 
 /// What names mean, by the settings. Asked with each publish, so it must be quick.
 pub trait Policy: Send + Sync {
@@ -12,6 +12,10 @@ pub trait Policy: Send + Sync {
     fn retention(&self, name: &StreamName) -> Retention;
     /// What an acknowledgement means where its creation did not say.
     fn durability(&self, name: &StreamName) -> Durability;
+    /// What its live followers get that stay behind.
+    fn behind(&self, _name: &StreamName) -> Behind {
+        Behind::CatchUp
+    }
 }
 
 /// What an engine is started with.

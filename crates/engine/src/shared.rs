@@ -102,13 +102,14 @@ impl Shared {
     /// The live stream of an incarnation that was seen in a catalog, unless it is gone by now.
     pub(crate) fn make_live(&self, seen: &StreamView, now: Timestamp) -> Option<Arc<Stream>> {
         let retention = self.retention_of(seen);
+        let behind = self.policy.behind(&seen.name);
         self.live.find_or_make(seen.incarnation, |accessed| {
             let view = self.catalogs.of(seen.incarnation)?;
             let accessed = match view.config.lifetime {
                 Lifetime::Ttl { .. } => accessed.unwrap_or(self.live.first_access(view.created)),
                 Lifetime::Forever | Lifetime::Until { .. } => now,
             };
-            Some(Stream::new(view, retention, accessed))
+            Some(Stream::new(view, retention, accessed).with_behind(behind))
         })
     }
 

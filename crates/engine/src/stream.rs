@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tidings_log::{StoredStream, StreamView};
 use tidings_model::{
-    Batch, Durability, Incarnation, Offset, Reset, ResetReason, Retention, StreamConfig, StreamName,
+    Batch, Behind, Durability, Incarnation, Offset, Reset, ResetReason, Retention, StreamConfig, StreamName,
     Timestamp,
 };
 
@@ -28,6 +28,7 @@ pub struct Stream {
     incarnation: Incarnation,
     config: Arc<StreamConfig>,
     retention: Retention,
+    behind: Behind,
     created: Timestamp,
     stored: StoredStream,
     live: Mutex<Live>,
@@ -100,6 +101,7 @@ impl Stream {
             incarnation: view.incarnation,
             config: view.config,
             retention,
+            behind: Behind::CatchUp,
             created: view.created,
             stored: view.stored,
             live: Mutex::new(Live {
@@ -117,6 +119,11 @@ impl Stream {
             followers: Default::default(),
             polls: Polls::default(),
         }
+    }
+
+    /// The same, with another rule for live followers that stay behind.
+    pub(crate) fn with_behind(self, behind: Behind) -> Stream {
+        Stream { behind, ..self }
     }
 
     /// Its name.
@@ -244,6 +251,16 @@ impl Stream {
 
     pub(crate) fn stored(&self) -> &StoredStream {
         &self.stored
+    }
+
+    /// Where a live follower goes on that stands at `next`, if its rule lets it skip and it is behind: before the newest
+    /// message. Takes no lock where nobody skips.
+    pub(crate) fn newest_for(&self, next: u64) -> Option<u64> {
+        let Behind::Latest { messages_max } = self.behind else { return None };
+        let live = self.live();
+        let is_behind = next < live.earliest || messages_max < live.tail - next;
+        let newest = live.tail.saturating_sub(1).max(live.earliest);
+        (is_behind && next < newest && !live.deleted).then_some(newest)
     }
 
     pub(crate) fn step(&self, next: u64, limit: PageLimit) -> Step {

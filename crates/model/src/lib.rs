@@ -3,6 +3,7 @@
 //! Knows how these values are written down and compared. Does not know the wire, the disk, the source
 //! of time, or tasks.
 
+mod behind;
 mod content_type;
 mod message;
 mod offset;
@@ -12,6 +13,7 @@ mod stream_config;
 mod stream_name;
 mod timestamp;
 
+pub use behind::{Behind, Skip};
 pub use content_type::{ContentKind, ContentType, InvalidContentType};
 pub use message::Batch;
 pub use offset::{Incarnation, InvalidOffset, Offset, Start};

@@ -59,7 +59,7 @@ impl Forms {
             return bytes.clone();
         }
         let kind = stream.config().content_type.kind();
-        let bytes = Bytes::from(match form {
+        let mut bytes = match form {
             Form::Body { envelope: true } => envelopes(stream, kind, page),
             Form::Body { envelope: false } => body(kind, page),
             Form::Sse { envelope, chunked, cursor } => {
@@ -70,7 +70,10 @@ impl Forms {
             Form::WebSocket { deflate: Some(window) } => {
                 deflated_frames(&mut self.deflater, window, stream, kind, page)
             }
-        });
+        };
+        // It may stay with followers that stop reading: without the room that it has grown into.
+        bytes.shrink_to_fit();
+        let bytes = Bytes::from(bytes);
         self.encoded.insert(key, bytes.clone());
         bytes
     }
@@ -127,7 +130,10 @@ fn events(stream: &Stream, kind: ContentKind, page: &Page, envelope: bool, curso
         let is_last = index == page.end;
         let end = if is_last && page.closed { ControlEnd::Closed } else { ControlEnd::Open { cursor } };
         let up_to_date = is_last && page.at_tail;
-        write_control(out, &Control { next_offset: stream.offset(index), up_to_date, end });
+        write_control(
+            out,
+            &Control { next_offset: stream.offset(index), up_to_date, end, skipped_from: None },
+        );
     };
     if envelope {
         sse::write_envelope_event(&mut out, stream.offset(page.end), kind, enveloped(stream, page));

@@ -13,6 +13,7 @@ mod operation;
 mod request;
 mod server;
 pub mod settings;
+mod slices;
 mod transport;
 mod worker;
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
-use tidings_model::{Durability, Retention, StreamName};
+use tidings_model::{Behind, Durability, Retention, StreamName};
 
 /// Why a server did not start, or ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,10 @@ impl Policy for Policies {
 
     fn durability(&self, name: &StreamName) -> Durability {
         self.for_stream(name).durability
+    }
+
+    fn behind(&self, name: &StreamName) -> Behind {
+        self.for_stream(name).behind()
     }
 }
 

@@ -34,5 +34,5 @@ pub use kind::InvalidValue;
 pub use log_level::LogLevel;
 pub use markdown::settings_markdown;
 pub use origin::Origin;
-pub use policy::{Policies, StreamPolicy};
+pub use policy::{Policies, StreamPolicy, WhenBehind};
 pub use table::{SETTINGS, Settings, SettingsInput};

@@ -4,6 +4,8 @@
 
 #[path = "worker/balance.rs"]
 mod balance;
+#[path = "worker/behind.rs"]
+mod behind;
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
 #[path = "worker/compression.rs"]
@@ -48,6 +50,8 @@ mod smuggling;
 mod stalled;
 #[path = "worker/time_limits.rs"]
 mod time_limits;
+#[path = "worker/unread.rs"]
+mod unread;
 #[path = "worker/versions.rs"]
 mod versions;
 #[path = "worker/wire.rs"]

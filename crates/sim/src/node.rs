@@ -9,7 +9,7 @@ use tidings_engine::{
     Engine, EngineBounds, EngineSettings, Inbox, News, Policy, StartError, SteppedSettings, Stepper, Stream,
 };
 use tidings_log::{LogSettings, SimulatedStorage};
-use tidings_model::{Durability, Incarnation, Retention, StreamName, Timestamp};
+use tidings_model::{Behind, Durability, Incarnation, Retention, StreamName, Timestamp};
 
 /// Streams below `memory/` are in memory; those below `few/` keep three messages.
 pub(crate) struct ByName;
@@ -22,6 +22,10 @@ impl Policy for ByName {
 
     fn durability(&self, name: &StreamName) -> Durability {
         if name.as_str().starts_with("memory/") { Durability::Memory } else { Durability::Disk }
+    }
+
+    fn behind(&self, name: &StreamName) -> Behind {
+        if name.as_str().starts_with("few/") { Behind::Latest { messages_max: 2 } } else { Behind::CatchUp }
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Summary {
     pub fetched: u64,
     /// Resets that readers were told.
     pub resets: u64,
+    /// Times that readers were skipped because they stayed behind.
+    pub skips: u64,
     /// Pieces of work that kept the logs tidy.
     pub tidied: u64,
     /// Lives of the process after the first.
@@ -77,6 +79,7 @@ impl AddAssign for Summary {
         self.seen += other.seen;
         self.fetched += other.fetched;
         self.resets += other.resets;
+        self.skips += other.skips;
         self.tidied += other.tidied;
         self.restarts += other.restarts;
     }

@@ -44,13 +44,14 @@ fn every_seed_keeps_all_promises() {
     }
     eprintln!("{count} seeds: {total:?}");
     if SEEDS <= count {
-        let Summary { acknowledged, duplicates, seen, fetched, resets, tidied, restarts } = total;
+        let Summary { acknowledged, duplicates, seen, fetched, resets, skips, tidied, restarts } = total;
         for (what, happened) in [
             ("acknowledged", acknowledged / 50),
             ("duplicates", duplicates),
             ("seen", seen / 50),
             ("fetched", fetched),
             ("resets", resets),
+            ("skips", skips * 4),
             ("tidied", tidied),
             ("restarts", restarts),
         ] {

@@ -103,11 +103,40 @@ pub struct Reset {
     pub tail: Option<String>,
 }
 
+/// What a follower was skipped over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where it stood.
+    pub from: String,
+    /// Where it goes on.
+    pub to: String,
+    /// How many messages lie between, as the server says.
+    pub messages: u64,
+}
+
+impl Skipped {
+    /// Whether it goes on further on in the same stream, and says right how far.
+    fn is_right(&self) -> bool {
+        let parts = |offset: &str| {
+            let (incarnation, index) = offset.split_once('_')?;
+            Some((incarnation.to_owned(), index.parse::<u64>().ok()?))
+        };
+        match (parts(&self.from), parts(&self.to)) {
+            (Some((from_life, from)), Some((to_life, to))) => {
+                from_life == to_life && 0 < self.messages && from + self.messages == to
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What a follower receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message.
     Message(Message),
+    /// It stayed behind, and goes on at the newest message.
+    Skipped(Skipped),
     /// Everything that was stored has been received.
     Live,
     /// The offset can't be continued; nothing follows.
@@ -200,6 +229,16 @@ impl Received {
         }
     }
 
+    /// Takes a skip, which has to begin where the messages end.
+    fn skipped(&mut self, skipped: Skipped) -> Result<(), FollowError> {
+        if self.offset.as_ref().is_some_and(|at| *at != skipped.from) || !skipped.is_right() {
+            return Err(FollowError::Violation(format!("{skipped:?} at {:?}", self.offset)));
+        }
+        self.offset = Some(skipped.to.clone());
+        self.events.push_back(Event::Skipped(skipped));
+        Ok(())
+    }
+
     fn event(&mut self, event: Event) {
         self.events.push_back(event);
     }
@@ -247,6 +286,8 @@ impl Follower {
         let event = self.received.events.pop_front();
         if let Some(Event::Message(message)) = &event {
             self.offset = Some(message.offset.clone());
+        } else if let Some(Event::Skipped(skipped)) = &event {
+            self.offset = Some(skipped.to.clone());
         } else if self.received.events.is_empty() {
             self.offset.clone_from(&self.received.offset);
         }

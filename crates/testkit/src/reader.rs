@@ -1,7 +1,7 @@
 //! A reader: what it has received so far, over whatever transports and connections.
 
 use crate::clock::{Deadline, pause};
-use crate::follower::{Event, FollowError, Follower, Message, Start, Transport};
+use crate::follower::{Event, FollowError, Follower, Message, Skipped, Start, Transport};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,18 +15,31 @@ pub struct Reader {
     stream: String,
     start: Start,
     messages: Vec<Message>,
+    skipped: Vec<Skipped>,
     connections: usize,
 }
 
 impl Reader {
     /// One that begins at `start`.
     pub fn new(address: SocketAddr, stream: &str, start: Start) -> Reader {
-        Reader { address, stream: stream.to_owned(), start, messages: Vec::new(), connections: 0 }
+        Reader {
+            address,
+            stream: stream.to_owned(),
+            start,
+            messages: Vec::new(),
+            skipped: Vec::new(),
+            connections: 0,
+        }
     }
 
     /// Everything it has received.
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+
+    /// What it was skipped over.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
     }
 
     /// The JSON texts of everything it has received.
@@ -133,6 +146,7 @@ impl Reader {
     fn on_event(&mut self, event: Event, follower: &Follower) {
         match event {
             Event::Message(message) => self.messages.push(message),
+            Event::Skipped(skipped) => self.skipped.push(skipped),
             Event::Reset(reset) => panic!("from {:?}: {reset:?}", self.start),
             Event::Live | Event::Closed => {}
         }

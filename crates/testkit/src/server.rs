@@ -25,6 +25,8 @@ pub struct ServerBuilder {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     data_inside: Option<PathBuf>,
+    /// Holds the settings file.
+    settings_folder: Option<TempDir>,
 }
 
 impl ServerBuilder {
@@ -47,6 +49,16 @@ impl ServerBuilder {
     pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> ServerBuilder {
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// A settings file with that text.
+    #[must_use]
+    pub fn settings_file(mut self, text: &str) -> ServerBuilder {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("tidings.toml");
+        std::fs::write(&path, text).expect("a temporary file can be written");
+        self.settings_folder = Some(folder);
+        self.argument("--config").argument(path)
     }
 
     /// Where the data folder is made, in place of where the system keeps what is temporary.

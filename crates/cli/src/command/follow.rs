@@ -179,7 +179,12 @@ enum Next {
 impl OnReset {
     fn after(self, event: &Result<FollowEvent, FollowError>) -> Next {
         match event {
-            Ok(FollowEvent::Messages(_) | FollowEvent::Live { .. } | FollowEvent::Status(_)) => Next::Follow,
+            Ok(
+                FollowEvent::Messages(_)
+                | FollowEvent::Live { .. }
+                | FollowEvent::Skipped(_)
+                | FollowEvent::Status(_),
+            ) => Next::Follow,
             Ok(FollowEvent::Closed { .. }) | Err(_) => Next::End,
             Ok(FollowEvent::Reset(reset)) => {
                 let place = match self {

@@ -99,7 +99,9 @@ fn next_event(follower: &mut Follower) -> Result<Event, FollowError> {
     loop {
         match follower.next(deadline)?.expect("something is said in time") {
             Event::Live => {}
-            event @ (Event::Message(_) | Event::Reset(_) | Event::Closed) => return Ok(event),
+            event @ (Event::Message(_) | Event::Skipped(_) | Event::Reset(_) | Event::Closed) => {
+                return Ok(event);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Failure, Message, Transport};
 use std::time::Duration;
-use tidings_model::{Offset, Reset};
+use tidings_model::{Offset, Reset, Skip};
 
 /// What happens in a follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub enum FollowEvent {
         /// The tail.
         offset: Offset,
     },
+    /// The follow stayed behind on a stream where the server's settings let it skip (`behind = "latest"`): these messages
+    /// are left out, and the newest come next. As long as they are kept, they can be read from `skip.from`.
+    Skipped(Skip),
     /// The offset can't be continued. The follow has ended; it goes on only where the user says.
     Reset(Reset),
     /// The stream is closed and everything was given. The follow has ended.

@@ -2,7 +2,7 @@
 
 use crate::{Failure, Message, Page};
 use std::time::Duration;
-use tidings_model::{Offset, Reset, Start};
+use tidings_model::{Offset, Reset, Skip, Start};
 
 /// One try of one transport. What is heard of an attempt that the session has given up is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +73,8 @@ pub(crate) enum Heard {
         /// Whether it is the tail.
         up_to_date: bool,
     },
+    /// It stayed behind, and goes on further on.
+    Skipped(Skip),
     /// The answer to a poll or a long poll.
     Page(Page),
     /// SSE: `retry:`.

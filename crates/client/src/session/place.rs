@@ -1,7 +1,7 @@
 //! Where a follow stands: what makes it give each message once, in order, whoever brings it.
 
 use crate::Message;
-use tidings_model::{Offset, Start};
+use tidings_model::{Offset, Skip, Start};
 
 /// Where a follow stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,23 @@ impl Place {
         Ok(Step::New)
     }
 
+    /// A reader was skipped. What of it was not given before is then left out for good. An error leaves the place as it
+    /// was: the reader had not come from here.
+    pub(crate) fn skip(&mut self, skip: Skip) -> Result<Option<Skip>, Discontinuity> {
+        let from = match *self {
+            Place::Asked(_) => skip.from,
+            Place::At(here) if here.incarnation == skip.from.incarnation && skip.from.index <= here.index => {
+                here
+            }
+            Place::At(_) => return Err(Discontinuity),
+        };
+        if skip.to.index <= from.index {
+            return Ok(None);
+        }
+        *self = Place::At(skip.to);
+        Ok(Some(Skip { from, ..skip }))
+    }
+
     /// Somebody says that everything before `offset` was sent. An error leaves the place as it was.
     pub(crate) fn reach(&mut self, offset: Offset) -> Result<(), Discontinuity> {
         match *self {
@@ -119,6 +136,21 @@ mod tests {
         assert_eq!(place.reach(offset(4)), Err(Discontinuity));
         assert_eq!(place.reach(offset(2)), Ok(()));
         assert_eq!(place, Place::At(offset(3)));
+    }
+
+    #[test]
+    fn a_skip_leaves_out_what_was_not_given() {
+        let mut place = Place::At(offset(3));
+        let skip = |from, to| Skip { from: offset(from), to: offset(to) };
+        assert_eq!(place.skip(skip(4, 9)), Err(Discontinuity));
+        assert_eq!(place.skip(skip(1, 3)), Ok(None));
+        assert_eq!(place, Place::At(offset(3)));
+        assert_eq!(place.skip(skip(2, 9)), Ok(Some(skip(3, 9))));
+        assert_eq!(place.take(vec![message(8), message(9)]), Ok(vec![]));
+        let taken = place.take(vec![message(9), message(10)]).unwrap();
+        assert_eq!(indexes(&taken), [10]);
+        let foreign = Skip { from: other_incarnation(10), to: other_incarnation(20) };
+        assert_eq!(place.skip(foreign), Err(Discontinuity));
     }
 
     #[test]

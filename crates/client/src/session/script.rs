@@ -168,6 +168,7 @@ impl Script {
             .flat_map(|event| match event {
                 FollowEvent::Messages(messages) => messages,
                 FollowEvent::Live { .. }
+                | FollowEvent::Skipped(_)
                 | FollowEvent::Reset(_)
                 | FollowEvent::Closed { .. }
                 | FollowEvent::Status(_) => Vec::new(),

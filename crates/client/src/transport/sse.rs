@@ -74,6 +74,9 @@ fn meaning(item: Item) -> Result<Heard, Failure> {
         DATA => messages(event).map_err(Failure::from),
         CONTROL => {
             let control = Control::parse(&event.data).map_err(|error| malformed(error.to_string()))?;
+            if let Some(skip) = control.skip() {
+                return Ok(Heard::Skipped(skip));
+            }
             Ok(match control.end {
                 ControlEnd::Open { .. } => {
                     Heard::At { offset: control.next_offset, up_to_date: control.up_to_date }

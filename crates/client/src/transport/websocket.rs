@@ -200,6 +200,7 @@ fn meaning(text: &Bytes) -> Result<Heard, Failure> {
             Heard::Messages(vec![Message { offset, time, data: data.into() }])
         }
         ServerMessage::Live { offset, .. } => Heard::At { offset, up_to_date: true },
+        ServerMessage::Skipped { skip, .. } => Heard::Skipped(skip),
         ServerMessage::Reset { reset, .. } => Heard::Reset(reset),
         ServerMessage::Closed { offset, .. } => Heard::Closed { offset },
         ServerMessage::Drain { within } => Heard::Drain { within },

@@ -3,7 +3,7 @@
 use crate::peer::{Peer, answer, envelopes, page, problem, token};
 use std::time::Duration;
 use tidings_client::{Failure, Follow, FollowError, FollowEvent, FollowOptions, Status, Transport, Via};
-use tidings_model::{Offset, Reset, ResetReason, Start, StreamName};
+use tidings_model::{Offset, Reset, ResetReason, Skip, Start, StreamName};
 use tidings_protocol::websocket::frame::Opcode;
 
 fn follow(peer: &Peer, via: Via, start: Start) -> Follow {
@@ -143,6 +143,80 @@ async fn a_reset_in_mid_stream_can_not_be_overlooked() {
     assert_eq!(places, [51]);
 }
 
+/// What a server leaves out for a follow that stays behind.
+fn skip(from: u64, to: u64) -> Skip {
+    let place = |index| Offset::parse(&token(index)).expect("a token");
+    Skip { from: place(from), to: place(to) }
+}
+
+#[tokio::test]
+async fn a_skip_in_an_event_stream_is_told_and_gone_on_from() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::Sse, after(3));
+    let server = async {
+        let mut first = peer.answer(SSE_HEAD).await;
+        first.send(&control(3)).await;
+        let (from, to) = (token(3), token(90));
+        let members = format!(
+            r#"{{"streamNextOffset":"{to}","streamCursor":"1","skippedFrom":"{from}","skippedMessages":87}}"#
+        );
+        first.send(&format!("id: {to}\nevent: control\ndata:{members}\n\n")).await;
+        drop(first);
+        let mut second = peer.answer(SSE_HEAD).await;
+        assert!(second.line.contains(&to), "{}", second.line);
+        second.send(&data(90, 91)).await;
+        second
+    };
+    let user = async {
+        assert_eq!(event(&mut follow).await, FollowEvent::Live { offset: skip(3, 90).from });
+        assert_eq!(event(&mut follow).await, FollowEvent::Skipped(skip(3, 90)));
+        given(&mut follow, 1).await
+    };
+    let (places, _open) = tokio::join!(user, server);
+    assert_eq!(places, [91]);
+}
+
+#[tokio::test]
+async fn a_skip_on_a_websocket_is_told_between_the_messages() {
+    let peer = Peer::bind().await;
+    let mut follow = follow(&peer, Via::WebSocket, Start::Now);
+    let server = async {
+        let mut socket = peer.websocket().await;
+        socket.hello().await;
+        socket.receive().await;
+        socket.tell("subscribed", 3, "").await;
+        socket.tell("live", 3, "").await;
+        socket.message(4).await;
+        let (from, to) = (token(4), token(90));
+        let members = format!(r#""stream":"a/b","from":"{from}","offset":"{to}","messages":86"#);
+        socket.send(&format!(r#"{{"type":"skipped",{members}}}"#)).await;
+        socket.message(91).await;
+        socket.tell("live", 91, "").await;
+        socket
+    };
+    let user = async {
+        let mut events = Vec::new();
+        while events.len() < 5 {
+            events.push(event(&mut follow).await);
+        }
+        events
+    };
+    let (events, _open) = tokio::join!(user, server);
+    let [
+        FollowEvent::Live { .. },
+        FollowEvent::Messages(before),
+        skipped,
+        FollowEvent::Messages(after),
+        live,
+    ] = &events[..]
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!((before[0].offset.index, after[0].offset.index), (4, 91));
+    assert_eq!(*skipped, FollowEvent::Skipped(skip(4, 90)));
+    assert_eq!(*live, FollowEvent::Live { offset: skip(4, 91).to });
+}
+
 #[tokio::test]
 async fn a_refused_offset_is_a_reset_over_http() {
     let peer = Peer::bind().await;
@@ -229,7 +303,9 @@ async fn auto_falls_back_where_upgrades_are_refused() {
                     places.extend(messages.iter().map(|message| message.offset.index));
                 }
                 FollowEvent::Live { .. } | FollowEvent::Status(_) => {}
-                end @ (FollowEvent::Reset(_) | FollowEvent::Closed { .. }) => panic!("{end:?}"),
+                end @ (FollowEvent::Reset(_) | FollowEvent::Closed { .. } | FollowEvent::Skipped(_)) => {
+                    panic!("{end:?}")
+                }
             }
         }
         (places, connected.pop())

@@ -4,7 +4,7 @@ use super::write_id;
 use crate::digits::write_decimal;
 use crate::json::text::write_offset;
 use serde::Deserialize;
-use tidings_model::{Offset, Reset, ResetReason};
+use tidings_model::{Offset, Reset, ResetReason, Skip};
 
 /// What a control event tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Control {
     pub up_to_date: bool,
     /// Whether anything can follow.
     pub end: ControlEnd,
+    /// Where the reader stood before it was skipped to `next_offset`, because it stayed behind.
+    pub skipped_from: Option<Offset>,
 }
 
 /// Whether anything can follow a control event.
@@ -50,6 +52,12 @@ pub fn write_control(out: &mut Vec<u8>, control: &Control) {
     if control.end == ControlEnd::Closed {
         out.extend_from_slice(b",\"streamClosed\":true");
     }
+    if let Some(skip) = control.skip() {
+        out.extend_from_slice(b",\"skippedFrom\":");
+        write_offset(out, skip.from);
+        out.extend_from_slice(b",\"skippedMessages\":");
+        write_decimal(skip.messages(), out);
+    }
     out.extend_from_slice(b"}\n\n");
 }
 
@@ -70,9 +78,15 @@ struct ControlMembers {
     up_to_date: bool,
     #[serde(default)]
     stream_closed: bool,
+    skipped_from: Option<String>,
 }
 
 impl Control {
+    /// What the reader was skipped over.
+    pub fn skip(&self) -> Option<Skip> {
+        self.skipped_from.map(|from| Skip { from, to: self.next_offset })
+    }
+
     /// Reads the data of a `control` event. At the end of a closed stream the reader is always up to date.
     pub fn parse(data: &str) -> Result<Control, InvalidEventData> {
         const INVALID: InvalidEventData = InvalidEventData { event: super::CONTROL };
@@ -84,7 +98,15 @@ impl Control {
             let cursor = members.stream_cursor.ok_or(INVALID)?;
             ControlEnd::Open { cursor: cursor.parse().map_err(|_| INVALID)? }
         };
-        Ok(Control { next_offset, up_to_date: members.up_to_date || members.stream_closed, end })
+        let skipped_from = members.skipped_from.as_deref().map(Offset::parse).transpose();
+        let skipped_from = skipped_from.map_err(|_| INVALID)?;
+        let goes_on =
+            |from: Offset| from.incarnation == next_offset.incarnation && from.index < next_offset.index;
+        if !skipped_from.is_none_or(goes_on) {
+            return Err(INVALID);
+        }
+        let up_to_date = members.up_to_date || members.stream_closed;
+        Ok(Control { next_offset, up_to_date, end, skipped_from })
     }
 }
 

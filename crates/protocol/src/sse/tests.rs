@@ -3,7 +3,7 @@
 use super::control::{Control, ControlEnd, parse_reset, write_control, write_control_with_id};
 use super::parser::{Event, Item, Parser};
 use super::*;
-use tidings_model::{Incarnation, ResetReason};
+use tidings_model::{Incarnation, ResetReason, Skip};
 
 fn offset(index: u64) -> Offset {
     Offset { incarnation: Incarnation::of_disk(0xabc), index }
@@ -28,8 +28,12 @@ fn event_of(text: &str) -> Event {
 
 #[test]
 fn a_response_reads_as_documented() {
-    let control =
-        Control { next_offset: offset(2), up_to_date: true, end: ControlEnd::Open { cursor: 57_201 } };
+    let control = Control {
+        next_offset: offset(2),
+        up_to_date: true,
+        end: ControlEnd::Open { cursor: 57_201 },
+        skipped_from: None,
+    };
     let first = Control { next_offset: offset(0), ..control };
     let messages = [Bytes::from_static(b"{\"n\":1}"), Bytes::from_static(b"{\"n\":2}")];
     let text = written(|out| {
@@ -61,16 +65,37 @@ data:{\"streamNextOffset\":\"0000000000000abc_0000000000000002\",\"streamCursor\
 #[test]
 fn a_control_reads_back() {
     for up_to_date in [false, true] {
-        let control = Control { next_offset: offset(7), up_to_date, end: ControlEnd::Open { cursor: 0 } };
+        let control = Control {
+            next_offset: offset(7),
+            up_to_date,
+            end: ControlEnd::Open { cursor: 0 },
+            skipped_from: None,
+        };
         let event = event_of(&written(|out| write_control_with_id(out, &control)));
         assert_eq!((&*event.name, &*event.id), (CONTROL, "0000000000000abc_0000000000000007"));
         assert_eq!(Control::parse(&event.data), Ok(control));
     }
-    let closed = Control { next_offset: offset(7), up_to_date: true, end: ControlEnd::Closed };
+    let closed =
+        Control { next_offset: offset(7), up_to_date: true, end: ControlEnd::Closed, skipped_from: None };
     let event = event_of(&written(|out| write_control(out, &closed)));
     assert!(!event.data.contains("streamCursor"));
     assert_eq!(Control::parse(&event.data), Ok(closed));
-    for bad in ["", "{}", r#"{"streamNextOffset":"-1","streamCursor":"1"}"#] {
+    let skipped = Control {
+        up_to_date: false,
+        end: ControlEnd::Open { cursor: 1 },
+        skipped_from: Some(offset(3)),
+        ..closed
+    };
+    let event = event_of(&written(|out| write_control_with_id(out, &skipped)));
+    assert_eq!(
+        event.data,
+        "{\"streamNextOffset\":\"0000000000000abc_0000000000000007\",\"streamCursor\":\"1\",\
+         \"skippedFrom\":\"0000000000000abc_0000000000000003\",\"skippedMessages\":4}"
+    );
+    assert_eq!(Control::parse(&event.data), Ok(skipped));
+    assert_eq!(skipped.skip(), Some(Skip { from: offset(3), to: offset(7) }));
+    let back = event.data.replace("_0000000000000003", "_0000000000000007");
+    for bad in ["", "{}", &*back, r#"{"streamNextOffset":"-1","streamCursor":"1"}"#] {
         assert!(Control::parse(bad).is_err(), "{bad}");
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::time::Duration;
-use tidings_model::{Offset, Reset, ResetReason, StreamName, Timestamp};
+use tidings_model::{Offset, Reset, ResetReason, Skip, StreamName, Timestamp};
 
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,13 @@ pub enum ServerMessage {
         stream: StreamName,
         /// Its tail.
         offset: Offset,
+    },
+    /// The client stayed behind, and goes on at the newest message.
+    Skipped {
+        /// Of which stream.
+        stream: StreamName,
+        /// Over what.
+        skip: Skip,
     },
     /// The offset can't be continued; the subscription has ended.
     Reset {
@@ -129,6 +136,7 @@ struct Members<'a> {
     kind: String,
     stream: Option<String>,
     offset: Option<String>,
+    from: Option<String>,
     time: Option<String>,
     #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
@@ -163,6 +171,7 @@ impl ServerMessage {
                 data: members.data(text)?,
             },
             "live" => ServerMessage::Live { stream: members.stream()?, offset: members.offset()? },
+            "skipped" => ServerMessage::Skipped { stream: members.stream()?, skip: members.skip()? },
             "reset" => ServerMessage::Reset { stream: members.stream()?, reset: members.reset()? },
             "closed" => ServerMessage::Closed { stream: members.stream()?, offset: members.offset()? },
             "unsubscribed" => ServerMessage::Unsubscribed { stream: members.stream()? },
@@ -206,6 +215,13 @@ impl Members<'_> {
     fn data(&self, text: &Bytes) -> Result<EnvelopeData, InvalidServerMessage> {
         let value = need("data", self.data)?;
         Ok(EnvelopeData::from_members(text, value, self.encoding.as_deref())?)
+    }
+
+    fn skip(&self) -> Result<Skip, InvalidServerMessage> {
+        let from = need("from", token("from", self.from.as_deref())?)?;
+        let to = self.offset()?;
+        let goes_on = from.incarnation == to.incarnation && from.index < to.index;
+        need("from", goes_on.then_some(Skip { from, to }))
     }
 
     fn reset(&self) -> Result<Reset, InvalidServerMessage> {

@@ -2,6 +2,7 @@
 
 use super::byte_size::parse_bytes;
 use super::duration::parse_duration;
+use super::policy::WhenBehind;
 use super::{EventLoop, LogLevel, Sends};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,6 +80,17 @@ pub(super) const DURABILITY: Kind<Durability> = Kind {
     name: "word",
     advice: "`disk` or `memory`",
     parse: |text| Durability::parse(text).ok_or_else(|| InvalidValue::new("is not a durability")),
+    amount: |_| 0,
+};
+
+pub(super) const WHEN_BEHIND: Kind<WhenBehind> = Kind {
+    name: "word",
+    advice: "`catch-up` or `latest`",
+    parse: |text| match text {
+        "catch-up" => Ok(WhenBehind::CatchUp),
+        "latest" => Ok(WhenBehind::Latest),
+        _ => Err(InvalidValue::new("is no rule for followers that stay behind")),
+    },
     amount: |_| 0,
 };
 

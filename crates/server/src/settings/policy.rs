@@ -3,7 +3,7 @@
 use super::Settings;
 use super::rule::{Rule, RuleValues};
 use std::time::Duration;
-use tidings_model::{Durability, Retention, StreamName};
+use tidings_model::{Behind, Durability, Retention, StreamName};
 
 /// What holds for one stream, as far as its creation did not say otherwise. Complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,29 @@ pub struct StreamPolicy {
     pub max_message_bytes: usize,
     /// What pollers are advised to wait between two polls.
     pub poll_interval: Duration,
+    /// What live followers get that stay behind.
+    pub behind: WhenBehind,
+    /// How many messages may wait for a follower before it is behind, where that counts.
+    pub behind_messages: u64,
+}
+
+/// The word of a rule for live followers that stay behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenBehind {
+    /// All messages.
+    CatchUp,
+    /// The newest one, and a marker that says what was skipped.
+    Latest,
+}
+
+impl StreamPolicy {
+    /// The rule for live followers that stay behind.
+    pub fn behind(&self) -> Behind {
+        match self.behind {
+            WhenBehind::CatchUp => Behind::CatchUp,
+            WhenBehind::Latest => Behind::Latest { messages_max: self.behind_messages },
+        }
+    }
 }
 
 /// The policies of all streams: the server's settings, and rules by pattern of name.
@@ -39,6 +62,8 @@ impl Default for Policies {
             ttl: None,
             max_message_bytes: usize::MAX,
             poll_interval: Duration::from_secs(1),
+            behind: WhenBehind::CatchUp,
+            behind_messages: Behind::MESSAGES_MAX,
         };
         Policies { defaults, rules: Vec::new() }
     }
@@ -77,6 +102,8 @@ impl RuleValues {
         policy.create_on_publish = self.create_on_publish.unwrap_or(policy.create_on_publish);
         policy.ttl = self.ttl_seconds.or(policy.ttl);
         policy.poll_interval = self.poll_interval.unwrap_or(policy.poll_interval);
+        policy.behind = self.behind.unwrap_or(policy.behind);
+        policy.behind_messages = self.behind_messages.unwrap_or(policy.behind_messages);
         if let Some(given) = &self.max_message_bytes {
             policy.max_message_bytes = given.value;
         }
@@ -102,6 +129,8 @@ mod tests {
             ttl: None,
             max_message_bytes: 8 << 20,
             poll_interval: Duration::from_secs(1),
+            behind: WhenBehind::CatchUp,
+            behind_messages: 1_000,
         };
         assert_eq!(policy("default_durability = \"memory\"", "orders/42"), expected);
     }
@@ -115,6 +144,7 @@ mod tests {
             retention_count = 10
             create_on_publish = true
             ttl = "1h"
+            behind = "latest"
             [[streams]]
             match = "**"
             durability = "memory"
@@ -124,6 +154,7 @@ mod tests {
             create_on_publish = false
             max_message_bytes = "64 KiB"
             poll_interval = "10s"
+            behind_messages = 7
         "#;
         let order = policy(text, "orders/42");
         assert_eq!(order.durability, Durability::Memory);
@@ -134,8 +165,10 @@ mod tests {
         assert_eq!(order.ttl, Some(3600));
         assert_eq!(order.max_message_bytes, 64 << 10);
         assert_eq!(order.poll_interval, Duration::from_secs(10));
+        assert_eq!(order.behind(), Behind::Latest { messages_max: 7 });
 
         let other = policy(text, "orders");
         assert_eq!((other.retention.count, other.create_on_publish, other.ttl), (Some(99), false, None));
+        assert_eq!(other.behind(), Behind::CatchUp);
     }
 }

@@ -1,7 +1,8 @@
 //! Rules: the tables `[[streams]]` of the file, which give settings to streams by their names.
 
 use super::definition::{Given, Range};
-use super::kind::{BYTES, COUNT, DURABILITY, DURATION, Kind, PATTERN, SWITCH};
+use super::kind::{BYTES, COUNT, DURABILITY, DURATION, Kind, PATTERN, SWITCH, WHEN_BEHIND};
+use super::policy::WhenBehind;
 use super::suggestion::nearest;
 use super::{InvalidValue, Origin, SettingsError};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(super) struct RuleValues {
     /// With its origin: it is held against the server's.
     pub(super) max_message_bytes: Option<Given<usize>>,
     pub(super) poll_interval: Option<Duration>,
+    pub(super) behind: Option<WhenBehind>,
+    pub(super) behind_messages: Option<u64>,
 }
 
 /// A key of a table, for documentation.
@@ -39,7 +42,7 @@ pub(super) struct RuleKey {
 }
 
 /// Every key of a table, in the order of the documentation.
-pub(super) const RULE_KEYS: [RuleKey; 9] = [
+pub(super) const RULE_KEYS: [RuleKey; 11] = [
     RuleKey {
         key: "match",
         kind: PATTERN.name,
@@ -95,6 +98,21 @@ pub(super) const RULE_KEYS: [RuleKey; 9] = [
         kind: DURATION.name,
         example: "\"10s\"",
         doc: "As the server's `poll_interval`.",
+    },
+    RuleKey {
+        key: "behind",
+        kind: WHEN_BEHIND.name,
+        example: "\"latest\"",
+        doc: "What a live follower (SSE, WebSocket) gets that reads more slowly than others publish: `catch-up`, where no \
+              table says otherwise, is all messages; `latest` skips it to the newest one, with a marker that says what was \
+              skipped.",
+    },
+    RuleKey {
+        key: "behind_messages",
+        kind: COUNT.name,
+        example: "10",
+        doc: "Where `behind` is `latest`: how many messages may wait for a follower before it is skipped; 1000 where no table \
+              says otherwise.",
     },
 ];
 
@@ -155,6 +173,13 @@ impl RuleInput {
             }
             "poll_interval" => {
                 values.poll_interval = Some(Given::parse(key, &DURATION, Some(INTERVAL_RANGE), said)?.value);
+            }
+            "behind" => {
+                values.behind = Some(Given::parse(key, &WHEN_BEHIND, None, said)?.value);
+            }
+            "behind_messages" => {
+                values.behind_messages =
+                    Some(Given::parse(key, &COUNT, Some(COUNT_RANGE), said)?.value as u64);
             }
             _ => return Err(unknown_key(key, &said.1)),
         }

@@ -8,7 +8,7 @@ use crate::worker::followers::Following;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::{Page, Reply, Step};
-use tidings_model::{ContentKind, Reset};
+use tidings_model::{ContentKind, Reset, Skip};
 use tidings_protocol::sse::control::{Control, ControlEnd, write_control_with_id};
 use tidings_protocol::{CacheCursor, Response, StartGiven, header_name, sse};
 
@@ -35,7 +35,7 @@ enum State {
 }
 
 /// Begins the response, unless there is nothing to follow.
-pub(super) fn open(read: Read, core: &mut Core) -> Opened {
+pub(super) fn open(mut read: Read, core: &mut Core) -> Opened {
     let stream = read.reader.stream();
     let resumed = matches!(read.request.start, StartGiven::LastEventId(_));
     if resumed && stream.tail() == (read.reader.next(), true) {
@@ -53,6 +53,8 @@ pub(super) fn open(read: Read, core: &mut Core) -> Opened {
     if stream.config().content_type.kind() == ContentKind::Bytes && !read.request.envelope {
         head = head.with(header_name::STREAM_SSE_DATA_ENCODING, "base64");
     }
+    read.reader.follow();
+    let stream = read.reader.stream();
     let following = Some(core.followers.follow(stream, read.owner, 0, SSE));
     let events = Sse { read, following, fetched: None, fetching: false, state: State::Begun };
     Opened::Stream(head, Box::new(events))
@@ -64,7 +66,7 @@ impl Sse {
         let cursor = self.cursor(core);
         let form = Form::Sse { envelope: self.read.request.envelope, chunked: self.read.chunked, cursor };
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
-        self.read.reader.advance_to(page.end);
+        self.read.reader.take(page);
         self.state = if page.at_tail { State::Live } else { State::Behind };
         match page {
             Page { closed: true, .. } => self.end(out),
@@ -73,13 +75,30 @@ impl Sse {
         }
     }
 
+    /// It stayed behind on a stream whose rule is `latest`.
+    fn on_skip(&mut self, skip: &Skip, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        let control = Control {
+            next_offset: skip.to,
+            up_to_date: false,
+            end: ControlEnd::Open { cursor: self.cursor(core) },
+            skipped_from: Some(skip.from),
+        };
+        let mut events = Vec::new();
+        write_control_with_id(&mut events, &control);
+        self.push(events, out);
+        self.read.reader.advance_to(skip.to.index);
+        self.state = State::Behind;
+        Advance::More
+    }
+
     fn on_tail(&mut self, closed: bool, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if closed || self.state != State::Live {
             self.begin(core, out);
             let end =
                 if closed { ControlEnd::Closed } else { ControlEnd::Open { cursor: self.cursor(core) } };
             let mut events = Vec::new();
-            let control = Control { next_offset: self.read.reader.tell(), up_to_date: true, end };
+            let control =
+                Control { next_offset: self.read.reader.tell(), up_to_date: true, end, skipped_from: None };
             write_control_with_id(&mut events, &control);
             self.push(events, out);
             self.state = State::Live;
@@ -133,23 +152,26 @@ impl Exchange for Sse {
         if self.state == State::Ended {
             return Advance::End;
         }
-        let limit = core.slice_limit();
         let step = match self.fetched.take() {
             Some(Reply::Fetched(Ok(batches))) => {
                 self.fetching = false;
-                self.read.reader.fetched(batches, limit)
+                core.slices.fetched(&mut self.read.reader, batches)
             }
             // The response breaks off; asked again, the reader is told why.
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => return Advance::End,
             None if self.fetching => return Advance::WAIT,
-            None => self.read.reader.step(limit),
+            None => core.slices.step(&mut self.read.reader),
         };
+        if let Some(skip) = self.read.reader.skip() {
+            return self.on_skip(&skip, core, out);
+        }
         match step {
             Step::Page(page) => self.on_page(&page, core, out),
             Step::AtTail { closed } => self.on_tail(closed, core, out),
             Step::Reset(reset) => self.on_reset(&reset, core, out),
             Step::Stored => {
                 self.fetching = true;
+                let limit = core.slices.fetch_limit(self.read.reader.stream().name());
                 core.fetch(&self.read.reader, limit, self.read.owner, 0);
                 Advance::WAIT
             }

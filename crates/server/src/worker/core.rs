@@ -2,6 +2,7 @@
 
 use crate::forms::Forms;
 use crate::settings::Settings;
+use crate::slices::Slices;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Owner};
 use crate::worker::load::Load;
@@ -22,6 +23,7 @@ pub(crate) struct Core {
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
+    pub(crate) slices: Slices,
     pub(crate) load: Load,
     /// The time of day of this turn.
     pub(crate) now: Timestamp,
@@ -47,6 +49,7 @@ impl Core {
             followers: Followers::new(inbox.worker()),
             forms: Forms::new(settings),
             message_memory: Arc::clone(message_memory),
+            slices: Slices::default(),
             load: Load::default(),
             now: time,
             now_ms: 0,
@@ -72,13 +75,6 @@ impl Core {
     /// When a duration from now is over.
     pub(crate) fn ms_after(&self, duration: Duration) -> u64 {
         self.now_ms.saturating_add(millis(duration))
-    }
-
-    /// How much one piece of a stream that goes on may hold: what a follower that stops reading pins at most.
-    #[expect(clippy::unused_self, reason = "a limit of the worker, as the page of an answer is")]
-    pub(crate) fn slice_limit(&self) -> PageLimit {
-        const SLICE_BYTES: usize = 64 << 10;
-        PageLimit { bytes: SLICE_BYTES, messages: 1_000 }
     }
 
     /// How much one answer may hold.
@@ -112,6 +108,7 @@ impl Core {
 
     /// A clock tick: what the disk was too busy for is asked again.
     pub(crate) fn on_tick(&mut self) {
+        self.slices.on_tick();
         for (reader, limit, token) in std::mem::take(&mut self.refetch) {
             self.fetch_as(reader, limit, token);
         }

@@ -33,6 +33,21 @@ pub(crate) fn anonymous_bytes(server: &Server) -> usize {
     kilobytes << 10
 }
 
+/// What the kernel has taken from it for each of its connections, and the peer has not acknowledged.
+pub(crate) fn queued_bytes(server: &Server) -> Vec<usize> {
+    let hexadecimal = |text: &str| usize::from_str_radix(text, 16).ok();
+    let of_connection = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, local, remote, _, queues, ..] = fields[..] else { return None };
+        let port = hexadecimal(local.split_once(':')?.1)?;
+        let is_connected = !remote.ends_with(":0000");
+        let queued = hexadecimal(queues.split_once(':')?.0)?;
+        (is_connected && port == usize::from(server.address().port())).then_some(queued)
+    };
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux has it");
+    table.lines().filter_map(of_connection).collect()
+}
+
 /// Processor time that it has used, in ticks of the system (a hundredth of a second).
 pub(crate) fn processor_ticks(server: &Server) -> u64 {
     let stat = fs::read_to_string(folder(server).join("stat")).expect("the process runs");

@@ -60,6 +60,11 @@ impl Wire {
         self.socket.local_addr().expect("it is connected").port()
     }
 
+    /// A connection that somebody else has made.
+    pub(crate) fn of(socket: TcpStream) -> Wire {
+        Wire { socket, arrived: Vec::new() }
+    }
+
     /// Connects, and upgrades to a WebSocket; the target names the stream and where to begin.
     pub(crate) fn upgraded(server: &Server, target: &str) -> Wire {
         let mut wire = Wire::connect(server);

@@ -3,7 +3,7 @@
 use super::{Habit, Violation, World};
 use crate::follower::{Doing, Here, State};
 use tidings_engine::{Fetch, Page, PageLimit, Reader, Step, Token};
-use tidings_model::{Batch, Start};
+use tidings_model::{Batch, Skip, Start};
 
 impl World {
     /// One reader does something.
@@ -33,7 +33,7 @@ impl World {
             return missed.map_or(Ok(()), |offset| self.truth.on_missing(offset.incarnation));
         };
         stream.touch(self.now);
-        let reader = match Reader::open(stream, start, self.node.engine.boot()) {
+        let mut reader = match Reader::open(stream, start, self.node.engine.boot()) {
             Ok(reader) => reader,
             Err(reset) => {
                 let at = follower.offset.take();
@@ -45,6 +45,7 @@ impl World {
                 return self.truth.on_reset(&follower.name, at, &reset);
             }
         };
+        reader.follow();
         follower.offset = Some(reader.offset());
         if self.habit == Habit::WatchFirst {
             self.node.workers[worker].watch(reader.stream());
@@ -99,6 +100,12 @@ impl World {
     }
 
     fn on_step(&mut self, index: usize, step: Step) -> Result<(), Violation> {
+        if let State::Here(here) = &mut self.followers[index].state
+            && let Some(skip) = here.reader.skip()
+        {
+            here.reader.advance_to(skip.to.index);
+            return self.on_skip(index, &skip);
+        }
         match step {
             Step::Page(page) => self.on_page(index, &page),
             // Looks again.
@@ -115,6 +122,8 @@ impl World {
                         self.node.workers[here.worker].watch(here.reader.stream());
                     }
                     here.doing = Doing::Waiting;
+                    // As every transport does, the tail is told: who asked for the beginning may stand further on.
+                    self.followers[index].offset = Some(here.reader.offset());
                 }
                 Ok(())
             }
@@ -126,6 +135,17 @@ impl World {
                 at.map_or(Ok(()), |at| self.truth.on_reset(&follower.name, at, &reset))
             }
         }
+    }
+
+    /// It goes on further on, where it is told that it does.
+    fn on_skip(&mut self, index: usize, skip: &Skip) -> Result<(), Violation> {
+        let follower = &mut self.followers[index];
+        let stood_at = follower.offset.replace(skip.to);
+        self.summary.skips += 1;
+        if stood_at != Some(skip.from) || skip.to.index <= skip.from.index {
+            return Err(Violation(format!("a reader at {stood_at:?} is told {skip:?}")));
+        }
+        Ok(())
     }
 
     /// Takes a page up to any of its messages.

@@ -1,7 +1,7 @@
 //! SSE: one response that never ends.
 
 use super::envelope::{ResetBody, messages, refusal, reset_of};
-use super::{Event, Feed, FollowError, Received, Start};
+use super::{Event, Feed, FollowError, Received, Skipped, Start};
 use crate::api;
 use crate::clock::Deadline;
 use crate::http::{BodyDecoder, Connection, Filled, Request};
@@ -35,6 +35,8 @@ struct Control {
     up_to_date: bool,
     #[serde(default)]
     stream_closed: bool,
+    skipped_from: Option<String>,
+    skipped_messages: Option<u64>,
 }
 
 impl Sse {
@@ -95,6 +97,13 @@ impl Sse {
     fn on_control(&mut self, data: &str, received: &mut Received) -> Result<(), FollowError> {
         let control: Control = serde_json::from_str(data)
             .map_err(|error| FollowError::Violation(format!("no control ({error}): {data}")))?;
+        if let (Some(from), Some(messages)) = (control.skipped_from, control.skipped_messages) {
+            if self.owes_control {
+                return Err(FollowError::Violation(format!("a skip in place of a control: {data}")));
+            }
+            let to = control.stream_next_offset.clone();
+            received.skipped(Skipped { from, to, messages })?;
+        }
         received.stands_at(&control.stream_next_offset)?;
         self.owes_control = false;
         if control.stream_closed {

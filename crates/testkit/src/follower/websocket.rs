@@ -1,7 +1,7 @@
 //! WebSocket: one connection that follows one stream.
 
 use super::envelope::{Envelope, ResetBody, refusal};
-use super::{Event, Feed, FollowError, Message, Received, Start};
+use super::{Event, Feed, FollowError, Message, Received, Skipped, Start};
 use crate::api;
 use crate::clock::Deadline;
 use crate::socket::{Frame, Socket, Upgrade};
@@ -22,6 +22,10 @@ struct Header<'a> {
     kind: &'a str,
     #[serde(default)]
     offset: Option<&'a str>,
+    #[serde(default)]
+    from: Option<&'a str>,
+    #[serde(default)]
+    messages: Option<u64>,
     #[serde(default)]
     code: Option<&'a str>,
 }
@@ -53,6 +57,11 @@ impl WebSocket {
             "live" => {
                 received.stands_at(offset()?)?;
                 received.event(Event::Live);
+            }
+            "skipped" => {
+                let from = header.from.unwrap_or_default().to_owned();
+                let messages = header.messages.unwrap_or_default();
+                received.skipped(Skipped { from, to: offset()?.to_owned(), messages })?;
             }
             "closed" => {
                 received.stands_at(offset()?)?;

@@ -4,7 +4,7 @@ use crate::session::script::{Script, broken, hello, live, messages, offset, page
 use crate::session::{Action, AttemptId, Heard};
 use crate::{FollowEvent, Refusal, Status, Transport, Unreachable, Via};
 use std::time::Duration;
-use tidings_model::Start;
+use tidings_model::{Skip, Start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -275,10 +275,45 @@ fn the_user_is_told_which_transport_it_is() {
             FollowEvent::Status(Status::Connected { transport }) => Some(transport),
             FollowEvent::Messages(_)
             | FollowEvent::Live { .. }
+            | FollowEvent::Skipped(_)
             | FollowEvent::Reset(_)
             | FollowEvent::Closed { .. }
             | FollowEvent::Status(_) => None,
         })
         .collect();
     assert_eq!(connected, [Transport::Poll, Transport::WebSocket]);
+}
+
+#[test]
+fn a_skip_is_told_once_and_what_was_given_is_not_in_it() {
+    let (mut script, websocket, poll) = auto_at(9);
+    script.hear(websocket, hello());
+    script.hear(websocket, live(9));
+    script.hear(poll, page(9, 12)); // Given up: not heard any more.
+    script.hear(websocket, messages(9, 11));
+    let skip = Skip { from: offset(10), to: offset(30) };
+    script.hear(websocket, Heard::Skipped(skip));
+    script.hear(websocket, Heard::Skipped(Skip { from: offset(10), to: offset(20) }));
+    script.hear(websocket, messages(30, 31));
+    script.hear(websocket, live(31));
+    let events = script.events();
+    let told = FollowEvent::Skipped(Skip { from: offset(11), to: offset(30) });
+    let [.., FollowEvent::Messages(before), skipped, FollowEvent::Messages(after), caught_up] = &events[..]
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!(before.last().map(|message| message.offset), Some(offset(11)));
+    assert_eq!((skipped, after[0].offset), (&told, offset(31)));
+    assert_eq!(*caught_up, FollowEvent::Live { offset: offset(31) });
+}
+
+#[test]
+fn a_skip_from_further_on_is_a_gap() {
+    let (mut script, websocket, _) = auto_at(9);
+    script.hear(websocket, hello());
+    script.hear(websocket, live(9));
+    script.events();
+    script.hear(websocket, Heard::Skipped(Skip { from: offset(10), to: offset(30) }));
+    assert_eq!(script.events(), []);
+    assert_eq!(script.session.offset(), Some(offset(9)));
 }

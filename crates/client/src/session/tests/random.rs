@@ -90,7 +90,9 @@ fn every_message_is_given_once_in_order_on_any_network() {
                         given.extend(messages.iter().map(|message| message.offset.index));
                     }
                     FollowEvent::Live { .. } | FollowEvent::Status(_) => {}
-                    FollowEvent::Reset(_) | FollowEvent::Closed { .. } => panic!("{event:?}"),
+                    FollowEvent::Skipped(_) | FollowEvent::Reset(_) | FollowEvent::Closed { .. } => {
+                        panic!("{event:?}")
+                    }
                 }
             }
         }

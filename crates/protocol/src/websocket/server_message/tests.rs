@@ -50,6 +50,12 @@ fn each_message_reads_as_documented() {
             format!(r#"{{"type":"live","stream":"orders/42","offset":"{token}"}}"#),
         ),
         (
+            written(|out| write_skipped(out, &name, &Skip { from: offset(3), to: offset(7) })),
+            format!(
+                r#"{{"type":"skipped","stream":"orders/42","from":"0000000000000abc_0000000000000003","offset":"{token}","messages":4}}"#
+            ),
+        ),
+        (
             written(|out| write_closed(out, &name, offset(7))),
             format!(r#"{{"type":"closed","stream":"orders/42","offset":"{token}"}}"#),
         ),
@@ -66,6 +72,16 @@ fn each_message_reads_as_documented() {
     for (text, documented) in rows {
         assert_eq!(text, documented);
     }
+}
+
+#[test]
+fn a_skip_reads_back_and_goes_forward() {
+    let skip = Skip { from: offset(3), to: offset(7) };
+    let text = written(|out| write_skipped(out, &stream(), &skip));
+    assert_eq!(read_back(&text), ServerMessage::Skipped { stream: stream(), skip });
+    let back = Skip { from: offset(7), to: offset(7) };
+    let text = written(|out| write_skipped(out, &stream(), &back));
+    assert_eq!(ServerMessage::parse(&text), Err(InvalidServerMessage::Member { member: "from" }));
 }
 
 #[test]

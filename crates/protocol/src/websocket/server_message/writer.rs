@@ -8,7 +8,7 @@ use crate::envelope::write_time_and_data;
 use crate::json::text::{write_offset, write_offset_or_null, write_seconds, write_string, write_truth};
 use crate::{ErrorCode, write_decimal};
 use std::time::Duration;
-use tidings_model::{ContentKind, Offset, Reset, StreamName, Timestamp};
+use tidings_model::{ContentKind, Offset, Reset, Skip, StreamName, Timestamp};
 
 /// Said when nothing else was for the heartbeat interval: pages can't see ping frames.
 pub const HEARTBEAT: &[u8] = br#"{"type":"heartbeat"}"#;
@@ -50,6 +50,18 @@ pub fn write_message(
 pub fn write_live(out: &mut Vec<u8>, stream: &StreamName, offset: Offset) {
     begin(out, "live", stream);
     end_with_offset(out, offset);
+}
+
+/// Appends that the client stayed behind, and what it was skipped over.
+pub fn write_skipped(out: &mut Vec<u8>, stream: &StreamName, skip: &Skip) {
+    begin(out, "skipped", stream);
+    out.extend_from_slice(br#","from":"#);
+    write_offset(out, skip.from);
+    out.extend_from_slice(br#","offset":"#);
+    write_offset(out, skip.to);
+    out.extend_from_slice(br#","messages":"#);
+    write_decimal(skip.messages(), out);
+    out.push(b'}');
 }
 
 /// Appends that the offset can't be continued.

@@ -19,7 +19,7 @@ use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
     ErrorFrame, HEARTBEAT, write_closed, write_drain, write_error, write_hello, write_live, write_reset,
-    write_subscribed, write_unsubscribed,
+    write_skipped, write_subscribed, write_unsubscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
 
@@ -84,6 +84,7 @@ impl Session {
             Err(problem) => write_refusal(out, None, name, &problem),
             Ok(Err(reset)) => write_text_frame(out, |text| write_reset(text, name, &reset)),
             Ok(Ok(mut reader)) => {
+                reader.follow();
                 let offset = reader.tell();
                 write_text_frame(out, |text| write_subscribed(text, name, offset));
                 let number = self.number();
@@ -144,21 +145,28 @@ impl Session {
 
     /// One step of one subscription.
     fn step(&mut self, number: u32, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) {
-        let limit = core.slice_limit();
         let Some(subscription) = self.subscriptions.get(number) else { return };
         let step = match subscription.fetched.take().map(|reply| *reply) {
-            Some(Reply::Fetched(Ok(batches))) => subscription.reader.fetched(batches, limit),
+            Some(Reply::Fetched(Ok(batches))) => core.slices.fetched(&mut subscription.reader, batches),
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => {
                 return self.on_unreadable(number, core, out);
             }
             None if subscription.fetching => return,
-            None => subscription.reader.step(limit),
+            None => core.slices.step(&mut subscription.reader),
         };
+        if let Some(skip) = subscription.reader.skip() {
+            let stream = subscription.reader.stream();
+            write_text_frame(out, |text| write_skipped(text, stream.name(), &skip));
+            subscription.reader.advance_to(skip.to.index);
+            subscription.live = false;
+            return self.subscriptions.queue(number);
+        }
         match step {
             Step::Page(page) => self.on_page(number, &page, core, out, shared),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
             Step::Stored => {
                 subscription.fetching = true;
+                let limit = core.slices.fetch_limit(subscription.reader.stream().name());
                 core.fetch(&subscription.reader, limit, self.owner, number);
             }
             Step::Reset(reset) => {
@@ -184,7 +192,7 @@ impl Session {
         }
         let form = Form::WebSocket { deflate: self.deflate };
         shared.push(core.forms.encode(form, subscription.reader.stream(), page));
-        subscription.reader.advance_to(page.end);
+        subscription.reader.take(page);
         if page.at_tail && subscription.live && !page.closed {
             return;
         }
