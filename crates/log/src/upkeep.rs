@@ -40,8 +40,6 @@ pub struct Upkeep {
     making: Vec<u32>,
     /// A copy of the directory that was begun.
     copy: Option<Point>,
-    /// A snapshot that is written, until all segments before its point are sealed.
-    snapshot: Option<FinishedSnapshot>,
     /// How often in a row that was done which can't wait.
     in_a_row: u32,
     /// What the merge under way may write.
@@ -88,14 +86,6 @@ enum Trouble {
     Damaged(String),
 }
 
-/// A snapshot that no manifest names yet.
-#[derive(Clone, Copy)]
-struct FinishedSnapshot {
-    id: u32,
-    bytes: u64,
-    point: Point,
-}
-
 /// What is left to be done once another manifest counts.
 #[derive(Default)]
 struct Obsolete {
@@ -133,7 +123,6 @@ impl Upkeep {
             manifest,
             retired,
             copy: None,
-            snapshot: None,
             in_a_row: 0,
             merging: None,
             write_max: u64::MAX,
@@ -216,11 +205,6 @@ impl Upkeep {
             self.write_snapshot(point, pace)?;
             return Ok(Worked::Something);
         }
-        let sealed = self.manifest.current().sealed;
-        if let Some(snapshot) = self.snapshot.filter(|it| it.point.segment <= sealed + 1) {
-            self.install_snapshot(snapshot)?;
-            return Ok(Worked::Something);
-        }
         let oldest = self.contents.files().oldest_segment().cloned();
         match oldest.filter(|oldest| oldest.header.number < self.first_unfinished()) {
             Some(segment) => self.seal(&segment, pace)?,
@@ -240,12 +224,11 @@ impl Upkeep {
         let manifest = self.manifest.current();
         let segments = u64::from(self.contents.committed_segment() - manifest.replay.segment);
         let enough = segments * self.settings.segment_bytes >= manifest.snapshot_bytes * SHARE;
-        u64::from(self.settings.snapshot_segments) <= segments
-            && enough
-            && self.copy.is_none()
-            && self.snapshot.is_none()
+        u64::from(self.settings.snapshot_segments) <= segments && enough && self.copy.is_none()
     }
 
+    /// Writes a snapshot and lets it count at once, also where segments before its point are not sealed: each of them is given
+    /// back as soon as it is. On a full disk there is only room to seal one after the other.
     fn write_snapshot(&mut self, point: Point, pace: &mut Pace<'_>) -> Result<(), Trouble> {
         let id = self.take_id();
         let header = SnapshotHeader {
@@ -258,13 +241,6 @@ impl Upkeep {
         let bytes = snapshot::write(&*self.storage, &self.contents, header, pace)?;
         self.copy = None;
         self.handover.copy_ended();
-        self.snapshot = Some(FinishedSnapshot { id, bytes, point });
-        Ok(())
-    }
-
-    /// Lets a snapshot count. All segments before its point are sealed.
-    fn install_snapshot(&mut self, snapshot: FinishedSnapshot) -> Result<(), Trouble> {
-        let FinishedSnapshot { id, bytes, point } = snapshot;
         let mut next = self.next_manifest();
         let old = std::mem::replace(&mut next.snapshot, id);
         next.snapshot_bytes = bytes;
@@ -272,7 +248,6 @@ impl Upkeep {
         next.replay = point;
         let obsolete = Obsolete { snapshot: (old != 0).then_some(old), ..Obsolete::default() };
         self.install(next, &obsolete)?;
-        self.snapshot = None;
         self.retire(point.segment)?;
         // What is sealed is found in blocks; its checkpoints only take memory.
         let mut page = 0;
