@@ -42,6 +42,8 @@ pub(crate) struct Committed {
 
 /// Beside what `memory` streams take: their log has two manifests like any other.
 const MANIFESTS_BYTES: u64 = 2 * (256 << 10);
+/// Blocks in memory are merged until there are about so many: what was deleted gives its room back from small ones only.
+const MEMORY_BLOCKS: u64 = 1_024;
 /// What a segment holds beside its messages: the header, heads of frames and entries, the reserve for deletes.
 const SEGMENT_OVERHEAD_BYTES: u64 = 64 << 10;
 
@@ -65,6 +67,7 @@ impl Logs {
             incarnations: Incarnations::Memory { boot },
             // A segment is kept until a snapshot has what it says; here that costs little, and room is short.
             snapshot_segments: 1,
+            merge_bytes_max: memory_segment_bytes(settings).max(settings.memory_bytes / MEMORY_BLOCKS),
             ..limits.clone()
         };
         let memory = Arc::new(MemoryStorage::new(settings.memory_bytes.saturating_add(MANIFESTS_BYTES)));
@@ -170,8 +173,8 @@ impl OneLog {
 /// Room comes back by the segment, so there are some of them even where there is little room.
 fn memory_segment_bytes(settings: &EngineSettings) -> u64 {
     const SEGMENTS: u64 = 16;
-    /// One is written to, one is ready, one is the reserve, and one is what is stored.
-    const SEGMENTS_MIN: u64 = 4;
+    /// One is written to, two are ready, one is the reserve; the others are what is stored.
+    const SEGMENTS_MIN: u64 = 8;
     let two_messages = settings.message_bytes_max.saturating_mul(2).saturating_add(SEGMENT_OVERHEAD_BYTES);
     let bytes = (settings.memory_bytes / SEGMENTS).max(two_messages).min(settings.segment_bytes);
     bytes.min(settings.memory_bytes / SEGMENTS_MIN).max(LogSettings::SEGMENT_BYTES_MIN)

@@ -8,10 +8,10 @@ use crate::segments::{Segment, Spare};
 use crate::storage::{Storage, is_full};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A handle that makes the next segment ready, so that no commit has to wait for it.
+/// A handle that makes the next segments ready, so that no commit has to wait for it.
 #[derive(Clone)]
 pub struct SegmentFiller(pub(crate) Arc<SegmentSupply>);
 
@@ -32,17 +32,13 @@ impl SegmentFiller {
         self.0.wanted.load(Ordering::Acquire) != 0
     }
 
-    /// Makes the segment that is wanted, if one is. Takes as long as writing and syncing a whole segment of zeros;
-    /// a commit that needs the segment before waits for it.
+    /// Makes the segments that are wanted, if any are. Takes as long as writing and syncing them full of zeros;
+    /// a commit that needs one of them before waits for it.
     pub fn fill(&self) -> Result<(), FillError> {
         let mut ready = locked(&self.0.ready);
         match self.0.wanted.load(Ordering::Acquire) {
             0 => Ok(()),
-            number => {
-                ready.push_back(self.0.make(number)?);
-                self.0.wanted.store(0, Ordering::Release);
-                Ok(())
-            }
+            number => self.0.make_ready(&mut ready, number, SegmentSupply::READY),
         }
     }
 }
@@ -53,8 +49,13 @@ pub(crate) struct SegmentSupply {
     /// What new segments have in common.
     pub(crate) header: SegmentHeader,
     pub(crate) failure: Failure,
-    /// The number of the segment that should be made; 0 for none.
+    /// The number of the segment that is going to be needed next, where it or the one after it should be made; 0 for none.
     pub(crate) wanted: AtomicU32,
+    /// Whether there was no room for a segment when it was tried last.
+    pub(crate) full: AtomicBool,
+    /// Whether the last segment that was ready is in use: nothing is published to it before there is another. On a full storage
+    /// deletes and trims need more than the rest of a segment before they have freed one.
+    pub(crate) last_taken: AtomicBool,
     /// Held while a segment is made, so that the log and a filler never make the same one.
     pub(crate) ready: Mutex<VecDeque<Segment>>,
     /// Old segments to make new ones of.
@@ -77,11 +78,14 @@ pub(crate) enum Reserve {
 pub(crate) const RESERVE_NAME: &str = "reserve";
 
 impl SegmentSupply {
+    /// So many segments are made ahead: one that is taken next, and the one that has to be ready by then.
+    const READY: usize = 2;
+
     /// Says that the segment of that number is going to be needed.
     pub(crate) fn want(&self, number: u32) {
         // Without waiting: whoever holds the lock is making that very segment.
         if let Ok(ready) = self.ready.try_lock()
-            && ready.is_empty()
+            && ready.len() < SegmentSupply::READY
         {
             self.wanted.store(number, Ordering::Release);
         }
@@ -90,18 +94,49 @@ impl SegmentSupply {
     /// The segment of that number, made now if it was not before.
     pub(crate) fn take(&self, number: u32) -> Result<Segment, FillError> {
         let mut ready = locked(&self.ready);
-        let segment = match ready.pop_front() {
-            Some(segment) => segment,
-            // Where there is no room it stays wanted, so that a filler finds out when there is some again.
-            None => self.make(number).inspect_err(|_| self.wanted.store(number, Ordering::Release))?,
-        };
-        self.wanted.store(0, Ordering::Release);
+        self.make_ready(&mut ready, number, 1)?;
+        let segment = ready.pop_front().expect("one was made ready");
+        if ready.is_empty() {
+            self.last_taken.store(true, Ordering::Release);
+            self.wanted.store(number + 1, Ordering::Release);
+        }
         Ok(segment)
+    }
+
+    /// Makes sure that the segment in use, the one before that number, may be published to.
+    pub(crate) fn allow_publishing(&self, number: u32) -> Result<(), FillError> {
+        if !self.is_for_deletes() {
+            return Ok(());
+        }
+        self.make_ready(&mut locked(&self.ready), number, 1)
+    }
+
+    /// Whether the segment in use is only for deletes and trims so far.
+    pub(crate) fn is_for_deletes(&self) -> bool {
+        self.last_taken.load(Ordering::Acquire)
     }
 
     /// Whether the next segment is there. Waits for a filler that is making it.
     pub(crate) fn is_ready(&self) -> bool {
         !locked(&self.ready).is_empty()
+    }
+
+    /// Whether there was no room for a segment when it was tried last.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    /// Makes segments from that number on, until so many are ready. Where there is no room they stay wanted, so that a
+    /// filler finds out when there is some again.
+    fn make_ready(&self, ready: &mut VecDeque<Segment>, first: u32, count: usize) -> Result<(), FillError> {
+        while ready.len() < count {
+            let number = ready.back().map_or(first, |last| last.header.number + 1);
+            let made = self.make(number).inspect_err(|_| self.wanted.store(first, Ordering::Release))?;
+            ready.push_back(made);
+            self.last_taken.store(false, Ordering::Release);
+        }
+        self.wanted.store(0, Ordering::Release);
+        Ok(())
     }
 
     /// How many old segments are kept to be used again.
@@ -151,7 +186,9 @@ impl SegmentSupply {
 
     fn make(&self, number: u32) -> Result<Segment, FillError> {
         self.failure.check()?;
-        self.try_make(SegmentHeader { number, ..self.header }).map_err(|error| {
+        let made = self.try_make(SegmentHeader { number, ..self.header });
+        self.full.store(matches!(&made, Err(error) if is_full(error)), Ordering::Release);
+        made.map_err(|error| {
             if is_full(&error) {
                 FillError::Full
             } else {

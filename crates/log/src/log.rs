@@ -80,6 +80,9 @@ impl Log {
             header,
             failure: failure.clone(),
             wanted: 0.into(),
+            full: false.into(),
+            // The segment in use may be the last one that there is room for. The first one of a log is not.
+            last_taken: (ready.is_empty() && end.segment.header.number != 1).into(),
             ready: ready.into(),
             spares: spares.into(),
             reserve: Mutex::new(if reserved { Reserve::There } else { Reserve::Absent }),
@@ -340,15 +343,22 @@ impl Log {
 
     fn find_room(&mut self, room: Room, now: Timestamp) -> Result<Location, Refusal> {
         let tried_just_now = self.full_since.is_some_and(|since| since.0.abs_diff(now.0) < FULL_RETRY_MS);
-        let placed = self.staging.place(&self.group, room, |number| {
-            if tried_just_now && !self.supply.is_ready() {
-                return Err(FillError::Full);
-            }
-            let segment = Arc::new(self.supply.take(number)?);
-            self.contents.push_segment(Arc::clone(&segment));
-            Ok(segment)
-        });
-        match placed {
+        let allowed = match room {
+            Room::Open if tried_just_now && self.supply.is_for_deletes() => Err(FillError::Full),
+            Room::Open => self.supply.allow_publishing(self.staging.segment() + 1),
+            Room::Reserve => Ok(()),
+        };
+        let mut place = || {
+            self.staging.place(&self.group, room, |number| {
+                if tried_just_now && !self.supply.is_ready() {
+                    return Err(FillError::Full);
+                }
+                let segment = Arc::new(self.supply.take(number)?);
+                self.contents.push_segment(Arc::clone(&segment));
+                Ok(segment)
+            })
+        };
+        match allowed.and_then(|()| place()) {
             Ok(location) => Ok(location),
             Err(FillError::Full) => {
                 if !tried_just_now {

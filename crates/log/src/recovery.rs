@@ -22,8 +22,9 @@ use crate::segments::{Segment, Spare};
 use crate::settings::PlantedBug;
 use crate::staging::{End, FIRST_FRAME_AT};
 use crate::storage::Storage;
-use crate::streams::Streams;
+use crate::streams::{Contradiction, Streams};
 use crate::{LogSettings, OpenError, Random, snapshot};
+use bytes::Bytes;
 use evidence::Evidence;
 use replay::Replay;
 use slots::Slot;
@@ -68,8 +69,12 @@ pub(crate) fn recover(
 
     let mut replay = Replay::new(settings, Arc::clone(&contents));
     let mut scan = Scan::new(current.mark, current.replay, settings);
-    replay_index(&slots[0], &current, settings, &mut replay)?;
-    let (last, at) = read_frames(&slots, current.replay.at, &mut scan, &mut replay)?;
+    let known = slots_before_replay(&current);
+    read_known(&slots[..=known], &current, settings, &mut |entries, count, first| {
+        replay.index_frame(entries, count, first)
+    })?;
+    let (last, at) = read_frames(&slots[known..], current.replay.at, &mut scan, &mut replay)?;
+    let last = known + last;
     let evidence = check_end(&slots[last..], at, &scan, settings)?;
 
     // Only now is anything written: a log that is refused stays as it is.
@@ -105,6 +110,9 @@ pub(crate) fn check_frames(
     settings: &LogSettings,
 ) -> Result<u64, OpenError> {
     let slots = slots::open(storage, &storage.list()?, manifest, settings)?;
+    let known = slots_before_replay(manifest);
+    read_known(&slots[..=known], manifest, settings, &mut |_, _, _| Ok(()))?;
+    let slots = &slots[known..];
     let mut scan = Scan::new(manifest.mark, manifest.replay, settings);
     let mut end = (0, manifest.replay.at);
     for (index, slot) in slots.iter().enumerate().take_while(|(_, slot)| slot.sound) {
@@ -144,33 +152,50 @@ pub(crate) fn block_error(error: BlockError) -> OpenError {
     }
 }
 
-/// Reads what comes before `replay` in its segment: it changes nothing, but readers must find it.
-fn replay_index(
-    slot: &Slot,
+/// How many needed segments lie before that of `replay`.
+fn slots_before_replay(manifest: &Manifest) -> usize {
+    (manifest.replay.segment - manifest.first_segment()) as usize
+}
+
+/// Reads what comes before `replay` and is not sealed, from slots up to that of `replay`: it changes nothing, but readers
+/// must find it. All of it was synced.
+fn read_known(
+    slots: &[Slot],
     manifest: &Manifest,
     settings: &LogSettings,
-    replay: &mut Replay<'_>,
+    take: &mut dyn FnMut(&Bytes, u32, Location) -> Result<(), Contradiction>,
 ) -> Result<(), OpenError> {
-    let Point { next_frame, at: end, .. } = manifest.replay;
-    if slot.segment.header.number <= manifest.sealed {
+    let Point { next_frame, segment: last, at: end, .. } = manifest.replay;
+    let (first, begins_there) = (&slots[0], slots.len() == 1 && end == FIRST_FRAME_AT);
+    if last <= manifest.sealed || begins_there {
         return Ok(());
     }
-    let mut at = FIRST_FRAME_AT;
-    let Some(mut scan) = Scan::of_segment(&slot.segment, settings)? else {
-        return if end == at { Ok(()) } else { Err(slot.damaged(at, next_frame, DamageReason::Synced)) };
+    let Some(mut scan) = Scan::of_segment(&first.segment, settings)? else {
+        return Err(first.damaged(FIRST_FRAME_AT, next_frame, DamageReason::Synced));
     };
-    while at < end {
-        let Some((header, entries)) = scan.frame_at(&slot.segment, at)? else {
-            return Err(slot.damaged(at, scan.next_frame, DamageReason::Synced));
-        };
-        let first = Location { segment: slot.segment.header.number, at: at + FrameHeader::BYTES_U32 };
-        if replay.index_frame(&entries, header.entries_count, first).is_err() {
-            return Err(slot.damaged(at, scan.next_frame, DamageReason::Contradiction));
+    // Behind the last frame that is there.
+    let (mut stop, mut at) = ((first, FIRST_FRAME_AT), FIRST_FRAME_AT);
+    for slot in slots {
+        let segment = &slot.segment;
+        let upto = if segment.header.number == last { end } else { segment.end() };
+        at = FIRST_FRAME_AT;
+        while at < upto
+            && let Some((header, entries)) = scan.frame_at(segment, at)?
+        {
+            let place = Location { segment: segment.header.number, at: at + FrameHeader::BYTES_U32 };
+            if take(&entries, header.entries_count, place).is_err() {
+                return Err(slot.damaged(at, scan.next_frame, DamageReason::Contradiction));
+            }
+            at = scan.accept(segment, at, &header);
+            stop = (slot, at);
         }
-        at = scan.accept(&slot.segment, at, &header);
     }
-    let contradicts = end != at || (FIRST_FRAME_AT < end && scan.next_frame != next_frame);
-    if contradicts { Err(slot.damaged(at, next_frame, DamageReason::Contradiction)) } else { Ok(()) }
+    let damaged = |reason| Err(stop.0.damaged(stop.1, scan.next_frame, reason));
+    match scan.next_frame {
+        missing if missing < next_frame => damaged(DamageReason::Synced),
+        found if found == next_frame && at == end => Ok(()),
+        _ => damaged(DamageReason::Contradiction),
+    }
 }
 
 /// Reads frames until one is not whole. Returns in which slot that is, and where.

@@ -24,6 +24,9 @@ pub struct LogSettings {
     pub incarnations: Incarnations,
     /// So many neighbouring blocks of one size become one of the next, at least 2.
     pub merge_blocks: usize,
+    /// No block gets larger by merging. On a full storage a block of which some is dead is written again before it gives its
+    /// room back, and only as much as a segment is sure to fit.
+    pub merge_bytes_max: u64,
     /// How many segments recovery may have to read before a snapshot is due.
     pub snapshot_segments: u32,
     /// A mistake made on purpose, for tests that show that it is found.
@@ -76,6 +79,7 @@ impl Default for LogSettings {
             keys_age: Duration::from_hours(24),
             incarnations: Incarnations::Disk,
             merge_blocks: 16,
+            merge_bytes_max: u64::MAX,
             snapshot_segments: 2,
             #[cfg(feature = "planted-bugs")]
             planted: None,

@@ -49,7 +49,7 @@ impl LogStats {
             block_message_bytes: blocks.clone().map(|block| block.weight).sum(),
             dead_bytes: blocks.map(|block| block.dead_weight).sum(),
             snapshot_bytes: manifest.snapshot_bytes,
-            segments: u64::from((last + 1).saturating_sub(manifest.replay.segment)),
+            segments: u64::from((last + 1).saturating_sub(manifest.first_segment())),
             sealed_message_bytes: manifest.written.messages,
             written_frames: manifest.written.frames,
             written_sealing: manifest.written.sealed_blocks,

@@ -19,7 +19,7 @@ use crate::segments::Segment;
 use crate::snapshot::{self, snapshot_name};
 use crate::storage::{Storage, is_full};
 use crate::{LogSettings, LogStats, PlantedBug, StorageFailed};
-use plan::Task;
+use plan::{Bounds, Task};
 use std::io;
 use std::sync::Arc;
 
@@ -40,8 +40,6 @@ pub struct Upkeep {
     making: Vec<u32>,
     /// A copy of the directory that was begun.
     copy: Option<Point>,
-    /// A snapshot that is written, until all segments before its point are sealed.
-    snapshot: Option<FinishedSnapshot>,
     /// How often in a row that was done which can't wait.
     in_a_row: u32,
     /// What the merge under way may write.
@@ -88,14 +86,6 @@ enum Trouble {
     Damaged(String),
 }
 
-/// A snapshot that no manifest names yet.
-#[derive(Clone, Copy)]
-struct FinishedSnapshot {
-    id: u32,
-    bytes: u64,
-    point: Point,
-}
-
 /// What is left to be done once another manifest counts.
 #[derive(Default)]
 struct Obsolete {
@@ -133,7 +123,6 @@ impl Upkeep {
             manifest,
             retired,
             copy: None,
-            snapshot: None,
             in_a_row: 0,
             merging: None,
             write_max: u64::MAX,
@@ -151,7 +140,7 @@ impl Upkeep {
         let mut pace = Pace(pace);
         let mut done = self.try_work(&mut pace);
         if matches!(&done, Err(Trouble::Storage(error)) if is_full(error)) {
-            self.clean_up();
+            self.clean_up(0);
             // The reserve is for what is no larger than a segment: sealing and merging write before they free anything.
             let merging = self.merging.take();
             // What is no larger than a segment is always tried again: the reserve has room for it.
@@ -166,7 +155,7 @@ impl Upkeep {
             self.supply.take_reserve_back();
         }
         done.map_err(|trouble| {
-            self.clean_up();
+            self.clean_up(0);
             self.trouble(trouble)
         })
     }
@@ -189,18 +178,42 @@ impl Upkeep {
 
     fn try_work(&mut self, pace: &mut Pace<'_>) -> Result<Worked, Trouble> {
         // Where publishers are always ahead some segment always waits, but blocks must not pile up, nor what is dead.
-        if self.in_a_row < IN_A_ROW && self.work_that_cannot_wait(pace)? == Worked::Something {
-            self.in_a_row += 1;
-            return Ok(Worked::Something);
+        let mut full = None;
+        if self.in_a_row < IN_A_ROW {
+            match self.work_that_cannot_wait(pace) {
+                Ok(Worked::Something) => {
+                    self.in_a_row += 1;
+                    return Ok(Worked::Something);
+                }
+                Ok(Worked::Nothing) => {}
+                // What is dead may make room for it.
+                Err(Trouble::Storage(error)) if is_full(&error) => full = Some(error),
+                Err(trouble) => return Err(trouble),
+            }
         }
+        self.clean_up(0);
         self.in_a_row = 0;
         self.survey_if_due()?;
-        match plan::next(&self.manifest.current().blocks, self.write_max, &self.settings) {
-            Some(Task::Drop { at }) => self.drop_block(at)?,
-            Some(Task::Merge { range }) => self.merge(range, pace)?,
-            None => return self.work_that_cannot_wait(pace),
+        let bounds = Bounds { write_max: self.write_max, is_full: self.supply.is_full() };
+        match (plan::next(&self.manifest.current().blocks, bounds, &self.settings), full) {
+            (Some(Task::Drop { at }), _) => self.drop_block(at)?,
+            (Some(Task::Merge { range }), _) => self.merge(range, pace)?,
+            (None, Some(full)) => return Err(full.into()),
+            (None, None) => return self.work_that_cannot_wait(pace),
         }
         Ok(Worked::Something)
+    }
+
+    /// What can't wait, while a merge is under way. One that finds no room waits after all: the merge gives some back.
+    fn work_beside_merge(&mut self, pace: &mut Pace<'_>) -> Result<Worked, Trouble> {
+        let files_count = self.making.len();
+        match self.work_that_cannot_wait(pace) {
+            Err(Trouble::Storage(error)) if is_full(&error) => {
+                self.clean_up(files_count);
+                Ok(Worked::Nothing)
+            }
+            worked => worked,
+        }
     }
 
     /// Seals a segment or writes a snapshot. A merge may take minutes, and does this in between: recovery must not have more to
@@ -214,11 +227,6 @@ impl Upkeep {
         }
         if let Some(point) = self.copy {
             self.write_snapshot(point, pace)?;
-            return Ok(Worked::Something);
-        }
-        let sealed = self.manifest.current().sealed;
-        if let Some(snapshot) = self.snapshot.filter(|it| it.point.segment <= sealed + 1) {
-            self.install_snapshot(snapshot)?;
             return Ok(Worked::Something);
         }
         let oldest = self.contents.files().oldest_segment().cloned();
@@ -240,12 +248,14 @@ impl Upkeep {
         let manifest = self.manifest.current();
         let segments = u64::from(self.contents.committed_segment() - manifest.replay.segment);
         let enough = segments * self.settings.segment_bytes >= manifest.snapshot_bytes * SHARE;
-        u64::from(self.settings.snapshot_segments) <= segments
-            && enough
-            && self.copy.is_none()
-            && self.snapshot.is_none()
+        let is_due = u64::from(self.settings.snapshot_segments) <= segments && enough;
+        // On a full storage sooner: sealed segments are kept for it.
+        let frees = self.supply.is_full() && !self.retired.is_empty() && 0 < segments;
+        (is_due || frees) && self.copy.is_none()
     }
 
+    /// Writes a snapshot and lets it count at once, also where segments before its point are not sealed: each of them is given
+    /// back as soon as it is. On a full disk there is only room to seal one after the other.
     fn write_snapshot(&mut self, point: Point, pace: &mut Pace<'_>) -> Result<(), Trouble> {
         let id = self.take_id();
         let header = SnapshotHeader {
@@ -258,13 +268,6 @@ impl Upkeep {
         let bytes = snapshot::write(&*self.storage, &self.contents, header, pace)?;
         self.copy = None;
         self.handover.copy_ended();
-        self.snapshot = Some(FinishedSnapshot { id, bytes, point });
-        Ok(())
-    }
-
-    /// Lets a snapshot count. All segments before its point are sealed.
-    fn install_snapshot(&mut self, snapshot: FinishedSnapshot) -> Result<(), Trouble> {
-        let FinishedSnapshot { id, bytes, point } = snapshot;
         let mut next = self.next_manifest();
         let old = std::mem::replace(&mut next.snapshot, id);
         next.snapshot_bytes = bytes;
@@ -272,7 +275,6 @@ impl Upkeep {
         next.replay = point;
         let obsolete = Obsolete { snapshot: (old != 0).then_some(old), ..Obsolete::default() };
         self.install(next, &obsolete)?;
-        self.snapshot = None;
         self.retire(point.segment)?;
         // What is sealed is found in blocks; its checkpoints only take memory.
         let mut page = 0;
@@ -380,9 +382,9 @@ impl Upkeep {
         }
     }
 
-    /// After a piece of work was given up.
-    fn clean_up(&mut self) {
-        for id in self.making.drain(..) {
+    /// After a piece of work was given up: all but so many files that were begun before it.
+    fn clean_up(&mut self, files_count: usize) {
+        for id in self.making.drain(files_count..) {
             // What can't be removed now is removed at the next start.
             let _removed = self.storage.remove(&making_name(id));
         }

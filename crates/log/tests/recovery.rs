@@ -74,6 +74,56 @@ fn damage(storage: &Arc<MemoryStorage>) -> Option<(String, DamageReason)> {
     }
 }
 
+/// A log whose snapshot is ahead of sealing: one segment of some is sealed. Returns how many there are.
+fn with_a_snapshot_ahead() -> (Arc<MemoryStorage>, u32) {
+    let storage = Arc::new(MemoryStorage::new(2 << 20));
+    let mut log = open(&storage).expect("an empty storage");
+    let mut upkeep = log.take_upkeep().expect("nobody has it");
+    for _ in 0..40 {
+        publish(&mut log, 500);
+    }
+    // It asks for a copy of the directory and seals a segment; the copy is begun by the next commit, and written.
+    upkeep.work(&mut |_| ()).expect("there is room");
+    publish(&mut log, 500);
+    upkeep.work(&mut |_| ()).expect("there is room");
+    log.settle().expect("memory does not fail");
+    (storage, log.committed_segment())
+}
+
+#[test]
+fn a_snapshot_may_be_ahead_of_what_is_sealed() {
+    let (storage, segments_count) = with_a_snapshot_ahead();
+    assert!(3 < segments_count);
+    assert!(storage.open(&name(1)).is_err(), "it is sealed, and the snapshot has what it says");
+    assert!(storage.open(&name(2)).is_ok());
+    drop(open(&storage).unwrap());
+    assert!(storage.open(&name(2)).is_ok(), "it is needed still");
+    let log = open(&storage).unwrap();
+    let view = log.find("a").unwrap();
+    assert_eq!(view.tail_index, 41);
+    let all = ReadLimit { bytes: usize::MAX, messages: u64::MAX };
+    for from in 0..41 {
+        let batches = view.stored.read(from, 41, all).unwrap();
+        assert_eq!(batches.first().map(|batch| batch.first_index), Some(from));
+        assert_eq!(batches.len() as u64, 41 - from);
+    }
+}
+
+#[test]
+fn damage_to_what_only_the_snapshot_makes_old_is_refused() {
+    for (segment, reason) in [(2, DamageReason::Synced), (3, DamageReason::Synced)] {
+        let (storage, _) = with_a_snapshot_ahead();
+        overwrite(&storage, segment, FIRST_FRAME_AT + 100, b"?");
+        let (file, found) = damage(&storage).unwrap();
+        // Where the expected frame is missing: in the segment, or behind the one before.
+        assert_eq!(found, reason);
+        assert!(file == name(segment) || file == name(segment - 1), "{file}");
+        let (storage, _) = with_a_snapshot_ahead();
+        storage.remove(&name(segment)).unwrap();
+        assert!(open(&storage).is_err(), "{segment} is missing");
+    }
+}
+
 #[test]
 fn a_torn_end_is_cut_and_the_log_goes_on() {
     let storage = Arc::new(MemoryStorage::new(2 << 20));

@@ -9,7 +9,8 @@ mod publishing;
 mod small_disk;
 
 use publishing::{
-    assert_reads, fill, fill_the_rest, message, publish, readiness, small_files, wait_until_ready,
+    assert_reads, fill, fill_by_turns, fill_the_rest, message, publish, readiness, small_files,
+    wait_until_ready,
 };
 use serde_json::json;
 use small_disk::SmallDisk;
@@ -110,6 +111,39 @@ fn a_deleted_stream_gives_its_room_back(server: &Server, durability: &str, reaso
         counts[0],
         counts[1]
     );
+}
+
+#[test]
+fn scenario_27_what_lay_between_other_messages_gives_its_room_on_disk_back() {
+    let disk = SmallDisk::mount(DISK_MEBIBYTES);
+    let server = small_files().data_inside(disk.folder()).start();
+    one_of_two_gives_its_room_back(&server, "disk", "storage_full", DISK_BYTES);
+}
+
+#[test]
+fn scenario_27_what_lay_between_other_messages_gives_its_room_in_memory_back() {
+    let server = small_files().setting("--memory-bytes", MEMORY_BYTES.to_string()).start();
+    one_of_two_gives_its_room_back(&server, "memory", "memory_full", MEMORY_BYTES);
+}
+
+/// Two streams with messages by turns, of which one is deleted: nothing is dead as a whole, and what is left is written again
+/// where there is no room.
+fn one_of_two_gives_its_room_back(server: &Server, durability: &str, reason: &str, bytes_max: usize) {
+    let mut api = Api::new(server.address());
+    let headers = [("Stream-Durability", durability)];
+    let streams = [SmallStreams::KEPT, STREAM];
+    for stream in streams {
+        api.create(stream, &headers);
+    }
+    let count = fill_by_turns(&mut api, streams, bytes_max);
+    assert_eq!(readiness(&mut api), (503, json!([reason])));
+    api.delete(STREAM);
+    wait_until_ready(&mut api);
+    let kept = count.div_ceil(2);
+    let kept = fill(&mut api, SmallStreams::KEPT, kept, bytes_max);
+    assert!(count / 2 + count / 8 < kept, "half of {count} messages went, and {kept} have room");
+    let mut reader = Reader::new(server.address(), SmallStreams::KEPT, Start::beginning());
+    assert_reads(&mut reader, Transport::Poll, kept);
 }
 
 /// Small streams beside the large one, of which one is trimmed by age and some are deleted.

@@ -28,10 +28,19 @@ pub(crate) fn publish(api: &mut Api, stream: &str, n: usize) -> Response {
 /// Publishes messages from `next` on until they are refused and stay so; which one would be next.
 ///
 /// What the server makes ready or tidies up in the background may find room for some more.
-pub(crate) fn fill(api: &mut Api, stream: &str, mut next: usize, bytes_max: usize) -> usize {
+pub(crate) fn fill(api: &mut Api, stream: &str, next: usize, bytes_max: usize) -> usize {
+    fill_with(next, bytes_max, |next| publish(api, stream, next))
+}
+
+/// The same for two streams by turns, each of which has messages from 0 on. How many messages both have.
+pub(crate) fn fill_by_turns(api: &mut Api, streams: [&str; 2], bytes_max: usize) -> usize {
+    fill_with(0, bytes_max, |next| publish(api, streams[next % 2], next / 2))
+}
+
+fn fill_with(mut next: usize, bytes_max: usize, mut publish: impl FnMut(usize) -> Response) -> usize {
     let mut refused_until = Deadline::after(REFUSED_FOR);
     while !refused_until.passed() {
-        let answer = publish(api, stream, next);
+        let answer = publish(next);
         if answer.status == 204 {
             next += 1;
             refused_until = Deadline::after(REFUSED_FOR);

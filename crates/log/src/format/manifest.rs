@@ -88,6 +88,11 @@ impl Manifest {
     /// How many blocks a slot has room for.
     pub(crate) const BLOCKS_MAX: usize = 6_000;
 
+    /// The first segment that is needed: for its messages if it is not sealed, or for what the snapshot has not.
+    pub(crate) fn first_segment(&self) -> u32 {
+        self.replay.segment.min(self.sealed + 1)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let bytes = Manifest::FIXED_BYTES + self.blocks.len() * Manifest::BLOCK_BYTES + 4;
         let mut out = Vec::with_capacity(bytes);
@@ -163,9 +168,7 @@ impl Manifest {
             blocks.push(block);
         }
         let replay = Point { next_frame, epoch, vouched_upto, last_with_entries, segment, at };
-        // What comes before `replay` in its segment is not in blocks yet, so nothing before that segment may be missing.
-        let sound =
-            fields.is_at_end() && segment != 0 && segment <= sealed.saturating_add(1) && next_frame != 0;
+        let sound = fields.is_at_end() && segment != 0 && sealed != u32::MAX && next_frame != 0;
         sound.then_some(Manifest {
             number,
             log_id,

@@ -49,7 +49,7 @@ fn reusable(storage: &dyn Storage, name: &str, header: SegmentHeader) -> io::Res
 fn is_left_over(name: &str, manifest: &Manifest) -> bool {
     let numbered = |suffix: &str| name.strip_suffix(suffix).and_then(|number| number.parse::<u32>().ok());
     if let Some(number) = Segment::number(name) {
-        return number < manifest.replay.segment;
+        return number < manifest.first_segment();
     }
     if let Some(id) = numbered(".block") {
         return name == Block::name(id) && manifest.blocks.iter().all(|block| block.id != id);

@@ -46,14 +46,14 @@ pub(super) fn begin(
     Ok(ManifestFile::create(storage, first)?)
 }
 
-/// Opens all segments that are needed: from that of `replay` on without a gap, the first of them sound.
+/// Opens all segments that are needed, without a gap, up to that of `replay` at least. The first of them is sound.
 pub(super) fn open(
     storage: &dyn Storage,
     names: &[String],
     manifest: &Manifest,
     settings: &LogSettings,
 ) -> Result<Vec<Slot>, OpenError> {
-    let first = manifest.replay.segment;
+    let first = manifest.first_segment();
     let mut numbers: Vec<u32> = names.iter().filter_map(|name| Segment::number(name)).collect();
     numbers.retain(|number| first <= *number);
     numbers.sort_unstable();
@@ -64,7 +64,7 @@ pub(super) fn open(
         return Ok(vec![Slot { segment: Arc::new(Segment::make(storage, header)?), sound: true }]);
     }
     let mut slots: Vec<Slot> = Vec::new();
-    for expected in first..=numbers.last().copied().unwrap_or(first) {
+    for expected in first..=numbers.last().copied().unwrap_or(first).max(manifest.replay.segment) {
         if numbers.binary_search(&expected).is_err() {
             return Err(damaged(expected, DamageReason::Missing));
         }

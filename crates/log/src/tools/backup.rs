@@ -138,7 +138,8 @@ impl Copy<'_> {
         }
         self.remove_others(&names).map_err(|error| self.write_error(error))?;
         let bytes: u64 = names.iter().map(|(_, bytes)| bytes).sum();
-        let segments = 1 + u64::from(manifest.sealed.saturating_sub(manifest.replay.segment)) + 1;
+        let segments =
+            1 + u64::from(manifest.sealed.max(manifest.replay.segment) - manifest.first_segment()) + 1;
         let mut meter = Meter::new(bytes + segments * self.segment_bytes(manifest)?, progress);
         let mut copied = BackedUp { blocks: manifest.blocks.len() as u64, ..BackedUp::default() };
         for (name, bytes) in &names {
@@ -154,9 +155,9 @@ impl Copy<'_> {
     }
 
     fn segment_bytes(&self, manifest: &Manifest) -> Result<u64, Miss> {
-        match Segment::open(&self.source, manifest.replay.segment) {
+        match Segment::open(&self.source, manifest.first_segment()) {
             Ok(segment) => Ok(segment.header.bytes),
-            Err(error) => Err(changed(manifest.replay.segment, error)),
+            Err(error) => Err(changed(manifest.first_segment(), error)),
         }
     }
 
@@ -195,11 +196,11 @@ impl Copy<'_> {
         meter: &mut Meter<'_>,
     ) -> Result<(), Miss> {
         let mut scan = Scan::new(manifest.mark, manifest.replay, &self.settings);
-        for number in manifest.replay.segment.. {
-            let first = number == manifest.replay.segment;
+        for number in manifest.first_segment().. {
+            let needed = number <= manifest.replay.segment;
             let segment = match Segment::open(&self.source, number) {
                 Ok(segment) => Arc::new(segment),
-                Err(SegmentError::Storage(error)) if error.kind() == io::ErrorKind::NotFound && !first => {
+                Err(SegmentError::Storage(error)) if error.kind() == io::ErrorKind::NotFound && !needed => {
                     // The log ends, if this one was not tidied away.
                     if self.has_later(number).map_err(changed_io)? {
                         return Err(Miss::Changed(error.into()));
@@ -208,12 +209,19 @@ impl Copy<'_> {
                 }
                 Err(error) => return Err(changed(number, error)),
             };
-            let start = if first { manifest.replay.at } else { FIRST_FRAME_AT };
+            if number < manifest.replay.segment {
+                // All of its frames are synced, and nothing comes after them: it is copied as it is.
+                self.copy_segment(&segment, segment.header.bytes, meter)?;
+                copied.segments += 1;
+                copied.copied_bytes += segment.header.bytes;
+                continue;
+            }
+            let start = if needed { manifest.replay.at } else { FIRST_FRAME_AT };
             let mut end = start;
             while let Some((header, _)) = scan.frame_at(&segment, end).map_err(changed_io)? {
                 end = scan.accept(&segment, end, &header);
             }
-            if !first && end == start {
+            if !needed && end == start {
                 // Unused, if it is still the one that was opened: it may have been used again meanwhile.
                 Segment::open(&self.source, number).map_err(|error| changed(number, error))?;
                 break;

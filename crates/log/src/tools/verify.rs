@@ -124,8 +124,8 @@ fn is_zero(file: &dyn crate::StorageFile) -> io::Result<bool> {
 
 /// The names of the segments that recovery reads.
 fn needed_segments(names: &[String], manifest: &Manifest) -> Vec<String> {
-    let needed =
-        |name: &&String| Segment::number(name).is_some_and(|number| manifest.replay.segment <= number);
+    let first = manifest.first_segment();
+    let needed = |name: &&String| Segment::number(name).is_some_and(|number| first <= number);
     names.iter().filter(needed).cloned().collect()
 }
 

@@ -64,7 +64,7 @@ impl Upkeep {
             let written = writer.take_written();
             if 0 < written {
                 pace.wrote(written);
-                while self.work_that_cannot_wait(pace)? == Worked::Something {}
+                while self.work_beside_merge(pace)? == Worked::Something {}
             }
         }
         Ok(())

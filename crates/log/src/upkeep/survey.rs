@@ -15,6 +15,9 @@ impl Upkeep {
         let live: u64 = blocks.iter().map(|block| block.weight).sum();
         // A sixteenth of all: disk use stays near what lives, and the tables are read for a good reason.
         let enough = (live / 16).min(self.settings.segment_bytes * 4);
+        // Where publishers wait for room, much less is worth it.
+        let enough =
+            if self.supply.is_full() { enough.min(self.settings.segment_bytes / 16) } else { enough };
         let due = match self.surveyed {
             // What died before the start is not counted.
             None => !blocks.is_empty(),

@@ -51,7 +51,8 @@ settings_table! {
         default_durability: Durability = DURABILITY "disk",
         /// The size of one file of the log. It must have room for two of the largest messages.
         segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="1 GiB",
-        /// What all `memory` streams may take together. When it is used up, publishing to them is answered 507.
+        /// What all `memory` streams may take together. When it is used up, publishing to them is answered 507. A message to
+        /// one of them takes at most about an eighth of this. Above it: 413.
         memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
         /// How much of the newest messages is kept in memory, over all streams. Older ones are read from disk.
         tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB",
