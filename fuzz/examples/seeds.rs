@@ -51,6 +51,21 @@ fn main() -> io::Result<()> {
             ("json", b"J[1, {\"a\": [true, null, \"\\u00e9\"]}, -1.5e3]"),
             ("events", b"S\xef\xbb\xbfretry: 20\n:x\r\nid: 1\rdata: a\ndata\n\nevent: control\ndata:{}\n\n"),
         ],
+    )?;
+    write(
+        "websocket",
+        &[
+            ("text", b"F\x00\x03\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+            (
+                "fragments",
+                b"F\x01\x01\x01\x81\0\0\0\0H\x89\x81\0\0\0\0p\x80\x81\0\0\0\0i\x88\x82\0\0\0\0\x03\xe8",
+            ),
+            ("compressed", b"F\x01\x02\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00"),
+            ("deflate", b"D\x02\xf2\x48\xcd\xc9\xc9\x07\x00"),
+            ("deflate-stored", b"D\x02\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"),
+            ("deflate-ended", b"D\x02\xf3\x48\xcd\xc9\xc9\x07\x00\x00"),
+            ("offer", b"Opermessage-deflate; server_max_window_bits=\"10\", permessage-deflate"),
+        ],
     )
 }
 

@@ -1,4 +1,4 @@
-// Chromium's own `EventSource`, in a page served over loopback.
+// Chromium's own `EventSource` and `WebSocket`, in a page served over loopback.
 
 import assert from "node:assert/strict"
 import { createServer } from "node:http"
@@ -76,5 +76,35 @@ serverTest("an EventSource stops at the end of a closed stream", async (server) 
   const CLOSED = 2
   await eventually("it has stopped", PATIENCE_MS, async () => (await page.state()).readyState === CLOSED)
   assert.deepEqual((await page.state()).received, [1, 2, 3])
+  await page.close()
+})
+
+serverTest("a browser's WebSocket publishes and follows compressed", async (server) => {
+  await createStream(server, "a")
+  const page = await context.newPage()
+  await page.goto(`http://127.0.0.1:${site.address().port}/?url=about:blank`)
+  const words = "again and again ".repeat(2_000)
+  const outcome = page.evaluate(async ([url, words]) => {
+    const socket = new WebSocket(url, "tidings.v1")
+    const received = []
+    await new Promise((done, broken) => {
+      socket.onclose = (event) => broken(new Error(`closed with ${event.code}`))
+      socket.onopen = () => {
+        for (let n = 0; n < 20; n += 1) {
+          socket.send(JSON.stringify({ type: "publish", id: String(n), stream: "a", data: { n, words } }))
+        }
+      }
+      socket.onmessage = (event) => {
+        const frame = JSON.parse(event.data)
+        if (frame.type === "message") received.push(frame.data)
+        if (received.length === 20) done()
+      }
+    })
+    const whole = received.every((data, n) => data.n === n && data.words === words)
+    return { extensions: socket.extensions, whole }
+  }, [`ws://127.0.0.1:${server.port}/v1/stream/a?offset=-1`, words])
+  const { extensions, whole } = await outcome
+  assert.ok(extensions.startsWith("permessage-deflate"), extensions)
+  assert.ok(whole)
   await page.close()
 })

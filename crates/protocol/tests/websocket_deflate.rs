@@ -200,6 +200,8 @@ proptest! {
             deflater.write_frame(&mut bytes, window(offer), Opcode::Binary, &payload);
             let is_compressed = bytes[start] & RSV1 != 0;
             prop_assert!(!is_compressed || bytes_min <= payload.len());
+            let is_worth_it = bytes_min.max(200) <= payload.len() && payload.starts_with(&payload[100..200]);
+            prop_assert!(is_compressed || !is_worth_it);
             prop_assert!(bytes.len() - start <= payload.len() + 10);
         }
         prop_assert_eq!(read(&rules, &bytes, &[1_000]), vec![Ok((false, payload)); 4]);

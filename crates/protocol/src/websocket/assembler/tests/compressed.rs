@@ -137,9 +137,15 @@ fn what_cannot_be_inflated_ends_the_connection() {
         out.truncate(out.len() - 4);
         out
     };
-    let torn = &good[..good.len() - 3];
-    for bad in [&damaged, torn, &of_an_earlier_message, b"\x00\x05\x00\xfa\xffHel", b"\xff\xff\xff"] {
+    for torn in 1..good.len() {
+        assert_refused(&[whole_compressed(&good[..torn])], CloseCode::INVALID_DATA);
+    }
+    for bad in [&damaged[..], &of_an_earlier_message, b"\x00\x05\x00\xfa\xffHel", b"\xff\xff\xff"] {
         assert_refused(&[whole_compressed(&good), whole_compressed(bad)], CloseCode::INVALID_DATA);
+    }
+    // A block of bytes as they are, of which 6 or more are missing: whatever is fed at the end must not be taken for them.
+    for bad in [&b"\x00\x09\x00\xf6\xffHel"[..], b"\x00\x40\x00\xbf\xffHel"] {
+        assert_refused(&[compressed(Opcode::Binary, Fin::Last, bad)], CloseCode::INVALID_DATA);
     }
 }
 
