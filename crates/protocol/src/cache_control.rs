@@ -1,7 +1,7 @@
 //! Which answers of a read a cache may keep ("Poll" in `docs/protocol.md`).
 
 use crate::etag::PageEnd;
-use crate::read_request::StartGiven;
+use crate::read_request::StartKind;
 use std::time::Duration;
 
 /// What a cache may do with an answer.
@@ -34,14 +34,12 @@ impl CacheControl {
     pub const MAX_AGE_S_MAX: u32 = 86_400;
 
     /// The rule for a page of a poll.
-    pub fn of_page(given: StartGiven, end: PageEnd, life: PageLife) -> CacheControl {
+    pub fn of_page(given: StartKind, end: PageEnd, life: PageLife) -> CacheControl {
         match given {
-            StartGiven::Now => CacheControl::NoStore,
+            StartKind::Now => CacheControl::NoStore,
             // The same URL stands for another page later, or, by `Last-Event-ID`, for the next reader.
-            StartGiven::Absent | StartGiven::Beginning | StartGiven::Last(_) | StartGiven::LastEventId(_) => {
-                CacheControl::NoCache
-            }
-            StartGiven::Token(_) => match end {
+            StartKind::Other => CacheControl::NoCache,
+            StartKind::Token => match end {
                 PageEnd::Tail | PageEnd::Closed => CacheControl::NoCache,
                 PageEnd::Inside => CacheControl::of_past_page(life),
             },
@@ -64,31 +62,28 @@ impl CacheControl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StartGiven;
     use tidings_model::{Incarnation, Offset};
-
-    fn token() -> StartGiven {
-        StartGiven::Token(Offset { incarnation: Incarnation::of_disk(1), index: 0 })
-    }
 
     #[test]
     fn only_a_full_past_page_asked_by_its_token_is_kept() {
         let past = |given| CacheControl::of_page(given, PageEnd::Inside, PageLife::Unlimited);
-        assert_eq!(past(token()), CacheControl::Public { max_age_s: 86_400 });
-        let StartGiven::Token(offset) = token() else { unreachable!() };
+        let offset = Offset { incarnation: Incarnation::of_disk(1), index: 0 };
+        assert_eq!(past(StartGiven::Token(offset).kind()), CacheControl::Public { max_age_s: 86_400 });
         for given in
             [StartGiven::Absent, StartGiven::Beginning, StartGiven::Last(5), StartGiven::LastEventId(offset)]
         {
-            assert_eq!(past(given), CacheControl::NoCache, "{given:?}");
+            assert_eq!(past(given.kind()), CacheControl::NoCache, "{given:?}");
         }
-        assert_eq!(past(StartGiven::Now), CacheControl::NoStore);
+        assert_eq!(past(StartGiven::Now.kind()), CacheControl::NoStore);
         for end in [PageEnd::Tail, PageEnd::Closed] {
-            assert_eq!(CacheControl::of_page(token(), end, PageLife::Unlimited), CacheControl::NoCache);
+            assert_eq!(CacheControl::of_page(StartKind::Token, end, PageLife::Unlimited), CacheControl::NoCache);
         }
     }
 
     #[test]
     fn a_page_is_kept_no_longer_than_its_messages() {
-        let kept = |life| CacheControl::of_page(token(), PageEnd::Inside, life);
+        let kept = |life| CacheControl::of_page(StartKind::Token, PageEnd::Inside, life);
         let for_ms = |ms| kept(PageLife::AtLeast(Duration::from_millis(ms)));
         assert_eq!(for_ms(90_999), CacheControl::Public { max_age_s: 90 });
         assert_eq!(for_ms(999), CacheControl::NoCache);

@@ -7,7 +7,7 @@ mod start;
 mod timeout;
 
 pub use live::Live;
-pub use start::StartGiven;
+pub use start::{StartGiven, StartKind};
 
 use crate::cache_cursor::CacheCursor;
 use crate::digits::parse_decimal;

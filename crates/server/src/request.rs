@@ -71,12 +71,12 @@ fn read<H: Headers + ?Sized>(
     request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
-    let read = ReadRequest::parse(query, request.headers)?;
-    let open = transport::of(read.live)?;
+    let asked = ReadRequest::parse(query, request.headers)?;
+    let open = transport::of(asked.live)?;
     authorise(&Principal::Anybody, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
-    let reader = Reader::open(stream, read.start.start(), core.engine.boot());
+    let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
     let reader = reader.map_err(Problem::reset)?;
-    Ok(open(Read { request: read, reader, owner: request.owner, chunked: request.chunked }, core))
+    Ok(open(Read::new(&asked, reader, request.owner, request.chunked), &asked, core))
 }

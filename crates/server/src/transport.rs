@@ -13,27 +13,79 @@ pub(crate) mod websocket;
 use crate::exchange::Opened;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use tidings_engine::{FollowerKind, Reader, Stream};
 use tidings_model::StreamName;
-use tidings_protocol::{ErrorCode, Live, Problem, ReadRequest};
+use tidings_protocol::{ETag, ErrorCode, IfNoneMatch, Live, Problem, ReadRequest, StartKind};
 
 /// Kinds of followers, for counting.
 pub(crate) const LONG_POLL: FollowerKind = FollowerKind(0);
 pub(crate) const SSE: FollowerKind = FollowerKind(1);
 pub(crate) const WEBSOCKET: FollowerKind = FollowerKind(2);
 
-/// A read, parsed and permitted.
+/// A read that is permitted: what is kept of it for as long as it is held, so it is small.
 pub(crate) struct Read {
-    pub(crate) request: ReadRequest,
     pub(crate) reader: Reader,
     pub(crate) owner: Owner,
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
+    /// Whether it is a long poll.
+    waits: bool,
+    /// Whether each message is wrapped with its offset and time.
+    pub(crate) envelope: bool,
+    /// At most that many messages in one answer; [`ReadRequest::LIMIT_MAX`] bounds it.
+    limit: Option<NonZeroU16>,
+    given: StartKind,
+    /// What a request has that was asked before, by a cache or by its client.
+    repeated: Option<Box<Repeated>>,
 }
 
-/// Begins to answer a read.
-pub(crate) type Open = fn(Read, &mut Core) -> Opened;
+struct Repeated {
+    /// The cache key of the last live answer.
+    cursor: Option<u64>,
+    /// The pages that the reader already has.
+    if_none_match: IfNoneMatch,
+}
+
+const _: () = assert!(size_of::<Read>() <= 48, "every held long poll and every SSE response has one");
+
+impl Read {
+    pub(crate) fn new(request: &ReadRequest, reader: Reader, owner: Owner, chunked: bool) -> Read {
+        let is_first = request.cursor.is_none() && request.if_none_match == IfNoneMatch::Nothing;
+        let repeated = (!is_first).then(|| {
+            let if_none_match = request.if_none_match.clone();
+            Box::new(Repeated { cursor: request.cursor, if_none_match })
+        });
+        Read {
+            reader,
+            owner,
+            chunked,
+            waits: request.live == Live::LONG_POLL,
+            envelope: request.envelope,
+            limit: request.limit.and_then(|limit| NonZeroU16::new(u16::try_from(limit).ok()?)),
+            given: request.start.kind(),
+            repeated,
+        }
+    }
+
+    fn limit(&self) -> Option<u64> {
+        self.limit.map(|limit| u64::from(limit.get()))
+    }
+
+    /// The cache key of the last live answer.
+    fn cursor(&self) -> Option<u64> {
+        self.repeated.as_ref()?.cursor
+    }
+
+    /// Whether the reader has that page already.
+    fn has(&self, page: &ETag) -> bool {
+        self.repeated.as_ref().is_some_and(|repeated| repeated.if_none_match.matches(page))
+    }
+}
+
+/// Begins to answer a read. What of the request matters only now is not in [`Read`].
+pub(crate) type Open = fn(Read, &ReadRequest, &mut Core) -> Opened;
 
 /// The transports by their word in `live=`.
 const TRANSPORTS: [(Live, Open); 3] =

@@ -14,6 +14,7 @@ mod liveness;
 mod load;
 mod odd;
 mod output;
+mod pages;
 mod parking;
 pub(crate) mod poller;
 mod requests;

@@ -24,7 +24,30 @@ pub enum StartGiven {
     LastEventId(Offset),
 }
 
+/// In which way a start was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartKind {
+    /// By a word that stands for another place later: `now`.
+    Now,
+    /// By a token in the URL: always the same place.
+    Token,
+    /// In any other way.
+    Other,
+}
+
 impl StartGiven {
+    /// In which way it was given.
+    pub fn kind(self) -> StartKind {
+        match self {
+            StartGiven::Now => StartKind::Now,
+            StartGiven::Token(_) => StartKind::Token,
+            StartGiven::Absent
+            | StartGiven::Beginning
+            | StartGiven::Last(_)
+            | StartGiven::LastEventId(_) => StartKind::Other,
+        }
+    }
+
     /// Where it begins, however that was said.
     pub fn start(self) -> Start {
         match self {

@@ -8,19 +8,23 @@ use crate::worker::followers::Following;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::{Reply, Step};
+use tidings_protocol::ReadRequest;
 
 /// A long poll that is held.
 struct LongPoll {
     read: Read,
     following: Option<Following>,
-    fetched: Option<Reply>,
+    /// What it waited for; boxed, for it is there for a moment only.
+    fetched: Option<Box<Reply>>,
     fetching: bool,
     until_ms: u64,
 }
 
+const _: () = assert!(size_of::<LongPoll>() <= 72, "with what malloc adds, 80 bytes a held long poll");
+
 /// Answers at once when there are messages in memory or nothing will ever come; holds otherwise.
-pub(super) fn open(read: Read, core: &mut Core) -> Opened {
-    let timeout = read.request.timeout.unwrap_or(core.settings.long_poll_timeout);
+pub(super) fn open(read: Read, asked: &ReadRequest, core: &mut Core) -> Opened {
+    let timeout = asked.timeout.unwrap_or(core.settings.long_poll_timeout);
     let timeout = timeout.min(core.settings.long_poll_timeout_max);
     // Draining, nothing is held any more.
     let timeout = if core.draining { Duration::ZERO } else { timeout };
@@ -39,12 +43,12 @@ pub(super) fn open(read: Read, core: &mut Core) -> Opened {
 impl Exchange for LongPoll {
     fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         if let Some(reply) = self.fetched.take() {
-            return poll::answer_fetched(&mut self.read, reply, core);
+            return poll::answer_fetched(&mut self.read, *reply, core);
         }
         if self.fetching {
             return Advance::WAIT;
         }
-        let limit = core.page_limit(self.read.request.limit);
+        let limit = core.page_limit(self.read.limit());
         match self.read.reader.step(limit) {
             Step::AtTail { closed: true } => Advance::Respond(respond_nothing(&self.read, true, core)),
             Step::AtTail { closed: false } if self.until_ms <= core.now_ms => {
@@ -64,7 +68,7 @@ impl Exchange for LongPoll {
     }
 
     fn on_reply(&mut self, _number: u32, reply: Reply) {
-        self.fetched = Some(reply);
+        self.fetched = Some(Box::new(reply));
     }
 
     fn on_drain(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tidings_engine::{Page, Stream};
 use tidings_model::{ContentKind, Lifetime, Timestamp};
 use tidings_protocol::{
-    CacheControl, CacheCursor, ETag, HeaderValue, Live, PageEnd, PageLife, Response, StartGiven, header_name,
+    CacheControl, CacheCursor, ETag, HeaderValue, PageEnd, PageLife, Response, StartKind, header_name,
 };
 
 /// The answer that holds a page. `page` is `None` at the tail, where there is nothing.
@@ -27,16 +27,15 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
         (true, false) => PageEnd::Tail,
         (false, false) => PageEnd::Inside,
     };
-    let given = read.request.start;
     let tag = ETag { start: stream.offset(start), end_index, end };
-    let is_known = given != StartGiven::Now && read.request.if_none_match.matches(&tag);
+    let is_known = read.given != StartKind::Now && read.has(&tag);
     let mut response = if is_known { Response::new(304) } else { whole(read, page, core) };
-    if given != StartGiven::Now {
+    if read.given != StartKind::Now {
         response = response.with(header_name::ETAG, tag);
     }
-    let cache = CacheControl::of_page(given, end, life(stream, page, core.now));
+    let cache = CacheControl::of_page(read.given, end, life(stream, page, core.now));
     response = response.with(header_name::CACHE_CONTROL, cache);
-    if read.request.live == Live::LONG_POLL && !closed {
+    if read.waits && !closed {
         response = response.with(header_name::STREAM_CURSOR, next_cursor(read, core));
     }
     with_offsets(response, read, end_index, end, core)
@@ -54,7 +53,7 @@ pub(super) fn respond_nothing(read: &Read, closed: bool, core: &mut Core) -> Res
 fn whole(read: &Read, page: Option<&Page>, core: &mut Core) -> Response {
     let stream = read.reader.stream();
     let content_type = &stream.config().content_type;
-    let envelope = read.request.envelope;
+    let envelope = read.envelope;
     let body = match page {
         Some(page) => core.forms.encode(Form::Body { envelope }, stream, page),
         None if envelope || content_type.kind() == ContentKind::Json => Bytes::from_static(b"[]"),
@@ -83,7 +82,7 @@ fn with_offsets(response: Response, read: &Read, end_index: u64, end: PageEnd, c
 
 fn next_cursor(read: &Read, core: &mut Core) -> CacheCursor {
     let random = core.random();
-    CacheCursor::next(core.now, read.request.cursor, random)
+    CacheCursor::next(core.now, read.cursor(), random)
 }
 
 /// For how long the page will surely be there.

@@ -9,7 +9,7 @@ use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
 use bytes::Bytes;
 use tidings_engine::{Reply, Step};
-use tidings_protocol::{ErrorCode, Problem, Response};
+use tidings_protocol::{ErrorCode, Problem, ReadRequest, Response};
 
 /// A poll whose messages come from the disk.
 struct Poll {
@@ -18,9 +18,9 @@ struct Poll {
 }
 
 /// Answers at once, unless the disk is needed.
-pub(super) fn open(mut read: Read, core: &mut Core) -> Opened {
+pub(super) fn open(mut read: Read, _asked: &ReadRequest, core: &mut Core) -> Opened {
     read.reader.stream().polled(core.now);
-    let limit = core.page_limit(read.request.limit);
+    let limit = core.page_limit(read.limit());
     let step = read.reader.step(limit);
     match answer(&read, step, core) {
         Some(response) => Opened::Response(response),
@@ -44,7 +44,7 @@ pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Respons
 /// The answer to what came from the disk, or the next question to it: what was asked for may have been trimmed meanwhile.
 pub(super) fn answer_fetched(read: &mut Read, reply: Reply, core: &mut Core) -> Advance {
     let Reply::Fetched(Ok(batches)) = reply else { return Advance::Respond(unreadable()) };
-    let limit = core.page_limit(read.request.limit);
+    let limit = core.page_limit(read.limit());
     let step = read.reader.fetched(batches, limit);
     match answer(read, step, core) {
         Some(response) => Advance::Respond(response),

@@ -1,6 +1,6 @@
 //! Who follows what on this worker.
 
-use slab::Slab;
+use super::pages::Pages;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Place {
 pub(crate) struct Followers {
     worker: WorkerId,
     groups: HashMap<Incarnation, Group>,
-    links: Slab<Link>,
+    links: Pages<Link>,
 }
 
 struct Group {
@@ -67,11 +67,11 @@ struct Link {
     next: Option<Place>,
 }
 
-const _: () = assert!(size_of::<Link>() <= 32, "a follower has one for each stream");
+const _: () = assert!(size_of::<Option<Link>>() <= 32, "a follower has one for each stream");
 
 impl Followers {
     pub(crate) fn new(worker: WorkerId) -> Followers {
-        Followers { worker, groups: HashMap::new(), links: Slab::new() }
+        Followers { worker, groups: HashMap::new(), links: Pages::default() }
     }
 
     /// From here on the owner hears of every change of the stream. Call it before the step that may find the tail.
@@ -100,25 +100,25 @@ impl Followers {
         match group.last.replace(place) {
             None => group.first = Some(place),
             Some(last) => {
-                self.links[last.index()].next = Some(place);
-                self.links[place.index()].previous = Some(last);
+                link_at(&mut self.links, last).next = Some(place);
+                link_at(&mut self.links, place).previous = Some(last);
             }
         }
         Following(place)
     }
 
     pub(crate) fn unfollow(&mut self, following: Following, now: Timestamp) {
-        let link = self.links.remove(following.0.index());
+        let link = self.links.remove(following.0.index()).expect("who follows has a link");
         link.stream.follower_left(FollowerKind(usize::from(link.kind)));
         let incarnation = link.stream.incarnation();
         let Some(group) = self.groups.get_mut(&incarnation) else { return };
         match link.previous {
             None => group.first = link.next,
-            Some(previous) => self.links[previous.index()].next = link.next,
+            Some(previous) => link_at(&mut self.links, previous).next = link.next,
         }
         match link.next {
             None => group.last = link.previous,
-            Some(next) => self.links[next.index()].previous = link.previous,
+            Some(next) => link_at(&mut self.links, next).previous = link.previous,
         }
         if group.first.is_none() {
             self.groups.remove(&incarnation);
@@ -130,9 +130,13 @@ impl Followers {
     pub(crate) fn of(&self, stream: &Stream) -> impl Iterator<Item = (Owner, u32)> {
         let mut at = self.groups.get(&stream.incarnation()).and_then(|group| group.first);
         std::iter::from_fn(move || {
-            let link = &self.links[at?.index()];
+            let link = self.links.get(at?.index())?;
             at = link.next;
             Some((link.owner, link.number))
         })
     }
+}
+
+fn link_at(links: &mut Pages<Link>, place: Place) -> &mut Link {
+    links.get_mut(place.index()).expect("links lead to links")
 }

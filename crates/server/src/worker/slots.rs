@@ -1,5 +1,6 @@
 //! Slots: where parked connections live, a few bytes each, in pages that never move.
 
+use super::pages::Pages;
 use crate::exchange::Exchange;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -9,6 +10,8 @@ use std::os::fd::OwnedFd;
 #[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other, a byte each")]
 pub(crate) struct Slot {
     pub(crate) socket: OwnedFd,
+    /// Which of the connections that its place has had.
+    generation: u32,
     pub(crate) phase: Phase,
     /// It stands in the queue of those that can go on.
     pub(crate) queued: bool,
@@ -68,6 +71,7 @@ impl Slot {
     pub(crate) fn new(socket: OwnedFd, now_ms: u64) -> Slot {
         Slot {
             socket,
+            generation: 0,
             phase: Phase::Request,
             queued: false,
             interest: super::poller::Interest::Read,
@@ -102,97 +106,65 @@ impl Slot {
     }
 }
 
-/// Slots by key: the index and the generation, so that a stale key finds nothing.
+/// Slots by key: the place and the generation, so that a stale key finds nothing.
 #[derive(Default)]
 pub(crate) struct Slots {
-    pages: Vec<Box<[Place; Slots::PAGE]>>,
-    free: Vec<u32>,
-    count: usize,
+    pages: Pages<Slot>,
+    /// That of the next slot. It comes round again after a thousand million connections.
+    generation: u32,
     hand: usize,
 }
 
-#[derive(Default)]
-struct Place {
-    generation: u32,
-    slot: Option<Slot>,
-}
-
-const _: () = assert!(size_of::<Place>() <= 128, "a parked connection costs at most 128 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 64, "a parked connection costs at most 64 bytes");
 
 impl Slots {
-    const PAGE: usize = 256;
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.
     const GENERATIONS: u32 = 1 << 30;
 
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.pages.len()
     }
 
     pub(crate) fn insert(&mut self, slot: Slot) -> u64 {
-        let index = self.free.pop().unwrap_or_else(|| self.grow());
-        self.count += 1;
-        let place = self.place(index);
-        place.slot = Some(slot);
-        key(index, place.generation)
+        let generation = self.generation;
+        self.generation = (generation + 1) % Slots::GENERATIONS;
+        key(index_of(self.pages.insert(Slot { generation, ..slot })), generation)
     }
 
     pub(crate) fn get(&mut self, key: u64) -> Option<&mut Slot> {
-        let (index, generation) = parts(key);
-        let page = self.pages.get_mut(index as usize / Slots::PAGE)?;
-        let place = &mut page[index as usize % Slots::PAGE];
-        place.slot.as_mut().filter(|_| place.generation == generation)
+        let (place, generation) = parts(key);
+        self.pages.get_mut(place).filter(|slot| slot.generation == generation)
     }
 
     /// The same, to look at only.
     pub(crate) fn peek(&self, key: u64) -> Option<&Slot> {
-        let (index, generation) = parts(key);
-        let page = self.pages.get(index as usize / Slots::PAGE)?;
-        let place = &page[index as usize % Slots::PAGE];
-        place.slot.as_ref().filter(|_| place.generation == generation)
+        let (place, generation) = parts(key);
+        self.pages.get(place).filter(|slot| slot.generation == generation)
     }
 
     pub(crate) fn remove(&mut self, key: u64) -> Option<Slot> {
-        self.get(key)?;
-        let (index, _) = parts(key);
-        let place = self.place(index);
-        place.generation = (place.generation + 1) % Slots::GENERATIONS;
-        let slot = place.slot.take();
-        self.free.push(index);
-        self.count -= 1;
-        slot
+        self.peek(key)?;
+        let (place, _) = parts(key);
+        self.pages.remove(place)
     }
 
     /// The keys of the next `share` places, round and round: the hand of the clock.
     pub(crate) fn under_the_hand(&mut self, share: usize, keys: &mut Vec<u64>) {
         keys.clear();
-        let places = self.pages.len() * Slots::PAGE;
+        let places = self.pages.end();
         for _ in 0..share.min(places) {
             self.hand = (self.hand + 1) % places;
-            let place = &self.pages[self.hand / Slots::PAGE][self.hand % Slots::PAGE];
-            if place.slot.is_some() {
-                keys.push(key(index_of(self.hand), place.generation));
-            }
+            keys.extend(self.key_at(self.hand));
         }
     }
 
     /// All keys, for what concerns every connection.
     pub(crate) fn keys(&self) -> Vec<u64> {
-        let places = self.pages.iter().flat_map(|page| page.iter()).enumerate();
-        places
-            .filter(|(_, place)| place.slot.is_some())
-            .map(|(at, place)| key(index_of(at), place.generation))
-            .collect()
+        (0..self.pages.end()).filter_map(|place| self.key_at(place)).collect()
     }
 
-    fn place(&mut self, index: u32) -> &mut Place {
-        &mut self.pages[index as usize / Slots::PAGE][index as usize % Slots::PAGE]
-    }
-
-    fn grow(&mut self) -> u32 {
-        let first = self.pages.len() * Slots::PAGE;
-        self.pages.push(Box::new(std::array::from_fn(|_| Place::default())));
-        self.free.extend((first + 1..first + Slots::PAGE).rev().map(index_of));
-        index_of(first)
+    fn key_at(&self, place: usize) -> Option<u64> {
+        self.pages.get(place).map(|slot| key(index_of(place), slot.generation))
     }
 }
 
@@ -204,8 +176,8 @@ fn key(index: u32, generation: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(index)
 }
 
-fn parts(key: u64) -> (u32, u32) {
+fn parts(key: u64) -> (usize, u32) {
     let index = u32::try_from(key & 0xffff_ffff).expect("32 bits were kept");
     let generation = u32::try_from(key >> 32).expect("32 bits are left");
-    (index, generation)
+    (index as usize, generation)
 }
