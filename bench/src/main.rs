@@ -118,7 +118,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Million(arguments) => arguments.run(),
         Command::Read(arguments) => arguments.run(),
         Command::Space(arguments) => arguments.run(),
-        Command::Follow(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
+        Command::Follow(arguments) => arguments.run(),
         Command::Bare(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Cell(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Part(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),

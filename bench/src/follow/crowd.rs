@@ -2,28 +2,25 @@
 //!
 //! Cost of a delivery: one `read`, a share of one `epoll_wait`, one look at the clock, and a search for the mark.
 
-use super::follower::{Follower, Tally};
+use super::follower::{Follower, Reading, Tally};
 use super::payload::{Epoch, Marked, Payloads};
-use super::publisher::Publisher;
+use super::publisher::{Publisher, connect};
+use super::running::{ANSWER_MAX, Running};
 use super::target::Target;
-use super::usage::Usage;
 use crate::clock;
-use crate::http::server::{Server, free_address};
 use crate::latency::Latency;
 use anyhow::Context;
 use mio::{Events, Interest, Poll, Token};
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 pub(super) struct Crowd<'a> {
-    target: &'a dyn Target,
-    server: Server,
-    usage: Usage,
+    pub(super) running: Running,
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
-    payloads: Payloads,
+    reading: Reading<'a>,
     epoch: Epoch,
     followers: Vec<Follower>,
     /// The last to connect.
@@ -33,8 +30,6 @@ pub(super) struct Crowd<'a> {
     /// The number of the newest message, and how many followers have it.
     newest: u64,
     at_newest: usize,
-    /// The last, so that the server is gone before its folder is removed.
-    _folder: TempDir,
 }
 
 /// How messages are published.
@@ -59,27 +54,22 @@ impl<'a> Crowd<'a> {
     const EVENTS_MAX: usize = 1_024;
     /// Connections whose answers are awaited before more are opened.
     const JOINING_AT_ONCE: usize = 64;
-    /// What was not delivered by then never will be.
-    const SILENCE_MAX: Duration = Duration::from_secs(10);
-    /// The server must have begun to follow for everybody by then.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-    /// Starts the server, and connects everybody.
-    pub(super) fn start(target: &'a dyn Target, followers: usize) -> anyhow::Result<Crowd<'a>> {
-        let folder = tempfile::tempdir().context("making a folder for the server")?;
-        let path = folder.path().canonicalize().context("finding the folder of the server")?;
-        let address = free_address()?;
-        let server = Server::start(target.command(&path, address.port())?, address, &path)?;
-        let poll = Poll::new().context("making a poll")?;
-        Publisher::prepare(target, address)?;
-        let mut crowd = Crowd {
-            target,
-            usage: Usage::of(server.process_id())?,
-            server,
-            poll,
+    /// Starts the server. Nobody is connected yet.
+    pub(super) fn start(target: &'a dyn Target, data: &Path) -> anyhow::Result<Crowd<'a>> {
+        let running = Running::start(data, |folder, port| target.command(folder, port))?;
+        let mut request = Vec::new();
+        target.prepare(&mut request);
+        if !request.is_empty() {
+            running.ask(&request).context("preparing")?;
+        }
+        Ok(Crowd {
+            running,
+            poll: Poll::new().context("making a poll")?,
             events: Events::with_capacity(Crowd::EVENTS_MAX),
             buffer: vec![0; 64 << 10],
-            payloads: Payloads::new(),
+            reading: Reading { payloads: Payloads::new(), target },
             epoch: Epoch::new(clock::now()),
             followers: Vec::new(),
             publisher: None,
@@ -87,28 +77,31 @@ impl<'a> Crowd<'a> {
             latency: Latency::new()?,
             newest: 0,
             at_newest: 0,
-            _folder: folder,
-        };
+        })
+    }
+
+    /// Starts the server, connects everybody, and sees that all get messages.
+    pub(super) fn gather(target: &'a dyn Target, data: &Path, followers: usize) -> anyhow::Result<Crowd<'a>> {
+        let mut crowd = Crowd::start(target, data)?;
         crowd.join(followers)?;
-        crowd.publisher = Some(Publisher::new(target, address, &crowd.poll, Token(followers))?);
         crowd.meet()?;
         Ok(crowd)
     }
 
-    fn join(&mut self, count: usize) -> anyhow::Result<()> {
+    /// Connects so many followers.
+    pub(super) fn join(&mut self, count: usize) -> anyhow::Result<()> {
         while self.followers.len() < count {
             let first = self.followers.len();
             for token in first..count.min(first + Crowd::JOINING_AT_ONCE) {
-                let socket = super::publisher::connect(self.server.address())?;
-                let mut follower = Follower::new(socket, self.target)?;
+                let mut follower = Follower::new(connect(self.running.address())?, self.reading.target)?;
                 let watched =
                     self.poll.registry().register(follower.socket(), Token(token), Interest::READABLE);
                 watched.context("watching a follower")?;
                 self.followers.push(follower);
             }
-            let until = clock::now() + Crowd::SILENCE_MAX;
+            let until = clock::now() + ANSWER_MAX;
             while !self.followers[first..].iter().all(Follower::has_joined) {
-                anyhow::ensure!(clock::now() < until, "{}: a follower was not answered", self.target.title());
+                anyhow::ensure!(clock::now() < until, "a follower was not answered");
                 self.turn(Crowd::LOOK_EVERY)?;
             }
         }
@@ -116,25 +109,25 @@ impl<'a> Crowd<'a> {
     }
 
     /// Publishes until everybody got the same message: some servers answer before they follow.
-    fn meet(&mut self) -> anyhow::Result<()> {
-        let until = clock::now() + Crowd::SILENCE_MAX;
+    pub(super) fn meet(&mut self) -> anyhow::Result<()> {
+        let token = Token(self.followers.len());
+        let (target, address) = (self.reading.target, self.running.address());
+        self.publisher = Some(Publisher::new(target, address, &self.poll, token)?);
+        let until = clock::now() + ANSWER_MAX;
         while self.at_newest < self.followers.len() {
-            anyhow::ensure!(clock::now() < until, "{}: not everybody gets messages", self.target.title());
             let now = clock::now();
+            anyhow::ensure!(now < until, "only {} get messages", self.at_newest);
             self.publish(1, now)?;
-            let look = now + Crowd::LOOK_EVERY;
-            while clock::now() < look && self.at_newest < self.followers.len() {
-                self.turn(Crowd::LOOK_EVERY)?;
-            }
+            self.turn_until(now + 10 * Crowd::LOOK_EVERY, |crowd| crowd.followers.len() <= crowd.at_newest)?;
         }
-        Ok(())
+        self.settle()
     }
 
     /// Publishes for so long, and measures.
     pub(super) fn run(&mut self, pace: Pace, time: Duration) -> anyhow::Result<Slice> {
         self.tally = Tally::default();
         self.latency = Latency::new()?;
-        let (began, cpu) = (clock::now(), self.usage.cpu()?);
+        let (began, cpu) = (clock::now(), self.running.usage.cpu()?);
         match pace {
             Pace::AsDelivered { at_once } => {
                 while clock::now() < began + time {
@@ -147,14 +140,14 @@ impl<'a> Crowd<'a> {
                 while due < began + time {
                     self.publish(1, due)?;
                     due += interval;
-                    self.turn_until(due)?;
+                    self.turn_until(due, |_| false)?;
                 }
                 self.settle()?;
             }
         }
         Ok(Slice {
             seconds: clock::now().duration_since(began).as_secs_f64(),
-            cpu: self.usage.cpu()?.saturating_sub(cpu),
+            cpu: self.running.usage.cpu()?.saturating_sub(cpu),
             tally: self.tally,
             latency: std::mem::replace(&mut self.latency, Latency::new()?),
         })
@@ -163,41 +156,46 @@ impl<'a> Crowd<'a> {
     /// Publishes the next messages, which should go out at that moment.
     fn publish(&mut self, count: usize, at: Instant) -> anyhow::Result<()> {
         let sent_ns = self.epoch.ns(at);
-        let payloads: Vec<_> =
-            (1..=count as u64).map(|add| Marked { number: self.newest + add, sent_ns }.encode()).collect();
+        let marked = |add| Marked { number: self.newest + add, sent_ns };
+        let payloads: Vec<_> = (1..=count as u64).map(|add| marked(add).encode()).collect();
         self.newest += count as u64;
         self.at_newest = 0;
         let publisher = self.publisher.as_mut().context("nobody publishes yet")?;
-        publisher.publish(self.target, &payloads)
+        publisher.publish(self.reading.target, &self.poll, &payloads)
     }
 
     /// Waits until everybody has the newest message, and the publisher its answers.
     fn settle(&mut self) -> anyhow::Result<()> {
-        let mut until = None;
+        let mut silent_since = None;
         while self.at_newest < self.followers.len() || self.publisher.as_ref().is_some_and(Publisher::waits) {
-            if self.turn(Crowd::LOOK_EVERY)? == 0 {
-                let until = *until.get_or_insert_with(|| clock::now() + Crowd::SILENCE_MAX);
-                anyhow::ensure!(
-                    clock::now() < until,
-                    "{}: {} followers miss the newest message",
-                    self.target.title(),
-                    self.followers.len().saturating_sub(self.at_newest),
-                );
+            if 0 < self.turn(Crowd::LOOK_EVERY)? {
+                silent_since = None;
+                continue;
             }
+            let now = clock::now();
+            let silence = now.saturating_duration_since(*silent_since.get_or_insert(now));
+            let missing = self.followers.len().saturating_sub(self.at_newest);
+            anyhow::ensure!(silence < ANSWER_MAX, "{missing} followers miss the newest message");
         }
         Ok(())
     }
 
-    /// Goes on until that moment.
-    fn turn_until(&mut self, moment: Instant) -> anyhow::Result<()> {
-        loop {
+    /// Takes what comes for so long.
+    pub(super) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
+        self.turn_until(clock::now() + time, |_| false)
+    }
+
+    /// Goes on until that moment, or until `is_done`.
+    fn turn_until(&mut self, moment: Instant, is_done: impl Fn(&Self) -> bool) -> anyhow::Result<()> {
+        while !is_done(self) {
             let left = moment.saturating_duration_since(clock::now());
             if left.is_zero() {
-                return Ok(());
+                break;
             }
             // A wait is rounded up to whole milliseconds: the last one is spent looking.
             self.turn(left.saturating_sub(Duration::from_millis(1)))?;
         }
+        Ok(())
     }
 
     /// Takes what has come, or waits for it. Returns of how many connections.
@@ -221,9 +219,32 @@ impl<'a> Crowd<'a> {
                 latency.record(marked.age(epoch.ns(clock::now())), 1);
                 *at_newest += usize::from(marked.number == newest);
             };
-            let read = follower.on_readable(&mut self.buffer, &self.payloads, &mut self.tally, found);
-            read.with_context(|| self.target.title())?;
+            follower.on_readable(&mut self.buffer, &self.reading, &mut self.tally, found)?;
         }
         Ok(count)
+    }
+}
+
+impl Slice {
+    /// Microseconds of the server for each delivery.
+    #[expect(clippy::cast_precision_loss, reason = "counts of one slice are far below 2^53")]
+    pub(super) fn cpu_us(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.tally.delivered as f64
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of one slice are far below 2^53")]
+    pub(super) fn per_second(&self) -> f64 {
+        self.tally.delivered as f64 / self.seconds
+    }
+
+    pub(super) fn p99_us(&self) -> f64 {
+        self.latency.microseconds_at(0.99)
+    }
+
+    /// An error if anybody missed a message, or got one twice or out of order.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let Tally { lost, repeated, .. } = self.tally;
+        anyhow::ensure!(lost == 0 && repeated == 0, "{lost} messages were lost, {repeated} came again");
+        Ok(())
     }
 }

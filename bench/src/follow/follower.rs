@@ -1,7 +1,9 @@
 //! One follower: a connection that reads, and counts what it gets.
 
 use super::payload::{Marked, Payloads};
-use super::target::{Framing, Target};
+use super::target::{Framing, Step, Target};
+use crate::http::wire::Wire;
+use crate::http::wire::http1::Http1;
 use anyhow::Context;
 use memchr::memmem;
 use mio::net::TcpStream;
@@ -17,11 +19,18 @@ pub(super) struct Tally {
     pub(super) repeated: u64,
 }
 
+/// What all followers of a server need to read.
+pub(super) struct Reading<'a> {
+    pub(super) payloads: Payloads,
+    pub(super) target: &'a dyn Target,
+}
+
+/// A connection.
 pub(super) struct Follower {
     socket: TcpStream,
     framing: Framing,
-    /// What the server sends when it follows, until it did.
-    joining: Option<&'static [u8]>,
+    /// The steps that are still to come until it follows, the last one first.
+    joining: Vec<Step>,
     /// The beginning of what is not whole yet; nearly always empty.
     input: Vec<u8>,
     /// The number of the message that comes next, when one came.
@@ -34,7 +43,8 @@ impl Follower {
         let mut output = Vec::new();
         target.follow(&mut output);
         socket.write_all(&output).context("beginning to follow")?;
-        let joining = Some(target.followed());
+        let mut joining = target.steps();
+        joining.reverse();
         Ok(Follower { socket, framing: target.framing(), joining, input: Vec::new(), next: None })
     }
 
@@ -43,14 +53,14 @@ impl Follower {
     }
 
     pub(super) fn has_joined(&self) -> bool {
-        self.joining.is_none()
+        self.joining.is_empty()
     }
 
     /// Reads until there is nothing more: readiness is told once. Calls `found` for each message.
     pub(super) fn on_readable(
         &mut self,
         buffer: &mut [u8],
-        payloads: &Payloads,
+        reading: &Reading<'_>,
         tally: &mut Tally,
         mut found: impl FnMut(Marked),
     ) -> anyhow::Result<()> {
@@ -58,24 +68,7 @@ impl Follower {
             match self.socket.read(buffer) {
                 Ok(0) => anyhow::bail!("the server closed a follower: {}", self.told()),
                 Ok(bytes) => {
-                    let next = &mut self.next;
-                    let mut on_message = |marked: Marked| {
-                        count(next, marked.number, tally);
-                        found(marked);
-                    };
-                    let input = &buffer[..bytes];
-                    if self.joining.is_some() || !self.input.is_empty() {
-                        self.input.extend_from_slice(input);
-                        if joins(&mut self.joining, self.framing, &mut self.input) {
-                            let rest = std::mem::take(&mut self.input);
-                            let left =
-                                take(self.framing, &mut self.socket, &rest, payloads, &mut on_message)?;
-                            self.input.extend_from_slice(&rest[rest.len() - left..]);
-                        }
-                    } else {
-                        let left = take(self.framing, &mut self.socket, input, payloads, &mut on_message)?;
-                        self.input.extend_from_slice(&input[bytes - left..]);
-                    }
+                    self.on_input(&buffer[..bytes], reading, tally, &mut found)?;
                     if bytes < buffer.len() {
                         // The socket is empty: what comes now is told anew.
                         return Ok(());
@@ -85,6 +78,64 @@ impl Follower {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error).context("reading as a follower"),
             }
+        }
+    }
+
+    fn on_input(
+        &mut self,
+        input: &[u8],
+        reading: &Reading<'_>,
+        tally: &mut Tally,
+        found: &mut impl FnMut(Marked),
+    ) -> anyhow::Result<()> {
+        if self.has_joined() && self.input.is_empty() {
+            let left = self.take(input, reading, tally, found)?;
+            self.input.extend_from_slice(&input[input.len() - left..]);
+            return Ok(());
+        }
+        self.input.extend_from_slice(input);
+        if self.joins()? {
+            let input = std::mem::take(&mut self.input);
+            let left = self.take(&input, reading, tally, found)?;
+            self.input.extend_from_slice(&input[input.len() - left..]);
+        }
+        Ok(())
+    }
+
+    /// Whether it follows. When it begins to, the head of the response is taken away.
+    fn joins(&mut self) -> anyhow::Result<bool> {
+        while let Some(step) = self.joining.last() {
+            if memmem::find(&self.input, step.sign).is_none() {
+                return Ok(false);
+            }
+            self.socket.write_all(&step.answer).context("joining")?;
+            self.joining.pop();
+            if self.joining.is_empty() && self.framing == Framing::WebSocket {
+                let end = memmem::find(&self.input, b"\r\n\r\n").context("no upgrade")?;
+                self.input.drain(..end + 4);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the messages out of the input, and answers what wants an answer. Returns how many bytes at its end are
+    /// not whole.
+    fn take(
+        &mut self,
+        input: &[u8],
+        reading: &Reading<'_>,
+        tally: &mut Tally,
+        found: &mut impl FnMut(Marked),
+    ) -> anyhow::Result<usize> {
+        let Follower { socket, framing, next, .. } = self;
+        let mut on_message = |marked: Marked| {
+            count(next, marked.number, tally);
+            found(marked);
+        };
+        match framing {
+            Framing::Text => reading.payloads.find(input, on_message),
+            Framing::WebSocket => take_frames(socket, input, reading, &mut on_message),
+            Framing::Answers => take_answers(socket, input, reading, &mut on_message),
         }
     }
 
@@ -105,42 +156,43 @@ fn count(next: &mut Option<u64>, number: u64, tally: &mut Tally) {
     *next = (*next).max(Some(number + 1));
 }
 
-/// Whether it follows. When it begins to, the head of the response is taken away.
-fn joins(joining: &mut Option<&'static [u8]>, framing: Framing, input: &mut Vec<u8>) -> bool {
-    let Some(sign) = *joining else { return true };
-    if memmem::find(input, sign).is_none() {
-        return false;
-    }
-    if framing == Framing::WebSocket {
-        let Some(end) = memmem::find(input, b"\r\n\r\n") else { return false };
-        input.drain(..end + 4);
-    }
-    *joining = None;
-    true
-}
-
-/// Takes the messages out of the input, and answers pings. Returns how many bytes at its end are not whole.
-fn take(
-    framing: Framing,
+/// Takes the messages out of frames, and answers pings.
+fn take_frames(
     socket: &mut TcpStream,
     input: &[u8],
-    payloads: &Payloads,
-    mut found: impl FnMut(Marked),
+    reading: &Reading<'_>,
+    on_message: &mut impl FnMut(Marked),
 ) -> anyhow::Result<usize> {
-    if framing == Framing::Text {
-        return payloads.find(input, found);
-    }
     let mut rest = input;
     while let Some((opcode, body, after)) = frame(rest)? {
         match opcode {
             0..=2 => {
-                let torn = payloads.find(body, &mut found)?;
+                let torn = reading.payloads.find(body, &mut *on_message)?;
                 anyhow::ensure!(torn == 0, "a message that is torn over two frames");
             }
             9 => pong(socket, body)?,
             8 => anyhow::bail!("the server closed a WebSocket: {}", String::from_utf8_lossy(body)),
             _ => {}
         }
+        rest = after;
+    }
+    Ok(rest.len())
+}
+
+/// Takes the messages out of answers, and asks for more.
+fn take_answers(
+    socket: &mut TcpStream,
+    input: &[u8],
+    reading: &Reading<'_>,
+    on_message: &mut impl FnMut(Marked),
+) -> anyhow::Result<usize> {
+    let mut rest = input;
+    while let Some(incoming) = Http1.parse(rest)? {
+        let (answer, after) = rest.split_at(incoming.bytes);
+        reading.payloads.find(answer, &mut *on_message)?;
+        let mut output = Vec::new();
+        reading.target.follow_on(answer, &mut output)?;
+        socket.write_all(&output).context("asking for more")?;
         rest = after;
     }
     Ok(rest.len())

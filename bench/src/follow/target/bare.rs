@@ -2,9 +2,8 @@
 //!
 //! It is a process of its own, of this same program.
 
-use super::{Framing, Target};
+use super::{Framing, Step, Target, when_it_says};
 use crate::follow::payload::PAYLOAD_BYTES;
-use crate::http::wire::{Incoming, Wire};
 use anyhow::Context;
 use clap::Args;
 use std::io::{Read, Write};
@@ -68,15 +67,15 @@ impl Target for Bare {
         "bare send loop".to_owned()
     }
 
+    fn settings(&self) -> anyhow::Result<String> {
+        Ok(settings())
+    }
+
     fn command(&self, _folder: &Path, port: u16) -> anyhow::Result<Command> {
         let program = std::env::current_exe().context("looking for this program")?;
         let mut command = Command::new(program);
         command.args(["bare", "--port", &port.to_string()]);
         Ok(command)
-    }
-
-    fn wire(&self) -> Box<dyn Wire> {
-        Box::new(Frames)
     }
 
     fn framing(&self) -> Framing {
@@ -87,8 +86,12 @@ impl Target for Bare {
         output.push(FOLLOWER);
     }
 
-    fn followed(&self) -> &'static [u8] {
-        &[FOLLOWER]
+    fn steps(&self) -> Vec<Step> {
+        when_it_says(&[FOLLOWER])
+    }
+
+    fn open_publisher(&self) -> (Vec<u8>, Vec<Step>) {
+        (vec![PUBLISHER], when_it_says(&[PUBLISHER]))
     }
 
     fn publish(&self, payloads: &[[u8; PAYLOAD_BYTES]], output: &mut Vec<u8>) -> usize {
@@ -100,20 +103,8 @@ impl Target for Bare {
     }
 }
 
-/// Its publisher hears its own greeting, and nothing else.
-struct Frames;
-
-impl Wire for Frames {
-    fn greet(&self, _connection: usize, output: &mut Vec<u8>) {
-        output.push(PUBLISHER);
-    }
-
-    fn publish(&self, _connection: usize, _stream: u32, message: &[u8], output: &mut Vec<u8>) {
-        output.extend_from_slice(message);
-    }
-
-    fn parse(&self, input: &[u8]) -> anyhow::Result<Option<Incoming>> {
-        use crate::http::wire::What;
-        Ok((!input.is_empty()).then_some(Incoming { bytes: 1, what: What::Aside }))
-    }
+pub(in crate::follow) fn settings() -> String {
+    format!(
+        "bare send loop: {FRAME_BYTES} bytes to each follower with one send(2); one thread, blocking sockets, TCP_NODELAY"
+    )
 }
