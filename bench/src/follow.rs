@@ -50,6 +50,9 @@ pub(crate) struct FollowArguments {
     /// Leave the peers out, but nginx where an aim needs it
     #[arg(long)]
     alone: bool,
+    /// Compare only with peers whose name has one of these words in it
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    only: Vec<String>,
     /// How many follow each server
     #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     followers: usize,
@@ -107,6 +110,7 @@ struct Campaign {
     data: PathBuf,
     peers: Peers,
     alone: bool,
+    only: Vec<String>,
     progress: Progress,
 }
 
@@ -126,6 +130,7 @@ impl FollowArguments {
             data: self.data,
             peers: Peers { programs: self.peers, node: self.node },
             alone: self.alone,
+            only: self.only,
             progress: Progress::new(parts.len() as u64, "parts"),
         };
         let mut sections = Vec::new();
@@ -169,7 +174,11 @@ impl Part {
 
 impl Campaign {
     fn peers(&self) -> Vec<Box<dyn Target>> {
-        if self.alone { Vec::new() } else { self.peers.all() }
+        let mut peers = if self.alone { Vec::new() } else { self.peers.all() };
+        let is_wanted =
+            |title: &str| self.only.is_empty() || self.only.iter().any(|word| title.contains(word));
+        peers.retain(|peer| is_wanted(&peer.title()));
+        peers
     }
 
     fn nginx(&self) -> Nginx {

@@ -9,6 +9,7 @@ use super::running::{ANSWER_MAX, Running};
 use super::target::Target;
 use crate::clock;
 use crate::latency::Latency;
+use crate::process::{self, Process};
 use anyhow::Context;
 use mio::{Events, Interest, Poll, Token};
 use std::io::ErrorKind;
@@ -23,6 +24,8 @@ pub(super) struct Crowd<'a> {
     reading: Reading<'a>,
     epoch: Epoch,
     followers: Vec<Follower>,
+    /// When they began to connect.
+    joined: Instant,
     /// The last to connect.
     publisher: Option<Publisher>,
     tally: Tally,
@@ -48,6 +51,8 @@ pub(super) struct Slice {
     pub(super) cpu: Duration,
     pub(super) tally: Tally,
     pub(super) latency: Latency,
+    /// How many processors others were using meanwhile.
+    pub(super) others_cpus: f64,
 }
 
 impl<'a> Crowd<'a> {
@@ -72,6 +77,7 @@ impl<'a> Crowd<'a> {
             reading: Reading { payloads: Payloads::new(), target },
             epoch: Epoch::new(clock::now()),
             followers: Vec::new(),
+            joined: clock::now(),
             publisher: None,
             tally: Tally::default(),
             latency: Latency::new()?,
@@ -88,8 +94,22 @@ impl<'a> Crowd<'a> {
         Ok(crowd)
     }
 
+    /// Connects everybody anew if that is due.
+    pub(super) fn renew(&mut self) -> anyhow::Result<()> {
+        let age = clock::now().duration_since(self.joined);
+        if self.reading.target.follows_for().is_none_or(|time| age < time) {
+            return Ok(());
+        }
+        let count = self.followers.len();
+        self.followers.clear();
+        self.publisher = None;
+        self.join(count)?;
+        self.meet()
+    }
+
     /// Connects so many followers.
     pub(super) fn join(&mut self, count: usize) -> anyhow::Result<()> {
+        self.joined = clock::now();
         while self.followers.len() < count {
             let first = self.followers.len();
             for token in first..count.min(first + Crowd::JOINING_AT_ONCE) {
@@ -127,6 +147,7 @@ impl<'a> Crowd<'a> {
     pub(super) fn run(&mut self, pace: Pace, time: Duration) -> anyhow::Result<Slice> {
         self.tally = Tally::default();
         self.latency = Latency::new()?;
+        let others = cpu_of_others()?;
         let (began, cpu) = (clock::now(), self.running.usage.cpu()?);
         match pace {
             Pace::AsDelivered { at_once } => {
@@ -145,9 +166,13 @@ impl<'a> Crowd<'a> {
                 self.settle()?;
             }
         }
+        let seconds = clock::now().duration_since(began).as_secs_f64();
+        let cpu = self.running.usage.cpu()?.saturating_sub(cpu);
+        let others = cpu_of_others()?.saturating_sub(others).saturating_sub(cpu);
         Ok(Slice {
-            seconds: clock::now().duration_since(began).as_secs_f64(),
-            cpu: self.running.usage.cpu()?.saturating_sub(cpu),
+            seconds,
+            cpu,
+            others_cpus: others.as_secs_f64() / seconds,
             tally: self.tally,
             latency: std::mem::replace(&mut self.latency, Latency::new()?),
         })
@@ -223,6 +248,11 @@ impl<'a> Crowd<'a> {
         }
         Ok(count)
     }
+}
+
+/// What all but this process used.
+fn cpu_of_others() -> anyhow::Result<Duration> {
+    Ok(process::cpu_of_all()?.saturating_sub(Process::Own.cpu()?))
 }
 
 impl Slice {

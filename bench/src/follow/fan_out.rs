@@ -58,6 +58,8 @@ struct Cell {
     per_second: Vec<f64>,
     p50_us: Vec<f64>,
     p99_us: Vec<f64>,
+    /// How many processors others were using.
+    others_cpus: Vec<f64>,
 }
 
 impl Cell {
@@ -65,7 +67,8 @@ impl Cell {
         self.cpu_us.push(slice.cpu_us());
         self.per_second.push(slice.per_second());
         self.p50_us.push(slice.latency.microseconds_at(0.5));
-        self.p99_us.push(slice.latency.microseconds_at(0.99));
+        self.p99_us.push(slice.p99_us());
+        self.others_cpus.push(slice.others_cpus);
     }
 }
 
@@ -117,6 +120,7 @@ fn measure(campaign: &Campaign, all: &mut [Contestant<'_>], at: usize, pace: Pac
     }
     let mut found = None;
     all[at].attempt(campaign, |crowd| {
+        crowd.renew()?;
         let slice = crowd.run(pace, campaign.slice)?;
         slice.check()?;
         found = Some(slice);
@@ -150,10 +154,13 @@ fn half_load(campaign: &Campaign, all: &[Contestant<'_>]) -> Duration {
 fn section(campaign: &Campaign, all: &[Contestant<'_>], interval: Duration) -> Section {
     let mut text = table(all);
     let load = 1.0 / interval.as_secs_f64();
+    let others: Vec<f64> =
+        all.iter().flat_map(|it| &it.cells).flat_map(|cell| &cell.others_cpus).copied().collect();
     let remarks = format!(
         "\nOne message of 128 bytes to {} followers; for the latency {load:.0} of them a second. It is from the moment when a message is due to be published. Processor \
-         time is that of the server; in brackets its ratio to the bare loop, the median of the ratios within each round. Nobody missed a message, or got one twice or out of order.\n",
-        campaign.followers
+         time is that of the server; in brackets its ratio to the bare loop, the median of the ratios within each round. Nobody missed a message, or got one twice or out of order. Others used {:.2} processors meanwhile (median).\n",
+        campaign.followers,
+        median(&others)
     );
     text.push_str(&remarks);
     let cpu = |cell: usize| all.iter().map(move |it| (it.title.clone(), median(&it.cells[cell].cpu_us)));

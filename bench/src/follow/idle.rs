@@ -2,7 +2,6 @@
 
 use super::Campaign;
 use super::crowd::Crowd;
-use super::kernel::buffers_bytes;
 use super::section::{Section, Table, panel};
 use super::target::Target;
 use super::target::tidings::Transport;
@@ -25,7 +24,6 @@ const REST: Duration = Duration::from_secs(7);
 struct Idle {
     title: String,
     bytes_each: f64,
-    kernel_bytes_each: f64,
     /// How much of a core it used while nothing happened, where that was asked.
     core: Option<f64>,
 }
@@ -61,18 +59,16 @@ pub(super) fn run(campaign: &Campaign) -> anyhow::Result<Section> {
         );
     }
     for peer in campaign.peers() {
-        found.extend(campaign.attempt(&peer.title(), || hold(campaign, peer.as_ref(), REST, None, true)));
+        found.extend(campaign.attempt(&peer.title(), || hold(campaign, peer.as_ref(), REST, None, false)));
     }
-    let mut table =
-        Table::new(&["held, idle", "user memory each, KB", "buffers of the kernel each, KB", "of one core"]);
+    let mut table = Table::new(&["held, idle", "user memory each, KB", "of one core"]);
     for idle in &found {
         let core = idle.core.map_or(String::new(), |core| format!("{:.2} %", core * 100.0));
-        let (user, kernel) = (idle.bytes_each / 1024.0, idle.kernel_bytes_each / 1024.0);
-        table.row(&[idle.title.clone(), format!("{user:.2}"), format!("{kernel:.2}"), core]);
+        table.row(&[idle.title.clone(), format!("{:.2}", idle.bytes_each / 1024.0), core]);
     }
     let text = format!(
         "{}\n{} connections each. User memory: what anonymous and shared memory of the server grew by, from before the first connection until all \
-         had been idle for {} s (tidings over WebSocket: {} s, with a heartbeat for everybody; over SSE heartbeats came every 5 s). After that everybody live got a message.\n",
+         had been idle for {} s (tidings over WebSocket: {} s, with a heartbeat for everybody; over SSE heartbeats came every 5 s). After that every follower of tidings got a message.\n",
         table.into_text(),
         campaign.idle,
         REST.as_secs(),
@@ -97,7 +93,6 @@ fn hold(
     crowd.join(campaign.idle)?;
     crowd.rest(rest)?;
     let after = crowd.running.usage.memory()?;
-    let kernel = buffers_bytes(crowd.running.address().port())?;
     let mut core = None;
     if let Some(time) = watched {
         calm::wait(campaign.calm)?;
@@ -109,10 +104,5 @@ fn hold(
         crowd.meet()?;
     }
     let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / campaign.idle as f64;
-    Ok(Idle {
-        title: target.title(),
-        bytes_each: each(after.user_bytes, before.user_bytes),
-        kernel_bytes_each: each(kernel.values().sum(), 0),
-        core,
-    })
+    Ok(Idle { title: target.title(), bytes_each: each(after.user_bytes, before.user_bytes), core })
 }

@@ -12,6 +12,7 @@ use anyhow::Context;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A server, and how it is followed over one transport.
 pub(super) trait Target {
@@ -35,6 +36,11 @@ pub(super) trait Target {
 
     /// What the server sends while a follower joins, and what the follower answers; when the last has come, it follows.
     fn steps(&self) -> Vec<Step>;
+
+    /// For how long a follower may follow before it must come again; some servers end what was open for a minute.
+    fn follows_for(&self) -> Option<Duration> {
+        None
+    }
 
     /// What a follower sends after an answer that came as [`Framing::Answers`], to get the next.
     fn follow_on(&self, _answer: &[u8], _output: &mut Vec<u8>) -> anyhow::Result<()> {

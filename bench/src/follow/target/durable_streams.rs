@@ -6,6 +6,7 @@ use anyhow::Context;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const STREAM: &str = "/v1/stream/bench";
 
@@ -51,6 +52,10 @@ impl Target for DurableStreams {
 
     fn steps(&self) -> Vec<Step> {
         steps()
+    }
+
+    fn follows_for(&self) -> Option<Duration> {
+        Some(Duration::from_secs(30))
     }
 
     fn publish(&self, payloads: &[[u8; PAYLOAD_BYTES]], output: &mut Vec<u8>) -> usize {
