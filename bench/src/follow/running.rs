@@ -4,6 +4,7 @@ use super::usage::Usage;
 use crate::clock;
 use crate::http::server::{Server, free_address};
 use anyhow::Context;
+use rustix::process::{Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,9 @@ pub(super) const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// The process, which is ended with this value, and its folder, which is removed after it.
 pub(super) struct Running {
-    server: Server,
+    /// There until the end.
+    server: Option<Server>,
+    address: SocketAddr,
     pub(super) usage: Usage,
     folder: TempDir,
 }
@@ -31,11 +34,11 @@ impl Running {
         let path = folder.path().canonicalize().context("finding the folder of the server")?;
         let address = free_address()?;
         let server = Server::start(command(&path, address.port())?, address, &path)?;
-        Ok(Running { usage: Usage::of(server.process_id()), server, folder })
+        Ok(Running { usage: Usage::of(server.process_id()), server: Some(server), address, folder })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
-        self.server.address()
+        self.address
     }
 
     /// What it told so far.
@@ -52,6 +55,18 @@ impl Running {
         let head = read_until(&mut socket, b"\r\n\r\n")?;
         anyhow::ensure!(head.get(9) == Some(&b'2'), "refused: {}", String::from_utf8_lossy(&head));
         Ok(head)
+    }
+}
+
+impl Drop for Running {
+    /// A child outlives a parent that is killed, and a parent replaces a child: so the parent first.
+    fn drop(&mut self) {
+        let children = self.usage.children().unwrap_or_default();
+        drop(self.server.take());
+        for child in children {
+            // It may have ended with its parent.
+            let _gone = kill_process(child, Signal::KILL);
+        }
     }
 }
 

@@ -36,6 +36,12 @@ impl Usage {
         Ok(processes)
     }
 
+    /// All of them but the one that was started.
+    pub(super) fn children(&self) -> anyhow::Result<Vec<rustix::process::Pid>> {
+        let ids = self.processes()?.into_iter().skip(1);
+        Ok(ids.filter_map(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?)).collect())
+    }
+
     /// The time of all threads, in the program and in the kernel, to the nanosecond: `/proc` has the same in ticks of
     /// ten milliseconds, too coarse for a slice of a second.
     pub(super) fn cpu(&self) -> anyhow::Result<Duration> {

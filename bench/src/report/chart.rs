@@ -50,7 +50,7 @@ pub(crate) fn draw_panels(title: &str, across: usize, panels: &[&Panel]) -> Stri
 fn write_image(svg: &mut String, title: &str, across: usize, panels: &[&Panel]) -> fmt::Result {
     let bars = panels.iter().map(|panel| panel.bars.len()).max().unwrap_or(0);
     let labels = panels.iter().flat_map(|panel| &panel.bars).map(|bar| bar.label.chars().count());
-    let label_width = (labels.max().unwrap_or(0) * LETTER_WIDTH).max(LABEL_WIDTH_MIN);
+    let label_width = ((labels.max().unwrap_or(0) + 2) * LETTER_WIDTH).max(LABEL_WIDTH_MIN);
     let (panel_width, panel_height) = (label_width + BARS_WIDTH, TITLE_HEIGHT + bars * BAR_STEP);
     let width = across * panel_width + 2 * MARGIN;
     let height = TITLE_HEIGHT + panels.len().div_ceil(across) * panel_height + MARGIN;
