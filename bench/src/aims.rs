@@ -24,6 +24,8 @@ pub(crate) enum Unit {
     Seconds,
     Microseconds,
     Ratio,
+    /// Of one, told in hundredths.
+    Percent,
 }
 
 /// What a value should be.
@@ -112,6 +114,7 @@ impl Unit {
             Unit::Seconds => format!("{value:.2} s"),
             Unit::Microseconds => duration(value),
             Unit::Ratio => format!("{value:.2}"),
+            Unit::Percent => format!("{:.2} %", value * 100.0),
         }
     }
 }

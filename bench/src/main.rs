@@ -9,6 +9,7 @@ mod calm;
 mod campaign;
 mod clock;
 mod disk;
+mod follow;
 mod http;
 mod latency;
 mod log;
@@ -51,6 +52,10 @@ enum Command {
     Read(read::ReadArguments),
     /// Retention at work: what is written for each byte of message, and what the folder takes for each byte that lives
     Space(space::SpaceArguments),
+    /// What followers cost the server, beside a loop that does nothing but send
+    Follow(follow::FollowArguments),
+    /// Be the loop that does nothing but send
+    Bare(follow::BareArguments),
     /// Run one cell of `log` in this process, and print what was found as one line of JSON
     Cell(log::CellArguments),
     /// Run one part of `read` or `space` in this process, and print its figures as one line of JSON
@@ -113,6 +118,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Million(arguments) => arguments.run(),
         Command::Read(arguments) => arguments.run(),
         Command::Space(arguments) => arguments.run(),
+        Command::Follow(arguments) => arguments.run(),
+        Command::Bare(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Cell(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Part(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
     }

@@ -1,7 +1,7 @@
 //! The report of a campaign: a section of Markdown with tables, and a chart beside it.
 
 pub(crate) mod account;
-mod chart;
+pub(crate) mod chart;
 mod tables;
 
 use crate::CampaignArguments;
@@ -56,7 +56,7 @@ impl Report {
 }
 
 /// How this program was called.
-fn command() -> String {
+pub(crate) fn command() -> String {
     let quoted = |argument: String| if argument.contains(' ') { format!("'{argument}'") } else { argument };
     let arguments = std::env::args().skip(1).map(quoted);
     std::iter::once("tidings-bench".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")

@@ -41,22 +41,27 @@ impl Account {
 
     fn markdown(&self, facts: &[String]) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        writeln!(text, "## {}\n\n| | found | aim | |\n|---|---:|---:|---|", self.title)?;
-        for figure in &self.figures {
-            let verdict = match figure.is_missed() {
-                true => "**missed**",
-                false if figure.aimed_at().is_empty() => "",
-                false => "met",
-            };
-            writeln!(text, "| {} | {} | {} | {verdict} |", figure.what, figure.found(), figure.aimed_at())?;
-        }
-        writeln!(text)?;
+        writeln!(text, "## {}\n\n{}", self.title, table_of(&self.figures)?)?;
         for line in facts.iter().chain(&self.settings) {
             writeln!(text, "- {line}")?;
         }
         writeln!(text, "\n```sh\n{}\n```", command())?;
         Ok(text)
     }
+}
+
+/// The table of figures and aims.
+pub(crate) fn table_of<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> Result<String, std::fmt::Error> {
+    let mut text = "| | found | aim | |\n|---|---:|---:|---|\n".to_owned();
+    for figure in figures {
+        let verdict = match figure.is_missed() {
+            true => "**missed**",
+            false if figure.aimed_at().is_empty() => "",
+            false => "met",
+        };
+        writeln!(text, "| {} | {} | {} | {verdict} |", figure.what, figure.found(), figure.aimed_at())?;
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

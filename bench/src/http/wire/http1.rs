@@ -50,12 +50,15 @@ impl Wire for Http1 {
             return Ok(None);
         };
         let head = &input[..head_bytes];
-        let body_bytes = if head.get(9..12) == Some(b"204") { 0 } else { content_length(head)? };
+        let body_bytes =
+            if matches!(head.get(9..12), Some(b"204" | b"304")) { 0 } else { content_length(head)? };
         if input.len() < head_bytes + body_bytes {
             return Ok(None);
         }
         let answer = &input[..head_bytes + body_bytes];
-        anyhow::ensure!(head.get(9) == Some(&b'2'), "refused: {}", String::from_utf8_lossy(answer));
+        // A 304 comes only to who asked for it.
+        let is_success = head.get(9) == Some(&b'2') || head.get(9..12) == Some(b"304");
+        anyhow::ensure!(is_success, "refused: {}", String::from_utf8_lossy(answer));
         Ok(Some(Incoming { bytes: answer.len(), what: What::Done }))
     }
 }
