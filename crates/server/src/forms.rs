@@ -39,9 +39,14 @@ pub(crate) enum Form {
     },
 }
 
+/// Which messages, in which form: stream, first and last index, whether it ends at the tail.
+type Key = (Incarnation, u64, u64, bool, Form);
+
 /// What was encoded in this turn.
 pub(crate) struct Forms {
-    encoded: HashMap<(Incarnation, u64, u64, bool, Form), Bytes>,
+    encoded: HashMap<Key, Bytes>,
+    /// The one that was asked for last: most often the next follower asks for the same.
+    last: Option<(Key, Bytes)>,
     /// Compresses for all connections of the worker.
     pub(crate) deflater: Deflater,
 }
@@ -49,12 +54,21 @@ pub(crate) struct Forms {
 impl Forms {
     pub(crate) fn new(settings: &Settings) -> Forms {
         let deflater = Deflater::new(settings.websocket_compression_min_bytes);
-        Forms { encoded: HashMap::new(), deflater }
+        Forms { encoded: HashMap::new(), last: None, deflater }
     }
 
     /// A page in that form.
     pub(crate) fn encode(&mut self, form: Form, stream: &Stream, page: &Page) -> Bytes {
         let key = (stream.incarnation(), page.start, page.end, page.at_tail, form);
+        if let Some((_, bytes)) = self.last.as_ref().filter(|(last, _)| *last == key) {
+            return bytes.clone();
+        }
+        let bytes = self.find_or_encode(key, form, stream, page);
+        self.last = Some((key, bytes.clone()));
+        bytes
+    }
+
+    fn find_or_encode(&mut self, key: Key, form: Form, stream: &Stream, page: &Page) -> Bytes {
         if let Some(bytes) = self.encoded.get(&key) {
             return bytes.clone();
         }
@@ -81,6 +95,7 @@ impl Forms {
     /// The turn is over.
     pub(crate) fn forget(&mut self) {
         self.encoded.clear();
+        self.last = None;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tidings_engine::{PageLimit, Reader, Step};
+use tidings_engine::{Page, PageLimit, Reader, Step};
 use tidings_model::{Batch, Incarnation, StreamName};
 
 /// What this worker's followers have read from the disk lately.
@@ -18,6 +18,9 @@ pub(crate) struct Slices {
     /// So many followers read at so many places that what was read ahead for one was pushed out by others before it came:
     /// until the next tick nothing is read ahead.
     is_crowded: bool,
+    /// What the last reader found: the next one most often stands at the same place, for it is one of a thousand that
+    /// are told the same. Only until the worker looks at what has changed: see [`Slices::forget_found`].
+    found: Option<(Incarnation, Page)>,
 }
 
 /// Batches of one stream, one after another.
@@ -53,6 +56,12 @@ impl Slices {
 
     /// The next slice, as [`Reader::step`].
     pub(crate) fn step(&mut self, reader: &mut Reader) -> Step {
+        let stands_at = (reader.stream().incarnation(), reader.next());
+        if let Some((_, page)) =
+            self.found.as_ref().filter(|(stream, page)| (*stream, page.start) == stands_at)
+        {
+            return Step::Page(page.clone());
+        }
         let limit = Slices::limit(reader.stream().name());
         let step = match reader.step(limit) {
             // Only now: it is neither trimmed nor deleted.
@@ -62,7 +71,18 @@ impl Slices {
             },
             step @ (Step::Page(_) | Step::AtTail { .. } | Step::Reset(_)) => step,
         };
-        align(step)
+        let step = align(step);
+        if let Step::Page(page) = &step {
+            self.found = Some((stands_at.0, page.clone()));
+        }
+        step
+    }
+
+    /// What was found may be old from here on. To be called before anybody is told of a change, and before anybody begins
+    /// to follow: whoever takes what others found is told of all that came after it, since the worker watched the stream
+    /// when it was found.
+    pub(crate) fn forget_found(&mut self) {
+        self.found = None;
     }
 
     /// The next slice, given what was fetched for it.

@@ -28,7 +28,7 @@ pub(super) fn open(read: Read, asked: &ReadRequest, core: &mut Core) -> Opened {
     let timeout = timeout.min(core.settings.long_poll_timeout_max);
     // Draining, nothing is held any more.
     let timeout = if core.draining { Duration::ZERO } else { timeout };
-    let following = Some(core.followers.follow(read.reader.stream(), read.owner, 0, LONG_POLL));
+    let following = Some(core.follow(read.reader.stream(), read.owner, 0, LONG_POLL));
     let until_ms = core.ms_after(timeout);
     let mut held = LongPoll { read, following, fetched: None, fetching: false, until_ms };
     match held.advance(core, &mut Vec::new()) {

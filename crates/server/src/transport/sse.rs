@@ -58,7 +58,7 @@ pub(super) fn open(mut read: Read, asked: &ReadRequest, core: &mut Core) -> Open
     }
     read.reader.follow();
     let stream = read.reader.stream();
-    let following = Some(core.followers.follow(stream, read.owner, 0, SSE));
+    let following = Some(core.follow(stream, read.owner, 0, SSE));
     let events = Sse { read, following, fetched: None, fetching: false, state: State::Begun };
     Opened::Stream(head, Box::new(events))
 }

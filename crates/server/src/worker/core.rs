@@ -4,13 +4,15 @@ use crate::forms::Forms;
 use crate::settings::Settings;
 use crate::slices::Slices;
 use crate::worker::Common;
-use crate::worker::followers::{Followers, Owner};
+use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidings_engine::{Engine, Fetch, Inbox, News, Operation, PageLimit, Reader, TooBusy};
+use tidings_engine::{
+    Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Stream, TooBusy,
+};
 use tidings_model::Timestamp;
 use tidings_protocol::websocket::memory::MessageMemory;
 
@@ -114,8 +116,21 @@ impl Core {
         }
     }
 
+    /// From here on the owner hears of every change of the stream. To be called before the step that may find the tail.
+    pub(crate) fn follow(
+        &mut self,
+        stream: &Arc<Stream>,
+        owner: Owner,
+        number: u32,
+        kind: FollowerKind,
+    ) -> Following {
+        self.slices.forget_found();
+        self.followers.follow(stream, owner, number, kind)
+    }
+
     /// Looks at what happened elsewhere; whoever it concerns is told by `tell` and put among the ready.
     pub(crate) fn take_news(&mut self) -> News {
+        self.slices.forget_found();
         self.inbox.take()
     }
 

@@ -80,6 +80,7 @@ impl Worker {
         };
         self.ready = ready;
         self.core.forms.forget();
+        self.core.slices.forget_found();
         self.common.doors[self.index].tell(self.connection_count());
         let now_ms = self.core.now_ms;
         self.core.load.on_turn(now().saturating_duration_since(began), now_ms);

@@ -60,7 +60,7 @@ impl Subscriptions {
     }
 
     pub(super) fn add(&mut self, number: u32, reader: Reader, owner: Owner, core: &mut Core) {
-        let following = core.followers.follow(reader.stream(), owner, number, WEBSOCKET);
+        let following = core.follow(reader.stream(), owner, number, WEBSOCKET);
         let fresh = Subscription {
             number,
             reader,
