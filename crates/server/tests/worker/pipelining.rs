@@ -164,6 +164,9 @@ fn many_pipelined_polls_of_large_pages_take_little_memory() {
     let grown = crate::process::resident_bytes(&server).saturating_sub(before);
     assert!(grown < 32 << 20, "{polls} answers of a megabyte took {grown} bytes");
     for _ in 1..40 {
-        assert_eq!(wire.answer(), first);
+        let next = wire.answer();
+        // Not the heads: a second may end between two `Date`s.
+        assert_eq!(next.status, first.status);
+        assert!(next.body == first.body, "another body");
     }
 }
