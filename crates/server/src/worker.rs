@@ -190,6 +190,8 @@ pub(crate) fn run(
     local.block_on(&runtime, async move {
         let mut worker = Worker::new(common, listener, index, turn::now())?;
         worker.core.echoes = purpose == Purpose::Echo;
+        // Others may have begun earlier, and could not wake this one.
+        worker.take_arrivals();
         turn::run(Rc::new(RefCell::new(worker))).await
     })
 }
