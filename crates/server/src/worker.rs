@@ -86,6 +86,8 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    /// From when on it may sleep without tokio, unless tasks come.
+    alone_from_ms: u64,
 }
 
 impl Worker {
@@ -136,6 +138,7 @@ impl Worker {
             under_the_hand: Vec::new(),
             handed_over: Vec::new(),
             drain_until_ms: None,
+            alone_from_ms: 0,
         })
     }
 

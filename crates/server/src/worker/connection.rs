@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::output::Written;
-use super::poller::Ready;
+use super::poller::{Interest, Ready};
 use super::slots::{Peer, Phase};
 use crate::worker::followers::Owner;
 use rustix::io::Errno;
@@ -65,9 +65,13 @@ impl Worker {
     /// altogether, the kernel says so at once.
     fn on_hung_up(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
+        if !slot.streaming {
+            // It is read once it is answered.
+            return self.wait_for(key, Interest::Neither);
+        }
         slot.peer = Peer::HungUp;
         let mut out = Vec::new();
-        if let Some(exchange) = slot.exchange.as_mut().filter(|_| slot.streaming) {
+        if let Some(exchange) = slot.exchange.as_mut() {
             exchange.on_silence(&mut out);
         }
         match self.send(key, &mut out) {

@@ -54,6 +54,11 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
+    /// Whether hyper has no connection, and no task an exchange.
+    pub(super) fn is_empty(&self) -> bool {
+        self.connections == 0 && self.exchanges.is_empty()
+    }
+
     /// A place for the news of one exchange.
     fn insert_exchange(&mut self) -> usize {
         let index = self.next_exchange;

@@ -124,6 +124,24 @@ impl Poller {
         either!(self, inner => inner.take(ready))
     }
 
+    /// Whether `sleep` may be called: nothing that wakes it is a task of the runtime.
+    pub(crate) fn can_sleep(&self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Poller::Epoll(_) => true,
+            Poller::Portable(_) => false,
+        }
+    }
+
+    /// Waits until something is ready, and takes it. Blocks the thread, and so its runtime.
+    pub(crate) fn sleep(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Poller::Epoll(inner) => inner.sleep(ready),
+            Poller::Portable(inner) => inner.take(ready),
+        }
+    }
+
     /// Takes the wake-up back, before the news is looked at.
     pub(crate) fn clear_wake(&self) {
         match self {

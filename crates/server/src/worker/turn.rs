@@ -12,6 +12,15 @@ use tidings_engine::{News, Reply, Stream};
 const TURN_MIN: Duration = Duration::from_micros(500);
 const TURN_MAX: Duration = Duration::from_millis(5);
 
+/// How often a turn looks at what is ready.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Whoever comes next looks before it sleeps.
+    Once,
+    /// Until a look finds nothing.
+    UntilNothing,
+}
+
 /// How a turn ended.
 enum Turn {
     /// Nothing is ready any more: sleep.
@@ -28,10 +37,16 @@ pub(super) async fn run(worker: Shared) -> std::io::Result<()> {
     let readiness = tidings_sys::readable(worker.borrow().poller.descriptor())?;
     let mut rest = Duration::ZERO;
     loop {
+        if worker.borrow_mut().is_alone() {
+            if let Turn::Over = turn_alone(&worker)? {
+                return Ok(());
+            }
+            continue;
+        }
         let mut guard = readiness.readable().await?;
         loop {
             let now = now();
-            let turn = worker.borrow_mut().turn(now, rest.clamp(TURN_MIN, TURN_MAX))?;
+            let turn = worker.borrow_mut().turn(now, rest.clamp(TURN_MIN, TURN_MAX), Look::UntilNothing)?;
             odd::start_tasks(&worker);
             match turn {
                 // Only after a look that found nothing: tokio registers the epoll edge-triggered, and what became
@@ -51,13 +66,40 @@ pub(super) async fn run(worker: Shared) -> std::io::Result<()> {
     }
 }
 
+/// A turn of a worker without tasks: it sleeps in its own poller, and leaves tokio out.
+fn turn_alone(worker: &Shared) -> std::io::Result<Turn> {
+    worker.borrow_mut().sleep()?;
+    let turn = worker.borrow_mut().turn(now(), TURN_MAX, Look::Once)?;
+    odd::start_tasks(worker);
+    Ok(turn)
+}
+
 #[allow(clippy::disallowed_methods, reason = "the one place where a worker asks for the time, once a turn")]
 pub(super) fn now() -> Instant {
     Instant::now()
 }
 
 impl Worker {
-    fn turn(&mut self, began: Instant, budget: Duration) -> std::io::Result<Turn> {
+    /// Whether no task of tokio's is there that could want to run, nor was one a moment ago.
+    fn is_alone(&mut self) -> bool {
+        /// hyper has tasks of its own, which end soon after the connection.
+        const AFTER_MS: u64 = 1_000;
+        if !self.tasks.is_empty() || !self.handed_over.is_empty() {
+            self.alone_from_ms = self.core.now_ms + AFTER_MS;
+        }
+        self.alone_from_ms <= self.core.now_ms && self.poller.can_sleep()
+    }
+
+    /// Sleeps until something is ready, unless something is left to do.
+    fn sleep(&mut self) -> std::io::Result<()> {
+        if self.heard == self.ready.len() && self.core.ready.is_empty() {
+            self.poller.sleep(&mut self.ready)?;
+            self.heard = 0;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, began: Instant, budget: Duration, look: Look) -> std::io::Result<Turn> {
         self.core.on_turn(began);
         let mut ready = std::mem::take(&mut self.ready);
         let turn = loop {
@@ -74,7 +116,7 @@ impl Worker {
             if !finished || budget <= now().saturating_duration_since(began) {
                 break Turn::Cut;
             }
-            if !was_ready {
+            if !was_ready || look == Look::Once {
                 break Turn::Idle;
             }
         };

@@ -67,12 +67,19 @@ impl Epoll {
     }
 
     pub(super) fn take(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
+        self.wait(ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
+    }
+
+    pub(super) fn sleep(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
+        self.wait(ready, None)
+    }
+
+    fn wait(&mut self, ready: &mut Vec<Ready>, time: Option<&Timespec>) -> Result<()> {
         ready.clear();
         self.events.clear();
-        let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
         rustix::io::retry_on_intr(|| {
             let spare = rustix::buffer::spare_capacity(&mut self.events);
-            epoll::wait(&self.descriptor, spare, Some(&no_wait))
+            epoll::wait(&self.descriptor, spare, time)
         })?;
         ready.extend(self.events.iter().map(|event| {
             let flags = event.flags;
