@@ -44,7 +44,7 @@ pub fn head(bytes: &[u8]) -> Option<StrictHead<'_>> {
         _ => return None,
     };
     let is_line = !method.is_empty()
-        && method.iter().all(is_token)
+        && method.iter().copied().all(is_token)
         && !target.is_empty()
         && target.iter().all(|byte| b' ' < *byte && *byte != 0x7f)
         && std::str::from_utf8(target).is_ok()
@@ -79,7 +79,7 @@ pub fn chunked_end(bytes: &[u8]) -> Option<usize> {
         let extension = &line[digits..];
         let space = extension.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let is_plain = extension.is_empty() || extension[space..].starts_with(b";");
-        if digits == 0 || 16 < digits || !is_plain || !extension.iter().all(is_text) {
+        if digits == 0 || 16 < digits || !is_plain || !extension.iter().copied().all(is_text) {
             return None;
         }
         let size = u64::from_str_radix(std::str::from_utf8(&line[..digits]).ok()?, 16).ok()?;
@@ -110,7 +110,8 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    let is_field = !name.is_empty() && name.iter().all(is_token) && value.iter().all(is_text);
+    let is_field =
+        !name.is_empty() && name.iter().copied().all(is_token) && value.iter().copied().all(is_text);
     is_field.then(|| (name, value.trim_ascii()))
 }
 
@@ -133,10 +134,10 @@ fn body(fields: &[(&[u8], &[u8])], is_http11: bool) -> Option<StrictBody> {
     }
 }
 
-fn is_token(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn is_text(byte: &u8) -> bool {
-    *byte == b'\t' || b' ' <= *byte && *byte != 0x7f
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || b' ' <= byte && byte != 0x7f
 }
