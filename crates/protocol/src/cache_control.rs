@@ -77,7 +77,10 @@ mod tests {
         }
         assert_eq!(past(StartGiven::Now.kind()), CacheControl::NoStore);
         for end in [PageEnd::Tail, PageEnd::Closed] {
-            assert_eq!(CacheControl::of_page(StartKind::Token, end, PageLife::Unlimited), CacheControl::NoCache);
+            assert_eq!(
+                CacheControl::of_page(StartKind::Token, end, PageLife::Unlimited),
+                CacheControl::NoCache
+            );
         }
     }
 

@@ -81,10 +81,10 @@ fn check_chunks(bytes: &[u8]) {
     let strict = strict_http::chunked_end(bytes);
     match whole {
         Ok(scanned) if scanned.is_over => {
-            assert_eq!(strict, Some(scanned.bytes), "what is taken has one reading")
+            assert_eq!(strict, Some(scanned.bytes), "what is taken has one reading");
         }
         Ok(scanned) => {
-            assert!(strict.is_none() && scanned.bytes == bytes.len(), "a whole body is no beginning")
+            assert!(strict.is_none() && scanned.bytes == bytes.len(), "a whole body is no beginning");
         }
         // Refused for its length alone, else nobody takes it.
         Err(_) => assert!(strict.is_none() || CHUNK_LINE_BYTES_MAX.min(TRAILER_BYTES_MAX) < bytes.len()),
@@ -92,12 +92,12 @@ fn check_chunks(bytes: &[u8]) {
     let mut scanner = ChunkScanner::default();
     let mut count = 0;
     let one_by_one = bytes.iter().find_map(|byte| match scanner.scan(&[*byte]) {
-        Ok(scanned) => {
-            count += scanned.bytes;
-            scanned.is_over.then_some(Ok(count))
+        Ok(seen) => {
+            count += seen.bytes;
+            seen.is_over.then_some(Ok(count))
         }
         Err(reason) => Some(Err(reason)),
     });
-    let over = whole.map(|scanned| scanned.is_over.then_some(scanned.bytes)).transpose();
+    let over = whole.map(|seen| seen.is_over.then_some(seen.bytes)).transpose();
     assert_eq!(one_by_one, over, "pieces make no difference");
 }

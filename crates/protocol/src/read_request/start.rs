@@ -41,10 +41,9 @@ impl StartGiven {
         match self {
             StartGiven::Now => StartKind::Now,
             StartGiven::Token(_) => StartKind::Token,
-            StartGiven::Absent
-            | StartGiven::Beginning
-            | StartGiven::Last(_)
-            | StartGiven::LastEventId(_) => StartKind::Other,
+            StartGiven::Absent | StartGiven::Beginning | StartGiven::Last(_) | StartGiven::LastEventId(_) => {
+                StartKind::Other
+            }
         }
     }
 
