@@ -248,7 +248,9 @@ impl Upkeep {
         let manifest = self.manifest.current();
         let segments = u64::from(self.contents.committed_segment() - manifest.replay.segment);
         let enough = segments * self.settings.segment_bytes >= manifest.snapshot_bytes * SHARE;
-        let is_due = u64::from(self.settings.snapshot_segments) <= segments && enough;
+        // Not before what the last one made free to go is sealed: publishers that are always ahead must not keep us from sealing.
+        let caught_up = manifest.replay.segment <= manifest.sealed + 1;
+        let is_due = u64::from(self.settings.snapshot_segments) <= segments && enough && caught_up;
         // On a full storage sooner: sealed segments are kept for it.
         let frees = self.supply.is_full() && !self.retired.is_empty() && 0 < segments;
         (is_due || frees) && self.copy.is_none()

@@ -83,6 +83,8 @@ pub(crate) struct Worker {
     /// How many of `ready` were attended to.
     heard: usize,
     under_the_hand: Vec<u64>,
+    /// How many ticks there were.
+    tick: usize,
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
@@ -97,6 +99,9 @@ impl Worker {
     const HAND_SHARE: usize = 8_192;
     /// Every slot is looked at within that many ticks while there are few.
     const HAND_TICKS: usize = 2;
+    /// Then heartbeats are looked at only once in so many ticks: they leave together, and what answers them comes
+    /// together, which is half the cost of each.
+    const HEARTBEAT_TICKS: usize = 8;
     /// What is read from one connection in one go, at most.
     const BUFFER_BYTES: usize = 64 << 10;
 
@@ -136,6 +141,7 @@ impl Worker {
             said: Vec::new(),
             heard: 0,
             under_the_hand: Vec::new(),
+            tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
             alone_from_ms: 0,

@@ -27,7 +27,7 @@ impl Worker {
                 slot.keep_alive &= !slot.http10;
                 let body = if slot.http10 { OpenBody::UntilClose } else { OpenBody::Chunked };
                 let form = self.http1_form(key, connection);
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(1_024);
                 head.write_http1_open(&form, body, &mut bytes);
                 out.push(bytes.into());
                 self.queue(Owner(key));
@@ -37,7 +37,7 @@ impl Worker {
                 slot.streaming = true;
                 slot.exchange = Some(websocket::begin(first, Owner(key), &self.core));
                 let form = self.http1_form(key, connection);
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(1_024);
                 head.write_http1(&form, &mut bytes);
                 out.push(bytes.into());
                 self.queue(Owner(key));

@@ -240,6 +240,7 @@ impl Worker {
 
     fn on_tick(&mut self) {
         self.core.on_tick();
+        self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
         let share = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
         let mut keys = std::mem::take(&mut self.under_the_hand);
