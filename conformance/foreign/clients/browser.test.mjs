@@ -81,7 +81,7 @@ serverTest("an EventSource stops at the end of a closed stream", async (server) 
 
 serverTest("a browser's WebSocket publishes and follows compressed", async (server) => {
   await createStream(server, "a")
-  const page = await context.newPage()
+  const page = await browser.context.newPage()
   await page.goto(`http://127.0.0.1:${site.address().port}/?url=about:blank`)
   const words = "again and again ".repeat(2_000)
   const outcome = page.evaluate(async ([url, words]) => {
