@@ -42,7 +42,7 @@ impl Slices {
     /// they stay at about 64 KB at most, and rather at 30, unless one message alone is larger.
     pub(crate) fn limit(name: &StreamName) -> PageLimit {
         /// Of messages, and as much again of what stands around them on the wire.
-        const SLICE_BYTES: usize = 11 << 10;
+        const SLICE_BYTES: usize = 9 << 10;
         /// Around each message, in every form: an offset, a time, and words.
         const AROUND_BYTES: usize = 170;
         let around = AROUND_BYTES + name.as_str().len();

@@ -99,9 +99,11 @@ impl Worker {
     const HAND_SHARE: usize = 8_192;
     /// Every slot is looked at within that many ticks while there are few.
     const HAND_TICKS: usize = 2;
-    /// Then heartbeats are looked at only once in so many ticks: they leave together, and what answers them comes
-    /// together, which is half the cost of each.
-    const HEARTBEAT_TICKS: usize = 8;
+    /// With more slots than this the hand goes round in as many ticks, and then rests: a look at each of thousands costs
+    /// more than all else that idle connections need. Heartbeats leave together then, and what answers them comes together.
+    const HAND_RESTS_ABOVE: usize = 2_000;
+    /// From one beginning of a round to the next. It is how late a time limit may be.
+    const HAND_ROUND_TICKS: usize = 8;
     /// What is read from one connection in one go, at most.
     const BUFFER_BYTES: usize = 64 << 10;
 

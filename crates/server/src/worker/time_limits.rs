@@ -13,7 +13,6 @@ impl Worker {
         let now_ms = self.core.now_ms;
         let heartbeat_ms = millis(self.core.settings.heartbeat);
         let keep_alive_ms = millis(self.core.settings.keep_alive_timeout);
-        let is_heartbeat_tick = self.is_heartbeat_tick();
         let Some(slot) = self.slots.get(key) else { return };
         if slot.due_ms <= now_ms {
             // Who still takes what it was sent, however slowly, is not idle.
@@ -29,7 +28,7 @@ impl Worker {
                 Phase::Last => self.close(key),
             };
         }
-        if !slot.streaming || slot.is_blocked() || !is_heartbeat_tick {
+        if !slot.streaming || slot.is_blocked() {
             return;
         }
         // Only of a WebSocket is anything heard: on the others the peer has said all it had to.
@@ -48,16 +47,9 @@ impl Worker {
         match due {
             // The exchange is over: it is stepped once more, to end.
             Due::Unheard => self.flush(key, &mut out),
-            Due::Nothing | Due::Silence | Due::Unanswered => {
-                self.send_with_others(key, &mut out, Then::Wait);
-            }
+            Due::Silence | Due::Unanswered => self.send_with_others(key, &mut out, Then::Wait),
+            Due::Nothing => {}
         }
-    }
-
-    /// Whether heartbeats are looked at now. With many slots the hand takes so long to go round that it always is.
-    fn is_heartbeat_tick(&self) -> bool {
-        let few = Worker::HAND_SHARE * Worker::HAND_TICKS;
-        few < self.slots.len() || self.tick % Worker::HEARTBEAT_TICKS < Worker::HAND_TICKS
     }
 
     fn on_request_timeout(&mut self, key: u64) {

@@ -242,6 +242,9 @@ impl Worker {
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        if self.hand_rests() {
+            return;
+        }
         let share = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
         let mut keys = std::mem::take(&mut self.under_the_hand);
         self.slots.under_the_hand(share, &mut keys);
@@ -250,5 +253,11 @@ impl Worker {
         }
         self.send_together();
         self.under_the_hand = keys;
+    }
+    /// Whether the hand of the clock has gone round, and it is too early for another round.
+    fn hand_rests(&self) -> bool {
+        let in_one_round = Worker::HAND_SHARE * Worker::HAND_TICKS;
+        let rests = Worker::HAND_RESTS_ABOVE < self.slots.len() && self.slots.len() <= in_one_round;
+        rests && Worker::HAND_TICKS <= self.tick % Worker::HAND_ROUND_TICKS
     }
 }
