@@ -65,8 +65,10 @@ impl Worker {
         let serving = &self.common.doors[..self.common.serving];
         let others = serving.iter().enumerate().filter(|(other, _)| *other != self.index);
         let fewest = others.map(|(_, door)| door).min_by_key(|door| door.connections());
+        // A worker that drains may have ended, and would never look.
+        let may_pass = self.index < serving.len() && !self.common.draining.load(Ordering::Relaxed);
         match fewest {
-            Some(door) if self.index < serving.len() => {
+            Some(door) if may_pass => {
                 if !is_clearly_more(self.connection_count(), door.connections()) {
                     return Some(socket);
                 }

@@ -61,7 +61,9 @@ impl Together {
     pub(super) fn new(sends: Sends) -> io::Result<Together> {
         let ring = match sends {
             Sends::Send => None,
-            Sends::Auto => SendRing::new().ok(),
+            Sends::Auto => SendRing::new()
+                .inspect_err(|error| log::info!("io_uring can't be had, so each is sent by itself: {error}"))
+                .ok(),
             Sends::IoUring => Some(SendRing::new()?),
         };
         Ok(Together { ring, ..Together::default() })

@@ -12,7 +12,19 @@ pub(super) struct Pages<T> {
 
 struct Page<T> {
     places: [Option<T>; PAGE],
-    used: u16,
+    /// A bit for each place that is taken: a free one is found without looking at the places themselves.
+    taken: [u64; PAGE / 64],
+}
+
+impl<T> Page<T> {
+    fn free_place(&self) -> Option<usize> {
+        let word = self.taken.iter().position(|bits| *bits != u64::MAX)?;
+        Some(word * 64 + self.taken[word].trailing_ones() as usize)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken == [0; PAGE / 64]
+    }
 }
 
 /// Places of a page.
@@ -37,10 +49,10 @@ impl<T> Pages<T> {
     pub(super) fn insert(&mut self, value: T) -> usize {
         let number = self.with_room.first().copied().unwrap_or_else(|| self.grow());
         let page = self.all[number].as_mut().expect("a page with room is there");
-        let at = page.places.iter().position(Option::is_none).expect("this page has room");
+        let at = page.free_place().expect("this page has room");
         page.places[at] = Some(value);
-        page.used += 1;
-        if usize::from(page.used) == PAGE {
+        page.taken[at / 64] |= 1 << (at % 64);
+        if page.free_place().is_none() {
             self.with_room.remove(&number);
         }
         self.count += 1;
@@ -58,11 +70,13 @@ impl<T> Pages<T> {
     pub(super) fn remove(&mut self, place: usize) -> Option<T> {
         let number = place / PAGE;
         let page = self.all.get_mut(number)?.as_mut()?;
-        let value = page.places[place % PAGE].take()?;
-        page.used -= 1;
+        let at = place % PAGE;
+        let value = page.places[at].take()?;
+        page.taken[at / 64] &= !(1 << (at % 64));
+        let is_empty = page.is_empty();
         self.with_room.insert(number);
         self.count -= 1;
-        if page.used == 0 {
+        if is_empty {
             self.give_back(number);
         }
         Some(value)
@@ -70,7 +84,7 @@ impl<T> Pages<T> {
 
     fn grow(&mut self) -> usize {
         let number = self.all.iter().position(Option::is_none).unwrap_or(self.all.len());
-        let page = Box::new(Page { places: [const { None }; PAGE], used: 0 });
+        let page = Box::new(Page { places: [const { None }; PAGE], taken: [0; PAGE / 64] });
         match self.all.get_mut(number) {
             Some(gone) => *gone = Some(page),
             None => self.all.push(Some(page)),
