@@ -19,7 +19,10 @@ pub use read::{Page, ReadError};
 pub(crate) use read::page_request;
 
 use crate::http_client::HttpClient;
-use crate::{Follow, FollowOptions, InvalidUrl, Publisher, PublisherOptions, ServerUrl};
+use crate::{
+    Follow, FollowOptions, InvalidCertificate, InvalidUrl, Publisher, PublisherOptions, RootCertificate,
+    ServerUrl,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_model::StreamName;
@@ -35,6 +38,8 @@ pub struct ClientOptions {
     pub silence_max: Duration,
     /// The largest answer, event or frame that is taken.
     pub answer_bytes_max: usize,
+    /// Certificates that are believed besides those of the system, where the server's URL is `https://`.
+    pub root_certificates: Vec<RootCertificate>,
 }
 
 impl Default for ClientOptions {
@@ -44,8 +49,20 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(10),
             silence_max: Duration::from_secs(30),
             answer_bytes_max: 64 << 20,
+            root_certificates: Vec::new(),
         }
     }
+}
+
+/// Why there can't be such a client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// That is not the address of a server.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// TLS would believe nobody: neither the system nor the options have a certificate that can be used.
+    #[error(transparent)]
+    Certificates(#[from] InvalidCertificate),
 }
 
 /// A client of one server. Cloning shares its connections. It needs a tokio runtime with time and I/O; one of
@@ -56,15 +73,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at that URL, such as `http://127.0.0.1:4437`. Nothing is connected yet.
-    pub fn new(url: &str) -> Result<Client, InvalidUrl> {
+    /// A client of the server at that URL, such as `http://127.0.0.1:4437` or `https://updates.example.org`. Nothing
+    /// is connected yet.
+    pub fn new(url: &str) -> Result<Client, ClientError> {
         Client::with_options(url, ClientOptions::default())
     }
 
     /// The same with options of your own.
-    pub fn with_options(url: &str, options: ClientOptions) -> Result<Client, InvalidUrl> {
+    pub fn with_options(url: &str, options: ClientOptions) -> Result<Client, ClientError> {
         let server = ServerUrl::parse(url)?;
-        Ok(Client { http: Arc::new(HttpClient::new(server, options)) })
+        Ok(Client { http: Arc::new(HttpClient::new(server, options)?) })
     }
 
     /// Where the server is.

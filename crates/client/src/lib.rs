@@ -15,10 +15,11 @@ mod message;
 mod publisher;
 mod server_url;
 mod session;
+mod tls;
 mod transport;
 
 pub use client::{
-    Client, ClientOptions, CloseError, Closed, CreateError, CreateOptions, Created, DeleteError,
+    Client, ClientError, ClientOptions, CloseError, Closed, CreateError, CreateOptions, Created, DeleteError,
     FollowerCounts, HeadError, ListError, Page, Publish, PublishError, Published, ReadError, StreamEntry,
     StreamHead, StreamPages,
 };
@@ -28,4 +29,5 @@ pub use message::{Data, Message};
 pub use publisher::{Publisher, PublisherOptions};
 pub use server_url::{InvalidUrl, ServerUrl};
 pub use tidings_protocol::{Producer, PublishIdentity};
+pub use tls::{InvalidCertificate, RootCertificate};
 pub use transport::Transport;

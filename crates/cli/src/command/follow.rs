@@ -115,7 +115,7 @@ impl FollowArguments {
         let (sender, mut heard) = mpsc::channel(EVENTS_WAITING_MAX);
         let mut follows = JoinSet::new();
         for stream in self.streams {
-            let follow = self.server.client.follow(&stream, options);
+            let follow = self.server.client()?.follow(&stream, options);
             follows.spawn(tell(follow, stream, self.on_reset, sender.clone()));
         }
         drop(sender);

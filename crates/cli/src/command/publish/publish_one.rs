@@ -39,8 +39,9 @@ pub(super) async fn run(
         identity: PublishIdentity::Key(key.into()),
         close: arguments.close,
     };
+    let client = arguments.client()?;
     let published = persistence.until_settled(async || {
-        let published = arguments.client().publish(&arguments.stream, &publish).await;
+        let published = client.publish(&arguments.stream, &publish).await;
         published.map_err(|error| setback(error, arguments))
     });
     let published = published.await?;
