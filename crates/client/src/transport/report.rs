@@ -1,7 +1,7 @@
 //! How a transport tells the session what it hears.
 
+use crate::Failure;
 use crate::session::{AttemptId, Heard};
-use crate::{Failure, Page, ReadError};
 use tokio::sync::mpsc;
 
 /// What is heard, and in which attempt.
@@ -15,7 +15,7 @@ pub(crate) struct Reporter {
     mailbox: mpsc::Sender<Report>,
 }
 
-/// The follow has ended: nobody listens.
+/// The session has ended: nobody listens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gone;
 
@@ -33,21 +33,9 @@ impl Reporter {
     pub(crate) fn tell_bytes(&self) {
         let _full_or_gone = self.mailbox.try_send((self.id, Heard::Bytes));
     }
-}
 
-impl Heard {
-    /// What a page, or the refusal of one, says.
-    pub(crate) fn of_page(result: Result<Page, ReadError>) -> Heard {
-        match result {
-            Ok(page) => Heard::Page(page),
-            Err(ReadError::StreamNotFound) => Heard::Missing,
-            Err(ReadError::Reset(reset)) => Heard::Reset(reset),
-            Err(ReadError::Failed(failure)) => Heard::Lost(failure),
-        }
-    }
-
-    /// A failure of any kind.
-    pub(crate) fn lost(failure: impl Into<Failure>) -> Heard {
-        Heard::Lost(failure.into())
+    /// Tells how it ended, unless nobody listens any more.
+    pub(crate) async fn tell_end(&self, failure: impl Into<Failure>) {
+        let _nobody_listens = self.tell(Heard::Lost(failure.into())).await;
     }
 }
