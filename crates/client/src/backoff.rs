@@ -72,11 +72,6 @@ impl Backoff {
     pub(crate) fn on_success(&mut self) {
         self.tries = 0;
     }
-
-    /// How many failures there were since something worked.
-    pub(crate) fn tries(&self) -> u32 {
-        self.tries
-    }
 }
 
 impl Default for Backoff {

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::time::Duration;
-use tidings_protocol::HeaderValue;
+use tidings_protocol::{HeaderValue, READ_PATH, ReadManyRequest, header_name};
 use tokio::time::timeout;
 
 const USER_AGENT: &str = "user-agent";
@@ -82,6 +82,14 @@ impl HttpClient {
             request = request.header(*name, bytes);
         }
         request.body(Full::new(body)).expect("names, values and targets are encoded by the protocol")
+    }
+
+    /// The request for many streams at once.
+    pub(crate) fn read_many(&self, request: &ReadManyRequest) -> Request<Full<Bytes>> {
+        let query = request.to_query();
+        let target = if query.is_empty() { READ_PATH.to_owned() } else { format!("{READ_PATH}?{query}") };
+        let content_type = (header_name::CONTENT_TYPE, HeaderValue::text("application/json"));
+        self.request(Method::POST, &target, &[content_type], request.to_body().into())
     }
 
     /// Sends a request and gives the head of the answer, however long that takes.

@@ -41,7 +41,7 @@ use bars::Bars;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use stream::{Stream, Streams};
-use tidings_model::{Offset, Start, StreamName};
+use tidings_model::{Start, StreamName};
 
 /// The state of a session: any number of streams over as few connections as it can.
 #[derive(Debug)]
@@ -75,15 +75,18 @@ pub(crate) struct Session {
 }
 
 /// Where a session stands as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standpoint {
-    /// No stream is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standpoint {
+    /// No stream is followed.
+    #[default]
     Idle,
+    /// Nothing has brought anything yet.
     Connecting,
-    /// Something was lost, and is tried again later.
+    /// The connection was lost, and is tried again later.
     Waiting,
-    /// The best transport that brings messages.
+    /// Messages come over this transport.
     Over(Transport),
+    /// The server won't, and asking again does not help.
     Failed,
 }
 
@@ -225,19 +228,25 @@ impl Session {
         }
     }
 
-    /// The place of a stream; `None` when it is not followed, or no answer has named one yet.
-    pub(crate) fn offset(&self, stream: &StreamName) -> Option<Offset> {
-        self.streams.get(stream)?.place.offset()
+    /// The place of a stream that is followed.
+    pub(crate) fn place(&self, stream: &StreamName) -> Option<Place> {
+        Some(self.streams.get(stream)?.place)
+    }
+
+    /// The WebSocket that brings messages.
+    pub(crate) fn live_websocket(&self) -> Option<AttemptId> {
+        let is_it = |attempt: &&Attempt| attempt.is_live() && attempt.transport == Transport::WebSocket;
+        self.attempts.iter().find(is_it).map(|attempt| attempt.id)
+    }
+
+    /// The transport of an attempt that runs.
+    pub(crate) fn transport(&self, id: AttemptId) -> Option<Transport> {
+        self.attempts.iter().find(|attempt| attempt.id == id).map(|attempt| attempt.transport)
     }
 
     /// Whether the stream is followed and everything stored was given.
     pub(crate) fn is_caught_up(&self, stream: &StreamName) -> bool {
-        self.streams.get(stream).is_some_and(|stream| stream.is_caught_up)
-    }
-
-    /// Which transports are barred, and for how long.
-    pub(crate) fn barred(&self) -> Vec<(Transport, Duration)> {
-        self.bars.barred(self.now)
+        self.streams.get(stream).is_some_and(|stream| stream.told.is_some())
     }
 
     fn begin_anew(&mut self, now: Instant) {

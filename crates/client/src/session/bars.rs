@@ -3,7 +3,7 @@
 //! Does not know what is tried, or why.
 
 use crate::{Timing, Transport};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The bars of a session.
 #[derive(Debug, Default)]
@@ -92,7 +92,8 @@ impl Bars {
     }
 
     /// What is barred at `now`, and for how long.
-    pub(crate) fn barred(&self, now: Instant) -> Vec<(Transport, Duration)> {
+    #[cfg(test)]
+    pub(crate) fn barred(&self, now: Instant) -> Vec<(Transport, std::time::Duration)> {
         let left = |bar: &Bar| {
             let left = bar.barred?.until.saturating_duration_since(now);
             (!left.is_zero()).then_some((bar.transport, left))
@@ -112,6 +113,7 @@ impl Bars {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use crate::session::script::start_of_time;
     use Transport::{Sse, WebSocket};
 

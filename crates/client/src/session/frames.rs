@@ -1,7 +1,7 @@
 //! What a session makes of frames.
 
 use super::attempt::Standing;
-use super::{AttemptId, Event, FramePage, Session, Step, StreamEvent};
+use super::{AttemptId, Event, FramePage, Place, Session, Step, StreamEvent};
 use crate::{Failure, Message, Refusal, Transport, Via};
 use std::time::Duration;
 use tidings_model::{Offset, Reset, ResetReason, Skip, Start, StreamName};
@@ -90,7 +90,7 @@ impl Session {
     /// After one more message of a stream whose place is known there is nothing to do but to wait for the next.
     fn is_one_more_message(&mut self, id: AttemptId, frame: &ServerMessage) -> bool {
         let ServerMessage::Message { stream, .. } = frame else { return false };
-        self.attempt(id).live.is_some() && self.offset(stream).is_some()
+        self.attempt(id).live.is_some() && matches!(self.place(stream), Some(Place::At(_)))
     }
 
     /// It has left a stream as it was asked to.
@@ -205,7 +205,7 @@ impl Session {
         let Some(followed) = self.streams.get_mut(stream) else { return Ok(()) };
         let Ok(missed) = followed.place.skip(skip) else { return Err(self.on_gap(id)) };
         if let Some(skip) = missed {
-            followed.is_caught_up = false;
+            followed.told = None;
             self.tell(stream, StreamEvent::Skipped(skip));
         }
         self.attempt(id).on_reached(stream, skip.to);
@@ -241,7 +241,7 @@ impl Session {
         if is_missing {
             // Whatever is published from now on comes after the beginning.
             if let Some(followed) = self.streams.get_mut(stream) {
-                followed.place = super::Place::Asked(Start::Beginning);
+                followed.place = Place::Asked(Start::Beginning);
             }
             self.tell(stream, StreamEvent::Missing { after });
         }
@@ -282,13 +282,12 @@ impl Session {
         if matches!(self.via, Via::Poll { .. }) {
             self.close_where(|attempt| attempt.id != id);
         }
+        let held_min = self.timing.held_min;
         let attempt = self.attempt(id);
         let rest = match attempt.transport {
             Transport::Poll if page.up_to_date => self.poll_interval(page.poll_interval),
             // It was not held, for whatever reason: asked again at once it would be a storm.
-            Transport::LongPoll if count == 0 && now < attempt.asked + self.timing.held_min => {
-                self.timing.held_min
-            }
+            Transport::LongPoll if count == 0 && now < attempt.asked + held_min => held_min,
             Transport::Poll | Transport::LongPoll | Transport::Sse | Transport::WebSocket => Duration::ZERO,
         };
         self.attempt(id).rest_until = Some(now + rest);
@@ -301,7 +300,7 @@ impl Session {
         for followed in self.streams.iter_mut().filter(|followed| attempt.lists(&followed.name)) {
             followed.troubles = 0;
             if !up_to_date {
-                followed.is_caught_up = false;
+                followed.told = followed.told.filter(|told| followed.place == Place::At(*told));
             } else if let Some(offset) = followed.on_up_to_date() {
                 live.push((followed.name.clone(), offset));
             }

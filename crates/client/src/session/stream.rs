@@ -12,8 +12,8 @@ pub(super) struct Stream {
     pub(super) place: Place,
     /// Whether to go on asking while there is no such stream.
     pub(super) wait: bool,
-    /// Whether it was told that everything stored was given, and nothing has happened to it since.
-    pub(super) is_caught_up: bool,
+    /// The place at which it was told that everything stored was given; `None` when it has fallen behind since.
+    pub(super) told: Option<Offset>,
     /// How often in a row it was answered with an error. While it is not 0, only polls and WebSockets ask for it.
     pub(super) troubles: u32,
     /// When it may be asked for again.
@@ -24,7 +24,7 @@ impl Stream {
     /// A stream that nobody has asked for yet.
     pub(super) fn new(name: StreamName, start: Start, wait: bool) -> Stream {
         let place = Place::new(start);
-        Stream { name, place, wait, is_caught_up: false, troubles: 0, retry_at: None }
+        Stream { name, place, wait, told: None, troubles: 0, retry_at: None }
     }
 
     /// Whether it may be asked for now.
@@ -35,7 +35,7 @@ impl Stream {
     /// Everything that is stored was given: where that is, if it is news.
     pub(super) fn on_up_to_date(&mut self) -> Option<Offset> {
         let offset = self.place.offset()?;
-        let is_news = !std::mem::replace(&mut self.is_caught_up, true);
+        let is_news = self.told.replace(offset).is_none();
         is_news.then_some(offset)
     }
 }
