@@ -150,7 +150,8 @@ impl Hub {
             match control {
                 Control::Via(via) => self.session.on_via(via, now),
                 Control::Wake => self.session.on_wake(now),
-                Control::Hidden(is_hidden) => self.session.on_hidden(is_hidden),
+                Control::Hidden(true) => self.session.on_hidden(),
+                Control::Hidden(false) => self.session.on_shown(now),
                 Control::Pause => self.session.on_pause(now),
                 Control::Resume => self.session.on_resume(now),
             }

@@ -176,16 +176,23 @@ impl Session {
         }
     }
 
-    /// Nobody looks, or somebody looks again.
-    pub(crate) fn on_hidden(&mut self, is_hidden: bool) {
-        self.is_hidden = is_hidden;
+    /// Nobody looks any more.
+    pub(crate) fn on_hidden(&mut self) {
+        self.is_hidden = true;
         self.is_turn_due = true;
+    }
+
+    /// Somebody looks again.
+    pub(crate) fn on_shown(&mut self, now: Instant) {
+        self.is_hidden = false;
+        self.on_wake(now);
     }
 
     /// Everything is closed until it is resumed.
     pub(crate) fn on_pause(&mut self, now: Instant) {
         self.begin_anew(now);
         self.is_paused = true;
+        self.forget_live();
     }
 
     /// It begins anew from the places, without a wait.
@@ -247,6 +254,11 @@ impl Session {
     /// Whether the stream is followed and everything stored was given.
     pub(crate) fn is_caught_up(&self, stream: &StreamName) -> bool {
         self.streams.get(stream).is_some_and(|stream| stream.told.is_some())
+    }
+
+    /// From here on it may have fallen behind in every stream.
+    fn forget_live(&mut self) {
+        self.streams.iter_mut().for_each(|stream| stream.told = None);
     }
 
     fn begin_anew(&mut self, now: Instant) {

@@ -176,7 +176,10 @@ impl Follower {
         }
         match event {
             StreamEvent::Messages(messages) => self.on_messages(messages.clone()),
-            StreamEvent::Live { .. } => self.on_up_to_date(),
+            StreamEvent::Live { offset } => match self.place.reach(*offset) {
+                Ok(()) => self.on_up_to_date(),
+                Err(_) => self.detach(),
+            },
             StreamEvent::Skipped(skip) => match self.place.skip(*skip) {
                 Ok(Some(missed)) => {
                     self.is_caught_up = false;

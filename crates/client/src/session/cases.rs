@@ -71,7 +71,8 @@ fn take(script: &mut Script, elapsed: &mut Duration, verb: &str, value: &Value) 
             *elapsed = at;
         }
         "hear" => hear(script, &value[0], &value[1]),
-        "hidden" => session.on_hidden(value.as_bool().expect("true or false")),
+        "hidden" if *value == true => session.on_hidden(),
+        "hidden" => session.on_shown(now),
         "wake" => session.on_wake(now),
         "pause" => session.on_pause(now),
         "resume" => session.on_resume(now),

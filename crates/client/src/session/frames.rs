@@ -151,6 +151,7 @@ impl Session {
         }
         attempt.live = attempt.live.or(Some(now));
         self.close_where(|it| it.id != id && (it.transport <= transport || !via.allows(it.transport)));
+        self.tell_connected();
     }
 
     /// Everything before `offset` was sent.

@@ -62,7 +62,7 @@ impl Session {
             return; // It was a candidate, or has been replaced: nobody waits for it.
         }
         if lost.live.is_some() {
-            self.streams.iter_mut().for_each(|stream| stream.told = None);
+            self.forget_live();
         }
         if let Some(wait) = failure.retry_after() {
             let wait = self.chance.at_least(wait);

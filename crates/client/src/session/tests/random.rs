@@ -188,7 +188,8 @@ fn streams_and_transports_may_change_at_any_time() {
                 5 => script.session.on_wake(script.now),
                 6 => script.session.on_pause(script.now),
                 7 => script.session.on_resume(script.now),
-                8 => script.session.on_hidden(network.random.random_bool(0.5)),
+                8 => script.session.on_hidden(),
+                9 => script.session.on_shown(script.now),
                 _ => {}
             }
             script.pass(Duration::from_millis(network.random.random_range(0..400)));
