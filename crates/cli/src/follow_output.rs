@@ -178,7 +178,7 @@ fn stop(error: FollowError, stream: &StreamName) -> Stop {
         FollowError::StreamNotFound => Stop::StreamNotFound(stream.clone()),
         FollowError::Reset(reset) => Stop::Reset(stream.clone(), reset),
         FollowError::Failed(failure) => Stop::from(failure),
-        FollowError::Closed => Stop::Failed(error.into()),
+        FollowError::Skipped(_) | FollowError::Closed => Stop::Failed(error.into()),
     }
 }
 

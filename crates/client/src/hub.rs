@@ -13,14 +13,14 @@ mod reading;
 pub(crate) use follower::FollowerId;
 pub(crate) use followers::{Control, Shared};
 
+use crate::Transport;
 use crate::backoff::Chance;
 use crate::clock::{self, SleepWatch};
 use crate::http_client::HttpClient;
 use crate::session::{Action, AttemptId, Event, Session, StreamEvent};
 use crate::transport::websocket::Post;
 use crate::transport::{Report, Reporter, long_poll, poll, sse, websocket};
-use crate::Transport;
-use follower::Joins;
+use follower::{Follower, Joins};
 use reading::{Read, Readers};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -204,14 +204,14 @@ impl Hub {
     /// wait for the same connection, it may do so for a moment only.
     fn judge_stall(&mut self, now: Instant) {
         let mut state = self.shared.lock();
-        if !state.attached().any(follower::Follower::is_full) {
+        if !state.attached().any(Follower::is_full) {
             self.stalled = None;
             return;
         }
         let since = *self.stalled.get_or_insert(now);
         let is_alone = state.attached().count() == 1;
         if !is_alone && since + STALL_MAX <= now {
-            state.followers_mut().filter(|it| it.is_attached() && it.is_full()).for_each(|it| it.detach());
+            state.followers_mut().filter(|it| it.is_attached() && it.is_full()).for_each(Follower::detach);
             self.stalled = None;
             self.shared.work.notify_one(); // To drop what is not followed any more.
         }
@@ -222,8 +222,7 @@ impl Hub {
         let Some(follower) = state.get_mut(read.follower) else { return };
         let is_followed = self.followed.contains(&follower.stream);
         match self.readers.on_read(follower, read, is_followed, clock::now()) {
-            Joins::Not => {}
-            Joins::Session => {}
+            Joins::Not | Joins::Session => {}
             Joins::First => {
                 let stream = follower.stream.clone();
                 self.session.on_want(stream.clone(), follower.place.start(), follower.wait);
@@ -286,7 +285,12 @@ impl Hub {
         }
     }
 
-    fn run(&mut self, id: AttemptId, post: Option<Post>, transport: impl Future<Output = ()> + Send + 'static) {
+    fn run(
+        &mut self,
+        id: AttemptId,
+        post: Option<Post>,
+        transport: impl Future<Output = ()> + Send + 'static,
+    ) {
         while self.tasks.try_join_next().is_some() {}
         let session = &self.session;
         self.running.retain(|id, _| session.transport(*id).is_some()); // Those that were lost.

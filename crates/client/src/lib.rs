@@ -31,7 +31,7 @@ pub use message::{Data, Message};
 pub use publisher::{Publisher, PublisherOptions, Publishing};
 pub use server_url::{InvalidUrl, ServerUrl};
 pub use session::Standpoint;
-pub use timing::Timing;
 pub use tidings_protocol::{Producer, PublishIdentity};
+pub use timing::Timing;
 pub use tls::{InvalidCertificate, RootCertificate};
 pub use transport::Transport;

@@ -45,6 +45,10 @@ use tidings_model::{Start, StreamName};
 
 /// The state of a session: any number of streams over as few connections as it can.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may go together"
+)]
 pub(crate) struct Session {
     via: Via,
     timing: Timing,

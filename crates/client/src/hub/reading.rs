@@ -98,10 +98,10 @@ impl Readers {
             }
             Err(error) => {
                 if follower.on_read_error(error) {
-                    let pause = self.pauses.entry(read.follower).or_insert_with(|| Pause {
-                        backoff: Backoff::default(),
-                        until: now,
-                    });
+                    let pause = self
+                        .pauses
+                        .entry(read.follower)
+                        .or_insert_with(|| Pause { backoff: Backoff::default(), until: now });
                     pause.until = now + pause.backoff.next_wait(&mut self.chance);
                 } else {
                     self.pauses.remove(&read.follower);

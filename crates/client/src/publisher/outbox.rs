@@ -158,10 +158,14 @@ impl Shared {
             let (answer, answered) = oneshot::channel();
             post.publish(SocketPublish { publish: frame, answer });
             drop(post); // A socket says goodbye when nobody holds it.
-            if let Ok(Ok(result)) = tokio::time::timeout(ANSWER_MAX, answered).await {
-                return result;
+            match tokio::time::timeout(ANSWER_MAX, answered).await {
+                Ok(Ok(Ok(published))) => return Ok(published),
+                Ok(Ok(Err(error))) if error.is_retryable() => return Err(error),
+                // A request is refused with more facts than a frame has room for: which tail, which sequence.
+                Ok(Ok(Err(_refused))) => {}
+                // The socket has gone, or does not get through. What it took the server knows by its number.
+                Ok(Err(_)) | Err(_) => {}
             }
-            // The socket has gone, or does not get through.
         }
         self.client.publish(&self.name, publish).await
     }
@@ -208,7 +212,7 @@ impl Future for Publishing {
                 outbox.start();
                 let answer = std::task::ready!(Pin::new(answered).poll(context));
                 // The task is gone with its runtime.
-                Poll::Ready(answer.unwrap_or_else(|_| Err(PublishError::GivenUp)))
+                Poll::Ready(answer.unwrap_or(Err(PublishError::GivenUp)))
             }
         }
     }

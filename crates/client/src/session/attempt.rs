@@ -107,8 +107,9 @@ impl Attempt {
         self.asked = now;
         self.heard = now;
         self.rest_until = None;
-        let listed =
-            |(stream, start): &(StreamName, _)| (stream.clone(), Standing::Reached(Place::new(*start).offset()));
+        let listed = |(stream, start): &(StreamName, _)| {
+            (stream.clone(), Standing::Reached(Place::new(*start).offset()))
+        };
         self.listed = question.iter().map(listed).collect();
     }
 

@@ -113,9 +113,9 @@ impl Bars {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use crate::session::script::start_of_time;
     use Transport::{Sse, WebSocket};
+    use std::time::Duration;
 
     fn after(seconds: u64) -> Instant {
         start_of_time() + Duration::from_secs(seconds)

@@ -21,7 +21,11 @@ fn every_case_comes_out_as_it_is_written() {
         for case in written::parse(&std::fs::read_to_string(&file).unwrap()).as_array().unwrap() {
             count += 1;
             if let Err(failure) = run(case) {
-                failures.push(format!("{}: {}: {failure}", file.file_name().unwrap().display(), case["name"]));
+                failures.push(format!(
+                    "{}: {}: {failure}",
+                    file.file_name().unwrap().display(),
+                    case["name"]
+                ));
             }
         }
     }

@@ -103,7 +103,8 @@ impl Session {
         if life.is_some_and(|life| self.timing.short_life <= life) {
             self.bars.forget(transport);
             self.backoff.on_success();
-        } else if matches!(kind, Kind::Refused | Kind::Malformed) || (kind == Kind::Silent && life.is_none()) {
+        } else if matches!(kind, Kind::Refused | Kind::Malformed) || (kind == Kind::Silent && life.is_none())
+        {
             // Something on the way keeps this transport from working; others may pass.
             self.bar(transport);
         } else if !lost.is_leaving && kind != Kind::Busy {

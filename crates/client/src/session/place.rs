@@ -132,7 +132,10 @@ mod tests {
         assert_eq!(place.skip(skip(1, 3)), Ok(None));
         assert_eq!(place, Place::At(offset(3)));
         assert_eq!(place.skip(skip(2, 9)), Ok(Some(skip(3, 9))));
-        assert_eq!([8, 9, 10].map(|index| place.take(offset(index))), [Step::Old, Step::Old, Step::New].map(Ok));
+        assert_eq!(
+            [8, 9, 10].map(|index| place.take(offset(index))),
+            [Step::Old, Step::Old, Step::New].map(Ok)
+        );
         let foreign = Skip { from: other_incarnation(10), to: other_incarnation(20) };
         assert_eq!(place.skip(foreign), Err(Discontinuity));
     }

@@ -14,7 +14,7 @@ pub(super) struct Stream {
     pub(super) wait: bool,
     /// The place at which it was told that everything stored was given; `None` when it has fallen behind since.
     pub(super) told: Option<Offset>,
-    /// How often in a row it was answered with an error. While it is not 0, only polls and WebSockets ask for it.
+    /// How often in a row it was answered with an error. While it is not 0, only polls and web sockets ask for it.
     pub(super) troubles: u32,
     /// When it may be asked for again.
     pub(super) retry_at: Option<Instant>,

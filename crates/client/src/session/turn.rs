@@ -61,11 +61,10 @@ impl Session {
             let Some(attempt) = self.find(id) else { continue };
             match attempt.transport {
                 _ if attempt.is_leaving => {}
-                Transport::Poll => {}
                 Transport::WebSocket if attempt.is_greeted => self.subscribe(id),
-                Transport::WebSocket => {}
                 Transport::Sse => self.renew_sse(id),
                 Transport::LongPoll => self.renew_long_poll(id),
+                Transport::WebSocket | Transport::Poll => {}
             }
         }
     }
@@ -104,8 +103,7 @@ impl Session {
     /// A long poll is asked again when it has rested, or when there is more to ask for.
     fn renew_long_poll(&mut self, id: AttemptId) {
         let attempt = self.attempts.iter().find(|attempt| attempt.id == id).expect("the caller looked");
-        let list: Vec<&Stream> =
-            self.listed().filter(|stream| self.may_ask(stream, Some(id))).collect();
+        let list: Vec<&Stream> = self.listed().filter(|stream| self.may_ask(stream, Some(id))).collect();
         let is_short = list.iter().any(|stream| !attempt.lists(&stream.name));
         let is_rested = attempt.rest_until.is_some_and(|until| until <= self.now);
         if list.is_empty() {
@@ -143,8 +141,7 @@ impl Session {
 
     fn is_polled(&self, stream: &Stream) -> bool {
         let is_followed = |attempt: &Attempt| {
-            attempt.is_live()
-                && (attempt.transport == Transport::WebSocket || attempt.lists(&stream.name))
+            attempt.is_live() && (attempt.transport == Transport::WebSocket || attempt.lists(&stream.name))
         };
         let is_asked_for = stream.troubles != 0 && self.via != Via::WebSocket;
         (is_asked_for || self.is_open(Transport::Poll)) && !self.attempts.iter().any(is_followed)
@@ -191,9 +188,8 @@ impl Session {
 
     /// Whether this attempt may ask for the stream: of several, only one may turn `now` into an offset.
     fn may_ask(&self, stream: &Stream, id: Option<AttemptId>) -> bool {
-        let is_asked_by = |other: &Attempt| {
-            Some(other.id) != id && !other.is_leaving && other.lists(&stream.name)
-        };
+        let is_asked_by =
+            |other: &Attempt| Some(other.id) != id && !other.is_leaving && other.lists(&stream.name);
         matches!(stream.place, Place::At(_)) || !self.attempts.iter().any(is_asked_by)
     }
 

@@ -1,8 +1,8 @@
 //! SSE: one response that never ends.
 
+use super::Reporter;
 use super::frames::parse_frame;
 use super::report::Gone;
-use super::Reporter;
 use crate::http_client::{HttpClient, root_cause};
 use crate::session::{Heard, Question};
 use crate::{Failure, Malformed, Unreachable};
@@ -37,11 +37,7 @@ async fn refused(http: &HttpClient, response: Response<Incoming>) -> Failure {
 }
 
 /// Tells what comes, until it ends; then how it ended.
-async fn read(
-    http: &HttpClient,
-    response: Response<Incoming>,
-    reporter: &Reporter,
-) -> Result<Failure, Gone> {
+async fn read(http: &HttpClient, response: Response<Incoming>, reporter: &Reporter) -> Result<Failure, Gone> {
     let mut parser = Parser::new(http.options().answer_bytes_max);
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {

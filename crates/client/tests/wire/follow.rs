@@ -56,7 +56,8 @@ const SSE_HEAD: &str =
 
 /// An event for each frame.
 fn events(frames: &[String]) -> String {
-    frames.iter().map(|frame| format!("data:{frame}\n\n")).collect()
+    let event = |frame: &String| ["data:", frame, "\n\n"].concat();
+    frames.iter().map(event).collect()
 }
 
 fn live(index: u64) -> String {

@@ -60,8 +60,8 @@ pub(super) async fn run(arguments: &PublishArguments, persistence: &mut Persiste
 }
 
 fn publisher(arguments: &PublishArguments, content_type: &ContentType) -> Result<Publisher, Stop> {
-    let options =
-        PublisherOptions { content_type: content_type.clone(), create: arguments.creation.is_wanted() };
+    let create = arguments.creation.is_wanted();
+    let options = PublisherOptions { create, ..PublisherOptions::new(content_type.clone()) };
     Ok(arguments.client()?.publisher(&arguments.stream, options))
 }
 

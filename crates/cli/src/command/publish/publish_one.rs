@@ -61,6 +61,8 @@ pub(super) fn setback(error: PublishError, arguments: &PublishArguments) -> Setb
         PublishError::Failed(failure) => Setback::from(failure),
         PublishError::StreamNotFound => Setback::Final(Stop::StreamNotFound(arguments.stream.clone())),
         PublishError::MessageCount { .. }
+        | PublishError::OutboxFull { .. }
+        | PublishError::GivenUp
         | PublishError::Closed { .. }
         | PublishError::ContentTypeMismatch
         | PublishError::ProducerGap { .. }

@@ -103,11 +103,14 @@ fn written_place(place: Offset) -> Value {
 }
 
 pub(super) fn start(value: &Value) -> Start {
-    match value {
-        Value::String(word) if word == "now" => Start::Now,
-        Value::Object(members) => Start::Last(members["last"].as_u64().expect("a count")),
-        _ if value.as_i64() == Some(-1) => Start::Beginning,
-        _ => Start::After(place(value)),
+    if *value == "now" {
+        Start::Now
+    } else if let Some(count) = value.get("last") {
+        Start::Last(count.as_u64().expect("a count"))
+    } else if value.as_i64() == Some(-1) {
+        Start::Beginning
+    } else {
+        Start::After(place(value))
     }
 }
 

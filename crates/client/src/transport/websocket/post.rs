@@ -156,14 +156,12 @@ impl Unanswered {
 
     /// Passes the answer to a publish on; what is no such answer is given back.
     pub(super) fn on_frame(&mut self, frame: ServerMessage) -> Option<ServerMessage> {
-        let (id, result) = match frame {
-            ServerMessage::Published { id, offset, duplicate, .. } => {
-                (id, Ok(Published { offset, duplicate }))
-            }
-            ServerMessage::Error { id: Some(id), code, message, retryable, .. } => {
-                (id, Err(publish_error(code, message, retryable)))
-            }
-            other => return Some(other),
+        let (id, result) = if let ServerMessage::Published { id, offset, duplicate, .. } = frame {
+            (id, Ok(Published { offset, duplicate }))
+        } else if let ServerMessage::Error { id: Some(id), code, message, retryable, .. } = frame {
+            (id, Err(publish_error(code, message, retryable)))
+        } else {
+            return Some(frame);
         };
         if let Some(at) = self.waiting.iter().position(|(own, _)| *own == id) {
             let _nobody_waits = self.waiting.swap_remove(at).1.send(result);
@@ -180,6 +178,8 @@ fn publish_error(code: String, detail: String, retryable: bool) -> PublishError 
         Some(ErrorCode::ProducerGap) => PublishError::ProducerGap { expected: None },
         Some(ErrorCode::ProducerStale) => PublishError::ProducerStale { epoch: None },
         Some(ErrorCode::IdempotencyConflict) => PublishError::IdempotencyConflict,
-        _ => Failure::from(Refusal { status: 0, code, detail, retryable, retry_after: None }).into(),
+        Some(_) | None => {
+            Failure::from(Refusal { status: 0, code, detail, retryable, retry_after: None }).into()
+        }
     }
 }

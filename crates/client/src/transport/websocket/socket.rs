@@ -53,7 +53,11 @@ impl Socket {
             rules: Rules::new(Role::Client, message_bytes_max),
             unanswered: Unanswered::default(),
         };
-        Socket { reading, writing: Outgoing { out: writing, ready: Vec::new(), written: 0, is_flushed: true }, incoming }
+        Socket {
+            reading,
+            writing: Outgoing { out: writing, ready: Vec::new(), written: 0, is_flushed: true },
+            incoming,
+        }
     }
 
     /// Tells what comes, until it ends; then how it ended.
@@ -105,12 +109,13 @@ impl Socket {
                 Said::Message(message) => message,
                 Said::Publish(publish) => self.incoming.unanswered.name(*publish),
             };
-            let mut text = Vec::new();
-            message.encode(&mut text);
-            match message {
+            if message == ClientMessage::Ping {
                 // Everybody answers the ping of the WebSocket itself, at once.
-                ClientMessage::Ping => write(&mut self.writing.ready, Opcode::Ping, b""),
-                _ => write(&mut self.writing.ready, Opcode::Text, &text),
+                write(&mut self.writing.ready, Opcode::Ping, b"");
+            } else {
+                let mut text = Vec::new();
+                message.encode(&mut text);
+                write(&mut self.writing.ready, Opcode::Text, &text);
             }
             next = if self.writing.has_room() { post_box.try_next() } else { None };
         }
