@@ -31,6 +31,9 @@ pub use message::{Data, Message};
 pub use publisher::{Publisher, PublisherOptions, Publishing};
 pub use server_url::{InvalidUrl, ServerUrl};
 pub use session::Standpoint;
+pub use tidings_model::{
+    ContentKind, ContentType, Offset, Reset, ResetReason, Skip, Start, StreamConfig, StreamName, Timestamp,
+};
 pub use tidings_protocol::{Producer, PublishIdentity};
 pub use timing::Timing;
 pub use tls::{InvalidCertificate, RootCertificate};

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may unwrap")]
 
+mod examples;
 mod front;
 mod publishing;
 mod sharing;

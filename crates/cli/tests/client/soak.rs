@@ -3,7 +3,7 @@
 //!
 //! | variable | default | what |
 //! |---|---|---|
-//! | `TIDINGS_SOAK_SECONDS` | 20 | how long it publishes |
+//! | `TIDINGS_SOAK_SECONDS` | 30 | how long it publishes |
 //! | `TIDINGS_SOAK_CLIENTS` | 30 | how many clients there are |
 //! | `TIDINGS_SOAK_SEED` | another one each time | all choices that are not the machine's |
 
@@ -40,7 +40,7 @@ impl Settings {
     fn from_environment() -> Settings {
         let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
         Settings {
-            seconds: number("TIDINGS_SOAK_SECONDS").unwrap_or(20),
+            seconds: number("TIDINGS_SOAK_SECONDS").unwrap_or(30),
             clients: number("TIDINGS_SOAK_CLIENTS").map_or(30, |count| usize::try_from(count).unwrap()),
             seed: number("TIDINGS_SOAK_SEED")
                 .unwrap_or_else(|| u64::from(std::process::id()) ^ u64::from(rand::random::<u32>())),
