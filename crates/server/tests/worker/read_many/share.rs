@@ -140,3 +140,50 @@ fn large_messages_of_one_keep_no_other_out() {
         assert!(answers < 400, "some stream never had its turn: {seen:?}");
     }
 }
+
+#[test]
+fn a_live_follower_that_stalls_is_skipped_where_the_rule_says_so() {
+    const MESSAGES: u64 = 4_000;
+    const RULES: &str = "[[streams]]\nmatch = \"latest/*\"\nbehind = \"latest\"\n";
+    let server = Server::builder().setting("--heartbeat", "120s").settings_file(RULES).start();
+    let mut api = Api::new(server.address());
+    let streams = ["latest/a", "all/a"].map(|name| (name.to_owned(), Start::after(&api.create(name, &[]))));
+    let mut follower =
+        ManyFollower::open(Transport::Sse, server.address(), &streams).expect("the server accepts");
+    let mut frame = || {
+        let frame = follower.next(Deadline::patient()).expect("the connection holds");
+        frame.expect("something comes in time")
+    };
+    while frame()["type"] != "live" {}
+    while frame()["type"] != "live" {}
+    let filler = "x".repeat(1_000);
+    for first in (0..MESSAGES).step_by(50) {
+        let batch: Vec<_> = (first..first + 50).map(|number| format!("[{number},\"{filler}\"]")).collect();
+        for (name, _) in &streams {
+            api.publish(name, &format!("[{}]", batch.join(",")));
+        }
+    }
+    let (mut next, mut skipped, mut live) = (HashMap::new(), 0, 0);
+    while live < 2 || next.values().sum::<u64>() < 2 * MESSAGES {
+        let frame = frame();
+        let next: &mut u64 = next.entry(text(&frame, "stream").to_owned()).or_default();
+        match text(&frame, "type") {
+            "message" => {
+                assert_eq!(frame["data"][0], *next);
+                *next += 1;
+            }
+            "skipped" => {
+                assert_eq!(
+                    (text(&frame, "stream"), text(&frame, "from")[17..].parse()),
+                    ("latest/a", Ok(*next))
+                );
+                *next += frame["messages"].as_u64().expect("it is a number");
+                skipped += 1;
+            }
+            "live" => live += 1,
+            _ => panic!("{frame}"),
+        }
+    }
+    assert_eq!(skipped, 1);
+    assert_eq!(next["latest/a"], MESSAGES);
+}
