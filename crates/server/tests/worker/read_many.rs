@@ -210,6 +210,30 @@ fn what_ends_one_stream_ends_no_other() {
 }
 
 #[test]
+fn each_offset_that_cant_be_continued_has_its_reason_and_stops_no_other() {
+    let (server, mut api) = server_with(&["ahead", "good"]);
+    let trimmed = api.create("trimmed", &[("Stream-Retention-Count", "1")]);
+    api.publish("trimmed", "[1,2,3]");
+    let ahead = api.publish("ahead", "1").replace("_0000000000000001", "_0000000000000002");
+    let lost = entry("ahead", &ahead);
+    let entries = [&entry("trimmed", &trimmed), &lost, &entry("good", "-1")].map(String::as_str).join(",");
+    let mut wire = Wire::connect(&server);
+    let over_poll = frames(&wire.ask(read_many("", &entries)));
+    let over_long_poll = frames(&wire.ask(read_many("?live=long-poll", &entries)));
+    wire.send(read_many("?live=sse", &entries));
+    wire.head();
+    let over_sse = events(&wire.events_until("live"));
+    for frames in [over_poll, over_long_poll, over_sse] {
+        assert_eq!(told(&frames), ["reset trimmed", "reset ahead", "subscribed good", "live good"]);
+        assert_eq!([text(&frames[0], "reason"), text(&frames[1], "reason")], ["trimmed", "ahead"]);
+        assert_eq!(text(&frames[0], "earliest")[17..], *"0000000000000002");
+        assert_eq!(text(&frames[1], "tail")[17..], *"0000000000000001");
+    }
+    api.publish("good", "1");
+    assert_eq!(told(&events(&wire.events_until("message"))), ["message good"]);
+}
+
+#[test]
 fn a_frame_has_the_same_text_over_every_transport() {
     let (server, mut api) = server_with(&["a", "b"]);
     api.publish("a", "{\"x\":[1,\n\r\n 2],\"y\":\"é\\u00e9\"}");
