@@ -73,7 +73,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
         changed();
         if (isOver) return;
         const { backoffBase, backoffCap } = source.timing_;
-        if (tries) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
+        if (tries || !(reason instanceof ResetError)) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
       }
     }
   };

