@@ -22,6 +22,7 @@ for (const { name, external } of entries) {
     target: "es2022",
     minify: true,
     mangleProps: /[^_]_$/,
+    mangleQuoted: true,
     legalComments: "none",
   });
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { transformSync } from "esbuild";
-import { withRealServer } from "../testing/real_server.ts";
+import { Server } from "../support/server.ts";
 import { blocks } from "./blocks.ts";
 import type { Block } from "./blocks.ts";
 
@@ -32,13 +32,16 @@ test("every block of the guide and of the README is checked by the compiler", { 
     JSON.stringify({ extends: "../../tsconfig.json", compilerOptions: { jsx: "react-jsx" }, include: ["*.ts", "*.tsx"] }),
   );
   const { stdout } = await run(join(ROOT, "node_modules/.bin/tsc"), ["--project", FOLDER]).catch((error: { stdout: string }) => error);
-  assert.equal(stdout, "");
+  assert.ok(stdout === "", stdout);
 });
 
 test("the programs of the guide do against a real server what the pages say", { timeout: 120_000 }, async (t) => {
-  await withRealServer(async (url) => {
-    for (const block of all.filter(({ runs }) => runs)) await t.test(block.name, () => runBlock(block, url));
-  });
+  const server = await Server.start();
+  try {
+    for (const block of all.filter(({ runs }) => runs)) await t.test(block.name, () => runBlock(block, server.url));
+  } finally {
+    await server.stop();
+  }
 });
 
 async function runBlock({ name, language, code, prints }: Block, url: string): Promise<void> {
