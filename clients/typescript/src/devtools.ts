@@ -31,7 +31,12 @@ export function mount(tidings: Tidings, options: DevtoolsOptions = {}): () => vo
   const host = element("tidings-devtools");
   const root = host.attachShadow({ mode: "open" });
   const pill = element("button", { type: "button", class: "pill", "aria-controls": "panel" });
-  const panel = element("section", { id: "panel", class: "panel", "aria-label": "tidings devtools", tabindex: "-1" });
+  const panel = element("section", {
+    id: "panel",
+    class: "panel",
+    "aria-label": "tidings devtools",
+    tabindex: "-1",
+  });
   const status = element("p", { class: "status", role: "status" });
   const body = element("div");
   const choice = chooser((transport) => tidings.use(transport));
@@ -46,7 +51,11 @@ export function mount(tidings: Tidings, options: DevtoolsOptions = {}): () => vo
     // What is read aloud is touched only when it changes.
     if (status.textContent !== line.long) status.textContent = line.long;
     choice.show(explanation.via);
-    body.replaceChildren(streamTable(explanation.streams), timeline(explanation.attempts), barred(explanation));
+    body.replaceChildren(
+      streamTable(explanation.streams),
+      timeline(explanation.attempts),
+      barred(explanation),
+    );
   };
   const unfold = (open: boolean) => {
     panel.hidden = !open;

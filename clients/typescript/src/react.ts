@@ -21,7 +21,17 @@
 import { createContext, createElement, useCallback, useContext, useMemo, useSyncExternalStore } from "react";
 import type { ReactElement, ReactNode } from "react";
 import type { TidingsError } from "./errors.ts";
-import type { From, Loaded, Message, Offset, Published, PublishOptions, Status, StreamOptions, Tidings } from "./types.ts";
+import type {
+  From,
+  Loaded,
+  Message,
+  Offset,
+  Published,
+  PublishOptions,
+  Status,
+  StreamOptions,
+  Tidings,
+} from "./types.ts";
 
 /**
  * The types of your streams, for all hooks: names may be template literals.
@@ -111,17 +121,30 @@ export function useStatus(): Status {
 }
 
 /** A function that publishes to a stream: stored once, however often the network makes it try. */
-export function usePublish<N extends Known>(name: N): (data: Streams[N], options?: PublishOptions) => Promise<Published>;
-export function usePublish<T = unknown>(name: string): (data: T, options?: PublishOptions) => Promise<Published>;
+export function usePublish<N extends Known>(
+  name: N,
+): (data: Streams[N], options?: PublishOptions) => Promise<Published>;
+export function usePublish<T = unknown>(
+  name: string,
+): (data: T, options?: PublishOptions) => Promise<Published>;
 export function usePublish(name: string): (data: unknown, options?: PublishOptions) => Promise<Published> {
   const client = useTidings();
   return useCallback((data, options) => client.stream(name).publish(data, options), [client, name]);
 }
 
 /** The newest messages of a stream: those that are stored already, as far as they are asked for, and then each that comes. */
-export function useMessages<N extends Known>(name: N, options?: UseMessagesOptions<Streams[N]>): StreamState<readonly Message<Streams[N]>[]>;
-export function useMessages<T = unknown>(name: string, options?: UseMessagesOptions<T>): StreamState<readonly Message<T>[]>;
-export function useMessages<T>(name: string, options: UseMessagesOptions<T> = {}): StreamState<readonly Message<T>[]> {
+export function useMessages<N extends Known>(
+  name: N,
+  options?: UseMessagesOptions<Streams[N]>,
+): StreamState<readonly Message<Streams[N]>[]>;
+export function useMessages<T = unknown>(
+  name: string,
+  options?: UseMessagesOptions<T>,
+): StreamState<readonly Message<T>[]>;
+export function useMessages<T>(
+  name: string,
+  options: UseMessagesOptions<T> = {},
+): StreamState<readonly Message<T>[]> {
   const { last, from = "now", limit = 100 } = options;
   return useView<T, readonly Message<T>[]>(name, {
     ...options,
@@ -132,8 +155,14 @@ export function useMessages<T>(name: string, options: UseMessagesOptions<T> = {}
 }
 
 /** A value that is kept up to date with a stream. */
-export function useStreamState<S, N extends Known>(name: N, options: StreamStateOptions<Streams[N], S>): StreamState<S>;
-export function useStreamState<S, T = unknown>(name: string, options: StreamStateOptions<T, S>): StreamState<S>;
+export function useStreamState<S, N extends Known>(
+  name: N,
+  options: StreamStateOptions<Streams[N], S>,
+): StreamState<S>;
+export function useStreamState<S, T = unknown>(
+  name: string,
+  options: StreamStateOptions<T, S>,
+): StreamState<S>;
 export function useStreamState<S, T>(name: string, options: StreamStateOptions<T, S>): StreamState<S> {
   return useView(name, options);
 }
@@ -148,7 +177,12 @@ function useView<T, S>(name: string, options: InnerOptions<T, S>): StreamState<S
 /** What a component shows of a stream. It follows while it is mounted, and goes on where it stood when it is mounted again. */
 function createStore<T, S>(client: Tidings, name: string, options: InnerOptions<T, S>) {
   const { initial, loaded } = options;
-  const first: StreamState<S> = { value: loaded ? loaded.value : initial, offset: loaded?.offset, state: "loading", error: undefined };
+  const first: StreamState<S> = {
+    value: loaded ? loaded.value : initial,
+    offset: loaded?.offset,
+    state: "loading",
+    error: undefined,
+  };
   let current = first;
   const store = {
     options_: options,
@@ -169,7 +203,12 @@ function createStore<T, S>(client: Tidings, name: string, options: InnerOptions<
       });
       const stop = view.subscribe(() => {
         // Until a new view has loaded, what was shown before stays true.
-        current = { value: view.value, offset: view.offset ?? current.offset, state: view.state, error: view.error };
+        current = {
+          value: view.value,
+          offset: view.offset ?? current.offset,
+          state: view.state,
+          error: view.error,
+        };
         changed();
       });
       return () => {

@@ -21,7 +21,8 @@ import type { TestClock } from "./testing/clock.ts";
 import { exchange } from "./testing/exchange.ts";
 import type { Asked, Exchange } from "./testing/exchange.ts";
 import { serve } from "./testing/http.ts";
-import type { Config, Published } from "./testing/log.ts";
+import type { Config, Published, Stored } from "./testing/log.ts";
+import { toBase64 } from "./testing/message.ts";
 import { Network } from "./testing/network.ts";
 import { Problem } from "./testing/problem.ts";
 import { createRandom } from "./testing/random.ts";
@@ -70,7 +71,8 @@ export interface Server {
   /** The address to connect to. */
   readonly url: string;
   /** For `connect(server.url, server.options)`: `fetch`, `WebSocket`, the clock, and chance that is the same each time. */
-  readonly options: ConnectOptions & Required<Pick<ConnectOptions, "fetch" | "WebSocket" | "clock" | "random">>;
+  readonly options: ConnectOptions &
+    Required<Pick<ConnectOptions, "fetch" | "WebSocket" | "clock" | "random">>;
   readonly fetch: typeof fetch;
   readonly WebSocket: typeof WebSocket;
   readonly clock: TestClock;
@@ -129,7 +131,15 @@ export function createServer(options: ServerOptions = {}): Server {
   };
   const world: World = { store, clock, network, draining: new Set(), losesResponse };
   const WebSocket = socketClass(world, ({ url, frames }) => {
-    requests.push({ at: clock.now(), method: "GET", path: url.pathname + url.search, transport: "websocket", headers: {}, body: "", frames });
+    requests.push({
+      at: clock.now(),
+      method: "GET",
+      path: url.pathname + url.search,
+      transport: "websocket",
+      headers: {},
+      body: "",
+      frames,
+    });
   });
   const fetch = fetchFrom(world, requests);
 
@@ -171,15 +181,29 @@ export function createServer(options: ServerOptions = {}): Server {
   };
 }
 
-function configOf({ contentType = "application/json", durability = "disk", retentionCount }: StreamOptions): Config {
+function configOf({
+  contentType = "application/json",
+  durability = "disk",
+  retentionCount,
+}: StreamOptions): Config {
   return { contentType, durability, ...(retentionCount === undefined ? {} : { retentionCount }) };
 }
 
+/** A message that the test publishes itself. */
 function publish(world: World, name: string, data: unknown): Published {
-  const encode = (it: unknown) => (it instanceof Uint8Array ? btoa(Array.from(it, (byte) => String.fromCharCode(byte)).join("")) : it);
-  const stored = { time: time(world), data: encode(data), ...(data instanceof Uint8Array ? { encoding: "base64" as const } : {}) };
-  const contentType = world.store.get(name)?.config.contentType ?? (data instanceof Uint8Array ? "application/octet-stream" : "application/json");
-  return world.store.publish(name, { messages: () => [stored], contentType, key: undefined, body: "", create: true, close: false });
+  const isBytes = data instanceof Uint8Array;
+  const stored: Stored = isBytes
+    ? { time: time(world), data: toBase64(data), encoding: "base64" }
+    : { time: time(world), data };
+  const contentType =
+    world.store.get(name)?.config.contentType ?? (isBytes ? "application/octet-stream" : "application/json");
+  return world.store.publish(name, {
+    messages: () => [stored],
+    contentType,
+    key: undefined,
+    create: true,
+    close: false,
+  });
 }
 
 function fetchFrom(world: World, requests: AskedRequest[]): typeof fetch {
@@ -207,7 +231,9 @@ function fetchFrom(world: World, requests: AskedRequest[]): typeof fetch {
 
 function serveSafely(asked: Asked, world: World, answer: Exchange): void {
   if (asked.transport && world.network.refused.has(asked.transport)) {
-    return answer.respond(new Response("a proxy does not allow this", { status: 403, headers: { "Content-Type": "text/html" } }));
+    return answer.respond(
+      new Response("a proxy does not allow this", { status: 403, headers: { "Content-Type": "text/html" } }),
+    );
   }
   if (asked.transport && world.network.swallowed.has(asked.transport)) return;
   try {

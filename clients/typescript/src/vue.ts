@@ -13,10 +13,29 @@
  * @module tidings/vue
  */
 
-import { getCurrentInstance, inject, onMounted, onScopeDispose, provide, shallowRef, toValue, watch } from "vue";
+import {
+  getCurrentInstance,
+  inject,
+  onMounted,
+  onScopeDispose,
+  provide,
+  shallowRef,
+  toValue,
+  watch,
+} from "vue";
 import type { App, InjectionKey, MaybeRefOrGetter, ShallowRef } from "vue";
 import type { TidingsError } from "./errors.ts";
-import type { From, Loaded, Message, Offset, Published, PublishOptions, Status, StreamOptions, Tidings } from "./types.ts";
+import type {
+  From,
+  Loaded,
+  Message,
+  Offset,
+  Published,
+  PublishOptions,
+  Status,
+  StreamOptions,
+  Tidings,
+} from "./types.ts";
 
 /**
  * The types of your streams, for all composables: names may be template literals.
@@ -108,9 +127,15 @@ export function useStatus(): Readonly<ShallowRef<Status>> {
 }
 
 /** A function that publishes to a stream: stored once, however often the network makes it try. */
-export function usePublish<N extends Known>(name: MaybeRefOrGetter<N>): (data: Streams[N], options?: PublishOptions) => Promise<Published>;
-export function usePublish<T = unknown>(name: MaybeRefOrGetter<string>): (data: T, options?: PublishOptions) => Promise<Published>;
-export function usePublish(name: MaybeRefOrGetter<string>): (data: unknown, options?: PublishOptions) => Promise<Published> {
+export function usePublish<N extends Known>(
+  name: MaybeRefOrGetter<N>,
+): (data: Streams[N], options?: PublishOptions) => Promise<Published>;
+export function usePublish<T = unknown>(
+  name: MaybeRefOrGetter<string>,
+): (data: T, options?: PublishOptions) => Promise<Published>;
+export function usePublish(
+  name: MaybeRefOrGetter<string>,
+): (data: unknown, options?: PublishOptions) => Promise<Published> {
   const client = useTidings();
   return (data, options) => client.stream(toValue(name)).publish(data, options);
 }
@@ -124,7 +149,10 @@ export function useMessages<T = unknown>(
   name: MaybeRefOrGetter<string>,
   options?: UseMessagesOptions<T>,
 ): StreamState<readonly Message<T>[]>;
-export function useMessages<T>(name: MaybeRefOrGetter<string>, options: UseMessagesOptions<T> = {}): StreamState<readonly Message<T>[]> {
+export function useMessages<T>(
+  name: MaybeRefOrGetter<string>,
+  options: UseMessagesOptions<T> = {},
+): StreamState<readonly Message<T>[]> {
   const { last, from = "now", limit = 100 } = options;
   return useView<T, readonly Message<T>[]>(name, {
     ...options,
@@ -139,8 +167,14 @@ export function useStreamState<S, N extends Known>(
   name: MaybeRefOrGetter<N>,
   options: StreamStateOptions<Streams[N], S>,
 ): StreamState<S>;
-export function useStreamState<S, T = unknown>(name: MaybeRefOrGetter<string>, options: StreamStateOptions<T, S>): StreamState<S>;
-export function useStreamState<S, T>(name: MaybeRefOrGetter<string>, options: StreamStateOptions<T, S>): StreamState<S> {
+export function useStreamState<S, T = unknown>(
+  name: MaybeRefOrGetter<string>,
+  options: StreamStateOptions<T, S>,
+): StreamState<S>;
+export function useStreamState<S, T>(
+  name: MaybeRefOrGetter<string>,
+  options: StreamStateOptions<T, S>,
+): StreamState<S> {
   return useView(name, options);
 }
 

@@ -6,8 +6,16 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   attributes?: Record<string, string>,
   children?: (Node | string)[],
 ): HTMLElementTagNameMap[K];
-export function element(name: string, attributes?: Record<string, string>, children?: (Node | string)[]): HTMLElement;
-export function element(name: string, attributes: Record<string, string> = {}, children: (Node | string)[] = []): HTMLElement {
+export function element(
+  name: string,
+  attributes?: Record<string, string>,
+  children?: (Node | string)[],
+): HTMLElement;
+export function element(
+  name: string,
+  attributes: Record<string, string> = {},
+  children: (Node | string)[] = [],
+): HTMLElement {
   const made = document.createElement(name);
   for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
   made.append(...children);

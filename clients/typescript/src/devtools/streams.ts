@@ -8,7 +8,11 @@ type Row = Explanation["streams"][number] & { readonly delay?: number };
 /** Each stream that is followed: where it stands, and how far it is behind. */
 export function streamTable(streams: readonly Row[]): HTMLElement {
   if (!streams.length) return element("p", { class: "quiet" }, ["no stream is followed"]);
-  const head = element("tr", {}, ["stream", "offset", "lag"].map((title) => element("th", { scope: "col" }, [title])));
+  const head = element(
+    "tr",
+    {},
+    ["stream", "offset", "lag"].map((title) => element("th", { scope: "col" }, [title])),
+  );
   return element("table", {}, [element("thead", {}, [head]), element("tbody", {}, streams.map(row))]);
 }
 

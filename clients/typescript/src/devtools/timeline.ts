@@ -22,7 +22,9 @@ function row(attempt: Attempt, now: number): HTMLElement {
   const took = live === undefined ? "" : `live after ${live - began} ms`;
   const end = ended === undefined ? "open" : (cause ?? "ended");
   const words = [took, end].filter(Boolean).join(", ");
-  const track = element("div", { class: "track", "aria-hidden": "true" }, [bar("pending", began, live ?? ended ?? now, now)]);
+  const track = element("div", { class: "track", "aria-hidden": "true" }, [
+    bar("pending", began, live ?? ended ?? now, now),
+  ]);
   if (live !== undefined) track.append(bar(ended === undefined ? "open" : "over", live, ended ?? now, now));
   const label = element("span", { class: "label" }, [transport]);
   return element("li", { title: words }, [label, track, element("span", { class: "words" }, [words])]);

@@ -100,7 +100,8 @@ export function createClock(): InnerClock {
       for (let steps = 0; ; steps += 1) {
         const due = next(end);
         if (!due) break;
-        if (steps > STEPS_MAX) throw new Error("too many timers in one advance: something asks again at once, without end");
+        if (steps > STEPS_MAX)
+          throw new Error("too many timers in one advance: something asks again at once, without end");
         timers.delete(due[0]);
         now = due[1].at;
         due[1].run();

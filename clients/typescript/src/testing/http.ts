@@ -20,7 +20,8 @@ export function serve(asked: Asked, world: World, exchange: Exchange): void {
     if (asked.method !== "POST") throw methodNotAllowed("POST, OPTIONS");
     return readMany(asked, world, exchange);
   }
-  if (pathname === "/v1/ws") throw new Problem("upgrade_required", "open this path as a WebSocket (RFC 6455, version 13)");
+  if (pathname === "/v1/ws")
+    throw new Problem("upgrade_required", "open this path as a WebSocket (RFC 6455, version 13)");
   if (!pathname.startsWith(ROOT)) throw notFound();
   const name = decodeName(pathname.slice(ROOT.length));
   if (asked.method === "GET") return readOne(name, asked, world, exchange);
@@ -62,16 +63,22 @@ function create(name: string, asked: Asked, world: World): Response {
   const { headers } = asked;
   const contentType = headers.get("Content-Type") || "application/octet-stream";
   const count = headers.get("Stream-Retention-Count");
-  if (count !== null && !/^[1-9][0-9]*$/.test(count)) throw invalidHeader("`Stream-Retention-Count` is a positive whole number");
+  if (count !== null && !/^[1-9][0-9]*$/.test(count))
+    throw invalidHeader("`Stream-Retention-Count` is a positive whole number");
   const durability = headers.get("Stream-Durability") ?? "disk";
-  if (durability !== "disk" && durability !== "memory") throw invalidHeader("`Stream-Durability` is `disk` or `memory`");
-  const config = { contentType, durability, ...(count === null ? {} : { retentionCount: Number(count) }) } as const;
+  if (durability !== "disk" && durability !== "memory")
+    throw invalidHeader("`Stream-Durability` is `disk` or `memory`");
+  const config = {
+    contentType,
+    durability,
+    ...(count === null ? {} : { retentionCount: Number(count) }),
+  } as const;
   const closes = headers.get("Stream-Closed")?.toLowerCase() === "true";
   const { log, created } = world.store.create(name, config, closes);
   if (created && asked.body.length) {
     const messages = ofBody(log.kind, asked.body, time(world));
     log.closed = false;
-    if (messages.length) log.publish(messages, undefined, "");
+    if (messages.length) log.publish(messages, undefined);
     log.closed = closes;
   }
   return new Response(null, {
@@ -102,8 +109,7 @@ function publish(name: string, asked: Asked, world: World): Response | undefined
     if (!parsed.length) throw new Problem("empty_body", "an empty array holds no message to publish");
     return parsed;
   };
-  const raw = new TextDecoder("latin1").decode(body);
-  const published = world.store.publish(name, { messages, contentType, key, body: raw, create: creates, close: closes });
+  const published = world.store.publish(name, { messages, contentType, key, create: creates, close: closes });
   if (world.losesResponse()) return void world.network.drop();
   return new Response(null, {
     status: 204,
@@ -161,14 +167,18 @@ function readOne(name: string, asked: Asked, world: World, exchange: Exchange): 
   const limit = parseLimit(query.get("limit"));
   const timeout = parseTimeout(query.get("timeout"));
   if (asked.transport === "sse") {
-    throw new Problem("invalid_parameter", "the server in memory has SSE at /v1/read only, which is what the client uses");
+    throw new Problem(
+      "invalid_parameter",
+      "the server in memory has SSE at /v1/read only, which is what the client uses",
+    );
   }
   const log = world.store.find(name);
   const opened = log.open(start, world.store.isLost);
   if (typeof opened === "object") throw reset(opened);
   const page = () => respondPage(log, opened, limit, query.get("envelope") === "true");
   if (asked.transport === "poll" || opened < log.tail || log.closed) return exchange.respond(page());
-  const nothing = () => exchange.respond(new Response(null, { status: 204, headers: offsets(log, log.tail) }));
+  const nothing = () =>
+    exchange.respond(new Response(null, { status: 204, headers: offsets(log, log.tail) }));
   const changed = () => {
     leave();
     if (log.deleted) exchange.respond(reset(log.reset("deleted")).response());
@@ -193,11 +203,16 @@ function respondPage(log: StreamLog, from: number, limit: number, envelopes: boo
   const indexes = Array.from({ length: end - from }, (_, at) => from + at);
   if (envelopes) {
     const body = indexes.map((index) => ({ offset: log.offset(index + 1), ...log.message(index) }));
-    return new Response(JSON.stringify(body), { status: 200, headers: { ...headers, "Content-Type": "application/json" } });
+    return new Response(JSON.stringify(body), {
+      status: 200,
+      headers: { ...headers, "Content-Type": "application/json" },
+    });
   }
   const parts = indexes.map((index) => toBytes(log, log.message(index)));
   const body =
-    log.kind === "json" ? JSON.stringify(indexes.map((index) => log.message(index).data)) : new Blob(parts as BlobPart[]);
+    log.kind === "json"
+      ? JSON.stringify(indexes.map((index) => log.message(index).data))
+      : new Blob(parts as BlobPart[]);
   return new Response(body, { status: 200, headers: { ...headers, "Content-Type": log.config.contentType } });
 }
 

@@ -64,8 +64,10 @@ export class StreamLog {
     return this.#messages[index - this.earliest] as Stored;
   }
 
-  /** Stores messages, or finds that they are stored already. `body` is what tells a repetition from another publish. */
-  publish(messages: Stored[], key: string | undefined, body: string): Published {
+  /** Stores messages, or finds that they are stored already: by the key, for the same messages. */
+  publish(messages: Stored[], key: string | undefined): Published {
+    const body =
+      key === undefined ? "" : JSON.stringify(messages.map(({ data, encoding }) => [data, encoding]));
     const known = key === undefined ? undefined : this.#keys.get(key);
     if (known) {
       if (known.body !== body) throw keyReused();
@@ -117,14 +119,17 @@ export class StreamLog {
     if (start === "beginning") return this.earliest;
     if (start === "now") return this.tail;
     if (!isToken(start)) return Math.max(this.tail - start.last, this.earliest);
-    if (start.incarnation !== this.incarnation) return this.reset(isLost(start.incarnation) ? "lost" : "deleted");
+    if (start.incarnation !== this.incarnation)
+      return this.reset(isLost(start.incarnation) ? "lost" : "deleted");
     if (this.tail < start.index) return this.reset("ahead");
     if (start.index < this.earliest) return this.reset("trimmed");
     return start.index;
   }
 
   reset(reason: Reset["reason"]): Reset {
-    const [earliest, tail] = this.deleted ? [null, null] : [this.offset(this.earliest), this.offset(this.tail)];
+    const [earliest, tail] = this.deleted
+      ? [null, null]
+      : [this.offset(this.earliest), this.offset(this.tail)];
     return { reason, earliest, tail };
   }
 }

@@ -12,20 +12,25 @@ export function ofBody(kind: Kind, body: Uint8Array, time: string): Stored[] {
   const value = parseJson(new TextDecoder().decode(body));
   const values: unknown[] = Array.isArray(value) ? value : [value];
   if (BATCH_MESSAGES_MAX < values.length) {
-    throw new Problem("too_large", `publish at most ${BATCH_MESSAGES_MAX} messages at a time (\`max_batch_messages\`)`);
+    throw new Problem(
+      "too_large",
+      `publish at most ${BATCH_MESSAGES_MAX} messages at a time (\`max_batch_messages\`)`,
+    );
   }
   return values.map((data) => ({ time, data: checkSize(data) }));
 }
 
 /** The one message in a `publish` frame. */
 export function ofData(kind: Kind, data: unknown, encoding: unknown, time: string): Stored {
-  if (encoding !== undefined && encoding !== "base64") throw invalid("`encoding` must be `base64`, or be left out");
+  if (encoding !== undefined && encoding !== "base64")
+    throw invalid("`encoding` must be `base64`, or be left out");
   if (encoding && typeof data !== "string") throw invalid("with `encoding`, `data` must be a string");
   if (kind === "json") {
     if (encoding) throw invalid("a JSON stream takes the JSON value itself as `data`; leave out `encoding`");
     return { time, data: checkSize(data) };
   }
-  if (typeof data !== "string") throw invalid("this stream is not JSON: `data` must be a string of whole characters");
+  if (typeof data !== "string")
+    throw invalid("this stream is not JSON: `data` must be a string of whole characters");
   if (data === "") throw new Problem("empty_body", "a message can't be empty");
   return ofBytes(kind, encoding ? fromBase64(data) : new TextEncoder().encode(data), time);
 }
@@ -33,7 +38,9 @@ export function ofData(kind: Kind, data: unknown, encoding: unknown, time: strin
 /** The message as bytes, as the body of an answer without envelopes has it. */
 export function toBytes(log: StreamLog, stored: Stored): Uint8Array {
   if (stored.encoding) return fromBase64(stored.data as string);
-  return new TextEncoder().encode(log.kind === "json" ? JSON.stringify(stored.data) : (stored.data as string));
+  return new TextEncoder().encode(
+    log.kind === "json" ? JSON.stringify(stored.data) : (stored.data as string),
+  );
 }
 
 export function parseJson(text: string): unknown {
@@ -56,7 +63,8 @@ function ofBytes(kind: Kind, bytes: Uint8Array, time: string): Stored {
   return { time, data: toBase64(bytes), encoding: "base64" };
 }
 
-function toBase64(bytes: Uint8Array): string {
+/** Bytes as they travel in frames. */
+export function toBase64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 

@@ -14,10 +14,14 @@ export function checkName(name: string): string {
   const segments = name.split("/");
   let wrong: string | undefined;
   if (name === "") wrong = "a stream name can't be empty";
-  else if (bytes > NAME_BYTES_MAX) wrong = `a stream name has at most ${NAME_BYTES_MAX} bytes, this one has ${bytes}`;
-  else if (/\p{Cc}/u.test(name)) wrong = `a stream name can't hold a control character (byte ${name.search(/\p{Cc}/u)})`;
-  else if (segments.includes("")) wrong = "a stream name can't hold an empty segment: no `//`, and no `/` at either end";
-  else if (segments.includes(".") || segments.includes("..")) wrong = "a stream name can't hold a segment `.` or `..`";
+  else if (bytes > NAME_BYTES_MAX)
+    wrong = `a stream name has at most ${NAME_BYTES_MAX} bytes, this one has ${bytes}`;
+  else if (/\p{Cc}/u.test(name))
+    wrong = `a stream name can't hold a control character (byte ${name.search(/\p{Cc}/u)})`;
+  else if (segments.includes(""))
+    wrong = "a stream name can't hold an empty segment: no `//`, and no `/` at either end";
+  else if (segments.includes(".") || segments.includes(".."))
+    wrong = "a stream name can't hold a segment `.` or `..`";
   else if (segments[0] === "__ds") wrong = "stream names that begin with `__ds` are reserved by the protocol";
   if (wrong) throw new Problem("invalid_name", wrong);
   return name;

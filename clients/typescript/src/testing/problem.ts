@@ -62,8 +62,20 @@ export class Problem extends Error {
   /** As the answer to a request. */
   response(): Response {
     const { status, title, retryable = false } = this.facts;
-    const body = { type: "about:blank", title, status, code: this.code, detail: this.detail, retryable, ...this.reset };
-    const headers = { "Content-Type": "application/problem+json", "Cache-Control": "no-store", ...this.headers };
+    const body = {
+      type: "about:blank",
+      title,
+      status,
+      code: this.code,
+      detail: this.detail,
+      retryable,
+      ...this.reset,
+    };
+    const headers = {
+      "Content-Type": "application/problem+json",
+      "Cache-Control": "no-store",
+      ...this.headers,
+    };
     return new Response(JSON.stringify(body), { status, headers });
   }
 

@@ -94,7 +94,10 @@ function page(sources: Source[]): Frame[] {
 }
 
 function answer(sources: Source[], frames: Frame[]): Response {
-  const headers = { "Content-Type": "application/json", ...upToDate(sources.every((source) => source.upToDate)) };
+  const headers = {
+    "Content-Type": "application/json",
+    ...upToDate(sources.every((source) => source.upToDate)),
+  };
   return new Response(JSON.stringify(frames), { status: 200, headers });
 }
 
@@ -111,13 +114,19 @@ function parseList(body: Uint8Array): Wanted[] {
   }
   if (!list.length) throw invalid("`streams` is empty: list at least one");
   if (STREAMS_MAX < list.length) {
-    throw new Problem("too_many_subscriptions", `one request reads at most ${STREAMS_MAX} streams (\`max_read_streams\`); send another`);
+    throw new Problem(
+      "too_many_subscriptions",
+      `one request reads at most ${STREAMS_MAX} streams (\`max_read_streams\`); send another`,
+    );
   }
   const wanted = list.map(parseEntry);
   const names = wanted.map((it) => it.stream);
   const twice = names.find((name, at) => names.indexOf(name) < at);
   if (twice !== undefined) {
-    throw new Problem("already_subscribed", `\`${twice}\` is listed twice; one request reads a stream from one place`);
+    throw new Problem(
+      "already_subscribed",
+      `\`${twice}\` is listed twice; one request reads a stream from one place`,
+    );
   }
   return wanted;
 }
@@ -131,7 +140,8 @@ function parseEntry(entry: unknown, at: number): Wanted {
 }
 
 function parseWanted(entry: unknown): Wanted {
-  if (typeof entry !== "object" || entry === null) throw invalid("a message is a JSON object that has no member twice");
+  if (typeof entry !== "object" || entry === null)
+    throw invalid("a message is a JSON object that has no member twice");
   const { stream, offset, last } = entry as Record<string, unknown>;
   if (typeof stream !== "string") throw invalid("`stream` is missing");
   return { stream: checkName(stream), start: parseStart(offset ?? undefined, last ?? undefined, "now") };

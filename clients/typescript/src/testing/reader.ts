@@ -57,7 +57,15 @@ export function openSource(store: Store, wanted: Wanted, greets: boolean): Sourc
 function oneFrame(stream: string, frame: Frame): Source {
   const frames = [frame];
   const nothing = () => [];
-  return { stream, ended: true, upToDate: true, begin: () => frames.splice(0), page: nothing, tail: nothing, follow: () => () => {} };
+  return {
+    stream,
+    ended: true,
+    upToDate: true,
+    begin: () => frames.splice(0),
+    page: nothing,
+    tail: nothing,
+    follow: () => () => {},
+  };
 }
 
 /** Stands at a place of a stream, and takes what lies after it. */

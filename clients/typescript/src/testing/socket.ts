@@ -54,10 +54,12 @@ export function socketClass(world: World, asked: (upgrade: Upgrade) => void): ty
       this.#line = world.network.open("websocket", () => this.#over(1006, "", false));
       this.#talk = new Talk(
         world,
-        (frame) => this.#line.send(() => this.#emit(new MessageEvent("message", { data: JSON.stringify(frame) }))),
+        (frame) =>
+          this.#line.send(() => this.#emit(new MessageEvent("message", { data: JSON.stringify(frame) }))),
         () => this.#over(1006, "", false),
       );
-      const refused = world.network.refused.has("websocket") || (parsed.pathname !== "/v1/ws" && !this.#first());
+      const refused =
+        world.network.refused.has("websocket") || (parsed.pathname !== "/v1/ws" && !this.#first());
       if (refused) queueMicrotask(() => this.#over(1006, "", false));
       // What swallows frames lets the handshake pass.
       else if (this.#line.dead) queueMicrotask(() => this.#opened());
@@ -74,7 +76,11 @@ export function socketClass(world: World, asked: (upgrade: Upgrade) => void): ty
     #first(): Wanted | undefined {
       const { pathname, searchParams } = this.#upgrade.url;
       if (!pathname.startsWith(STREAM_ROOT)) return undefined;
-      const start = parseStart(searchParams.get("offset") ?? undefined, searchParams.get("last") ?? undefined, "now");
+      const start = parseStart(
+        searchParams.get("offset") ?? undefined,
+        searchParams.get("last") ?? undefined,
+        "now",
+      );
       return { stream: decodeName(pathname.slice(STREAM_ROOT.length)), start };
     }
 

@@ -10,7 +10,6 @@ export interface Publish {
   messages: (log: { kind: StreamLog["kind"] }) => Stored[];
   contentType: string | undefined;
   key: string | undefined;
-  body: string;
   create: boolean;
   close: boolean;
 }
@@ -55,13 +54,16 @@ export class Store {
     const contentType = publish.contentType ?? log?.config.contentType ?? "application/json";
     if (log && mediaType(log.config.contentType) !== mediaType(contentType)) {
       if (log.closed) throw log.closedProblem();
-      throw new Problem("content_type_mismatch", `send \`Content-Type: ${log.config.contentType}\`, which is the stream's`);
+      throw new Problem(
+        "content_type_mismatch",
+        `send \`Content-Type: ${log.config.contentType}\`, which is the stream's`,
+      );
     }
     // Read before the stream is made: a publish that is refused makes none.
     const shape = log ?? new StreamLog(name, "", { contentType, durability: "disk" });
     const messages = publish.messages(shape);
     log ??= this.create(name, shape.config).log;
-    const published = log.publish(messages, publish.key, publish.body);
+    const published = log.publish(messages, publish.key);
     if (publish.close) log.close();
     return { ...published, log };
   }

@@ -27,7 +27,12 @@ export class Talk {
   /** The first frame, and the stream that the address named, if it did. */
   begin(first?: Wanted): void {
     const seconds = HEARTBEAT_MS / 1000;
-    this.#say({ type: "hello", heartbeat: seconds, max_message_bytes: MESSAGE_BYTES_MAX, max_streams: STREAMS_MAX });
+    this.#say({
+      type: "hello",
+      heartbeat: seconds,
+      max_message_bytes: MESSAGE_BYTES_MAX,
+      max_streams: STREAMS_MAX,
+    });
     if (first) this.#subscribe(first);
   }
 
@@ -83,7 +88,10 @@ export class Talk {
       throw new Problem("already_subscribed", detail);
     }
     if (STREAMS_MAX <= this.#subscriptions.size) {
-      throw new Problem("too_many_subscriptions", "this connection follows as many streams as it may; open another one");
+      throw new Problem(
+        "too_many_subscriptions",
+        "this connection follows as many streams as it may; open another one",
+      );
     }
     const source = openSource(this.world.store, wanted, true);
     const look = () => {
@@ -119,7 +127,6 @@ export class Talk {
       messages: ({ kind }) => [ofData(kind, data, encoding, time(this.world))],
       contentType: message.content_type as string | undefined,
       key: key as string | undefined,
-      body: typeof data === "string" && encoding ? atob(data) : JSON.stringify(data),
       create: create === true,
       close: close === true,
     });

@@ -21,9 +21,10 @@ export interface Block {
 export function blocks(): Block[] {
   const guide = join(ROOT, "../../docs/guide");
   const pages = readdirSync(guide).filter((name) => name.endsWith(".md"));
-  return [...pages.map((name) => [name, join(guide, name)] as const), ["README.md", join(ROOT, "README.md")] as const].flatMap(
-    ([name, path]) => blocksOf(name.replace(".md", ""), readFileSync(path, "utf8")),
-  );
+  return [
+    ...pages.map((name) => [name, join(guide, name)] as const),
+    ["README.md", join(ROOT, "README.md")] as const,
+  ].flatMap(([name, path]) => blocksOf(name.replace(".md", ""), readFileSync(path, "utf8")));
 }
 
 function blocksOf(page: string, text: string): Block[] {

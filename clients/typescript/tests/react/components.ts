@@ -6,7 +6,11 @@ import { TidingsProvider, useMessages, usePublish, useStatus, useStreamState } f
 import type { Loaded, Tidings } from "../../src/types.ts";
 
 /** Adds numbers up. */
-export function Sum(props: { name: string; loaded?: Loaded<number>; load?: () => Promise<Loaded<number>> }): ReactElement {
+export function Sum(props: {
+  name: string;
+  loaded?: Loaded<number>;
+  load?: () => Promise<Loaded<number>>;
+}): ReactElement {
   const { value, state } = useStreamState<number, number>(props.name, {
     initial: 0,
     loaded: props.loaded,

@@ -16,7 +16,8 @@ function begin() {
   const server = createServer();
   const client = connect(server.url, server.options);
   const react = createRoot(root);
-  const show = (...children: ReactElement[]) => react.render(h(StrictMode, null, h(App, { client }, ...(children as [ReactElement]))));
+  const show = (...children: ReactElement[]) =>
+    react.render(h(StrictMode, null, h(App, { client }, ...(children as [ReactElement]))));
   const dials = () => server.requests.filter(({ transport }) => transport === "websocket").length;
   return { server, client, react, show, dials };
 }
@@ -55,7 +56,9 @@ const scenarios = {
     const { server, client, react } = begin();
     server.create("words");
     const show = (mode: "visible" | "hidden") =>
-      react.render(h(StrictMode, null, h(App, { client }, h(Activity, { mode, children: h(List, { name: "words" }) }))));
+      react.render(
+        h(StrictMode, null, h(App, { client }, h(Activity, { mode, children: h(List, { name: "words" }) }))),
+      );
     show("visible");
     await until("the effects ran", () => server.requests.length);
     await server.clock.advance(1_000);
@@ -63,7 +66,10 @@ const scenarios = {
     await server.clock.advance(0);
     await until("it shows", () => items().length === 1);
     show("hidden");
-    await until("it is hidden", () => getComputedStyle(document.getElementById("list") as HTMLElement).display === "none");
+    await until(
+      "it is hidden",
+      () => getComputedStyle(document.getElementById("list") as HTMLElement).display === "none",
+    );
     await new Promise((done) => setTimeout(done, 50));
     await server.clock.advance(5_000);
     const open = server.connections();
@@ -85,7 +91,10 @@ const scenarios = {
     await server.clock.advance(1_000);
     await until("the first", () => text("#sum") === "1");
     const seen: string[] = [];
-    new MutationObserver(() => seen.push(text("#sum"))).observe(document.getElementById("sum") as HTMLElement, { childList: true, characterData: true, subtree: true });
+    new MutationObserver(() => seen.push(text("#sum"))).observe(
+      document.getElementById("sum") as HTMLElement,
+      { childList: true, characterData: true, subtree: true },
+    );
     show(h(Sum, { name: "b" }));
     await until("it let go", () => seen.length);
     await server.clock.advance(3_000);

@@ -48,7 +48,10 @@ test("usePublish publishes", async () => {
 });
 
 test("rendering on a server connects to nothing", () => {
-  const client = connect("http://127.0.0.1:9", { fetch: () => assert.fail("it asked"), WebSocket: undefined });
+  const client = connect("http://127.0.0.1:9", {
+    fetch: () => assert.fail("it asked"),
+    WebSocket: undefined,
+  });
   const html = renderToString(h(App, { client }, h(List, { name: "a" }), h(State), h(Sum, { name: "b" })));
   assert.match(html, /idle by nothing/);
   assert.deepEqual(client.explain().attempts, []);

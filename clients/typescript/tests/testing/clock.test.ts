@@ -15,7 +15,10 @@ test("timers run in the order of their times, each at its time, also those that 
   const never = clock.setTimeout(() => note("never"), 120);
   clock.clearTimeout(never);
   await clock.advance(200);
-  assert.deepEqual(ran, [["early", 100], ["from early", 150]]);
+  assert.deepEqual(ran, [
+    ["early", 100],
+    ["from early", 150],
+  ]);
   await clock.advance(100);
   assert.deepEqual(ran.at(-1), ["late", 300]);
 });

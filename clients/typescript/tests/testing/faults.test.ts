@@ -153,7 +153,11 @@ test("a request can be given up, and the server knows", async () => {
 
 test("every request is kept for the test to look at", async () => {
   const server = createServer();
-  await server.fetch(`${server.url}/v1/read`, { method: "POST", body: STREAMS, headers: { Authorization: "Bearer t" } });
+  await server.fetch(`${server.url}/v1/read`, {
+    method: "POST",
+    body: STREAMS,
+    headers: { Authorization: "Bearer t" },
+  });
   const { socket } = dial(server);
   await server.clock.advance(0);
   socket.send('{"type":"ping"}');

@@ -54,7 +54,8 @@ class Transcript {
     const named = text
       .replace(/"time":"[^"]*"/g, '"time":"T"')
       .replace(/\b[0-9a-f]{16}_/g, (found) => {
-        if (!this.#incarnations.has(found)) this.#incarnations.set(found, `stream${this.#incarnations.size}_`);
+        if (!this.#incarnations.has(found))
+          this.#incarnations.set(found, `stream${this.#incarnations.size}_`);
         return this.#incarnations.get(found) as string;
       })
       // The sentences for people are nobody's contract.
@@ -88,7 +89,10 @@ class Transcript {
   }
 
   async publish(name: string, body: string, headers: Record<string, string> = {}): Promise<void> {
-    const response = await this.ask("POST", `/v1/stream/${name}`, { body, headers: { ...JSON_TYPE, ...headers } });
+    const response = await this.ask("POST", `/v1/stream/${name}`, {
+      body,
+      headers: { ...JSON_TYPE, ...headers },
+    });
     const offset = response.headers.get("Stream-Next-Offset");
     if (offset) this.offsets[name] = offset;
     const text = await response.text();
@@ -120,9 +124,13 @@ async function publishing(talk: Transcript): Promise<void> {
   await talk.whole("PUT", "/v1/stream/a", { headers: JSON_TYPE });
   await talk.whole("PUT", "/v1/stream/a", { headers: JSON_TYPE });
   await talk.whole("PUT", "/v1/stream/a", { headers: { "Content-Type": "text/plain" } });
-  await talk.whole("PUT", "/v1/stream/b", { headers: { ...JSON_TYPE, "Stream-Durability": "memory" }, body: '[{"first":1}]' });
+  await talk.whole("PUT", "/v1/stream/b", {
+    headers: { ...JSON_TYPE, "Stream-Durability": "memory" },
+    body: '[{"first":1}]',
+  });
   await talk.publish("a", '[1,"two",{"three":[3]}]');
   await talk.publish("a", "[[4,5]]");
+  await talk.publish("b", "[[4,5]]", { "Idempotency-Key": "list" });
   await talk.publish("a", "6", { "Idempotency-Key": "six" });
   await talk.publish("a", "6", { "Idempotency-Key": "six" });
   await talk.publish("a", "7", { "Idempotency-Key": "six" });
@@ -136,7 +144,8 @@ async function publishing(talk: Transcript): Promise<void> {
   await talk.whole("HEAD", "/v1/stream/a");
   await talk.whole("HEAD", "/v1/stream/b");
   await talk.whole("HEAD", "/v1/stream/missing");
-  for (const name of ["a//b", "..", "a%00", "__ds/x", ""]) await talk.whole("PUT", `/v1/stream/x/${name}`.replace("x/__ds", "__ds"));
+  for (const name of ["a//b", "..", "a%00", "__ds/x", ""])
+    await talk.whole("PUT", `/v1/stream/x/${name}`.replace("x/__ds", "__ds"));
   await talk.whole("PATCH", "/v1/stream/a");
   await talk.whole("GET", "/v1/nowhere");
   await talk.whole("PUT", "/v1/stream/kept", { headers: { ...JSON_TYPE, "Stream-Retention-Count": "2" } });
@@ -160,15 +169,30 @@ async function polling(talk: Transcript): Promise<void> {
   await talk.read([{ stream: "a", offset: a.replace(/.$/, "1") }]);
   await talk.read([{ stream: "a", offset: a.replace(/.$/, "9") }]);
   await talk.read([{ stream: "a", offset: "0123456789abcdef_0000000000000000" }]);
-  await talk.read([{ stream: "kept", offset: kept1 }, { stream: "kept", offset: "-1" }]);
+  await talk.read([
+    { stream: "kept", offset: kept1 },
+    { stream: "kept", offset: "-1" },
+  ]);
   await talk.read([{ stream: "kept", offset: kept1 }]);
-  await talk.read([{ stream: "kept", offset: kept2 }, { stream: "missing", offset: a }, { stream: "b", last: 1 }]);
-  for (const start of [{ offset: "-1" }, { offset: "now" }, { offset: over }]) await talk.read([{ stream: "over", ...start }]);
+  await talk.read([
+    { stream: "kept", offset: kept2 },
+    { stream: "missing", offset: a },
+    { stream: "b", last: 1 },
+  ]);
+  for (const start of [{ offset: "-1" }, { offset: "now" }, { offset: over }])
+    await talk.read([{ stream: "over", ...start }]);
   await talk.read([]);
   await talk.read(Array.from({ length: 101 }, (_, at) => ({ stream: `s${at}` })));
   await talk.whole("POST", "/v1/read", { body: "[" });
   await talk.whole("POST", "/v1/read", { body: "{}" });
-  for (const entry of [1, {}, { stream: "" }, { stream: "a", offset: "x" }, { stream: "a", offset: "-1", last: 1 }, { stream: "a", last: -1 }]) {
+  for (const entry of [
+    1,
+    {},
+    { stream: "" },
+    { stream: "a", offset: "x" },
+    { stream: "a", offset: "-1", last: 1 },
+    { stream: "a", last: -1 },
+  ]) {
     await talk.read([{ stream: "b" }, entry]);
   }
   await talk.read([{ stream: "b" }], "?live=long-poll&timeout=soon");
@@ -184,7 +208,10 @@ async function longPolling(talk: Transcript): Promise<void> {
   const empty = talk.read([{ stream: "a", offset: a }], "?live=long-poll&timeout=0.2");
   await talk.peer.pass(300);
   await empty;
-  const streams = [{ stream: "a", offset: a }, { stream: "made", offset: made }];
+  const streams = [
+    { stream: "a", offset: a },
+    { stream: "made", offset: made },
+  ];
   const held = talk.hold("POST", "/v1/read?live=long-poll&timeout=20", { body: JSON.stringify({ streams }) });
   await talk.peer.pass(300);
   await talk.publish("made", '"news"');
@@ -192,7 +219,11 @@ async function longPolling(talk: Transcript): Promise<void> {
 }
 
 /** The frames of a response, until one has come that ends with the text, or the end; by stream, since the order of streams is the server's choice. */
-async function framesUntil(talk: Transcript, reader: ReadableStreamDefaultReader<string>, ...texts: string[]): Promise<void> {
+async function framesUntil(
+  talk: Transcript,
+  reader: ReadableStreamDefaultReader<string>,
+  ...texts: string[]
+): Promise<void> {
   let heard = "";
   while (!texts.every((text) => heard.includes(text))) {
     const { done, value } = await reader.read();
@@ -248,11 +279,26 @@ async function sockets(talk: Transcript): Promise<void> {
   await exchange({ type: "publish", id: "2", stream: "kept", data: [null], key: "one" }, "published");
   await exchange({ type: "publish", id: "3", stream: "kept", data: "other", key: "one" }, "error");
   await exchange({ type: "publish", id: "4", stream: "missing", data: 1 }, "error");
+  await exchange({ type: "publish", id: "4", stream: "b", data: [4, 5], key: "list" }, "published");
   await exchange({ type: "publish", id: "5", stream: "over", data: 1 }, "error");
   await exchange({ type: "publish", id: "6", stream: "kept" }, "error");
-  await exchange({ type: "publish", id: "7", stream: "words", data: "hé", content_type: "text/plain", create: true }, "published");
+  await exchange(
+    { type: "publish", id: "7", stream: "words", data: "hé", content_type: "text/plain", create: true },
+    "published",
+  );
   await exchange({ type: "publish", id: "8", stream: "words", data: 1 }, "error");
-  await exchange({ type: "publish", id: "9", stream: "bytes", data: "AAH/", encoding: "base64", content_type: "image/x", create: true }, "published");
+  await exchange(
+    {
+      type: "publish",
+      id: "9",
+      stream: "bytes",
+      data: "AAH/",
+      encoding: "base64",
+      content_type: "image/x",
+      create: true,
+    },
+    "published",
+  );
   await exchange({ type: "subscribe", stream: "words", offset: "-1" }, "live");
   await exchange({ type: "subscribe", stream: "bytes", offset: "-1" }, "live");
   await talk.whole("DELETE", "/v1/stream/words");
@@ -267,7 +313,16 @@ async function sockets(talk: Transcript): Promise<void> {
 
 async function oneStream(talk: Transcript): Promise<void> {
   const { kept1 = "" } = talk.offsets;
-  for (const query of ["offset=-1", "", "last=1", "last=2&limit=1", `offset=${kept1}`, "offset=now", "offset=7", "limit=0"]) {
+  for (const query of [
+    "offset=-1",
+    "",
+    "last=1",
+    "last=2&limit=1",
+    `offset=${kept1}`,
+    "offset=now",
+    "offset=7",
+    "limit=0",
+  ]) {
     await talk.whole("GET", `/v1/stream/kept?${query}`);
   }
   await talk.whole("GET", "/v1/stream/kept?offset=-1&envelope=true");

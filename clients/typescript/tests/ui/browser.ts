@@ -13,7 +13,15 @@ declare const ROOT: string;
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 // Without these it asks for the hosts of its maker at every start.
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** A running browser. */
 export class Browser {
@@ -24,7 +32,11 @@ export class Browser {
 
   static async launch(): Promise<Browser> {
     const folder = await mkdtemp(join(tmpdir(), "tidings-chromium-"));
-    const context = await chromium.launchPersistentContext(folder, { executablePath: CHROMIUM, headless: true, args: FLAGS });
+    const context = await chromium.launchPersistentContext(folder, {
+      executablePath: CHROMIUM,
+      headless: true,
+      args: FLAGS,
+    });
     return new Browser(folder, context);
   }
 
@@ -34,12 +46,19 @@ export class Browser {
   }
 
   /** A page with that body and a bundle of a file in `tests`, and whatever it complains about. */
-  async open(script: string, body = ""): Promise<{ page: Page; complaints: string[]; close: () => Promise<void> }> {
+  async open(
+    script: string,
+    body = "",
+  ): Promise<{ page: Page; complaints: string[]; close: () => Promise<void> }> {
     const code = await bundle(script);
     const site = createServer((request, response) => {
       const isScript = request.url === "/page.js";
       response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html; charset=utf-8");
-      response.end(isScript ? code : `<!doctype html><title>test</title><link rel="icon" href="data:,"><div id="root">${body}</div><script src="/page.js"></script>`);
+      response.end(
+        isScript
+          ? code
+          : `<!doctype html><title>test</title><link rel="icon" href="data:,"><div id="root">${body}</div><script src="/page.js"></script>`,
+      );
     }).listen(0, "127.0.0.1");
     await once(site, "listening");
     const page = await this.context.newPage();
@@ -65,7 +84,12 @@ async function bundle(script: string): Promise<string> {
     write: false,
     format: "iife",
     target: "es2022",
-    define: { "process.env.NODE_ENV": '"development"', __VUE_OPTIONS_API__: "false", __VUE_PROD_DEVTOOLS__: "false", __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "true" },
+    define: {
+      "process.env.NODE_ENV": '"development"',
+      __VUE_OPTIONS_API__: "false",
+      __VUE_PROD_DEVTOOLS__: "false",
+      __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "true",
+    },
   });
   return outputFiles[0]?.text ?? "";
 }

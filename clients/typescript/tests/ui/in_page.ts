@@ -6,7 +6,10 @@ import type { Browser } from "./browser.ts";
 type Scenario = (argument: never) => Promise<unknown>;
 
 /** Runs it in a page of its own, which must not complain about anything. */
-export async function inPage<Scenarios extends Record<string, Scenario>, Name extends keyof Scenarios & string>(
+export async function inPage<
+  Scenarios extends Record<string, Scenario>,
+  Name extends keyof Scenarios & string,
+>(
   browser: Browser,
   script: string,
   name: Name,
@@ -16,7 +19,10 @@ export async function inPage<Scenarios extends Record<string, Scenario>, Name ex
   const { page, complaints, close } = await browser.open(script, body);
   try {
     const result = await page.evaluate(
-      ([scenario, given]) => (globalThis as unknown as { scenarios: Record<string, (given: unknown) => unknown> }).scenarios[scenario as string]?.(given),
+      ([scenario, given]) =>
+        (globalThis as unknown as { scenarios: Record<string, (given: unknown) => unknown> }).scenarios[
+          scenario as string
+        ]?.(given),
       [name, argument] as const,
     );
     assert.deepEqual(complaints, []);

@@ -8,7 +8,8 @@ export async function until<T>(what: string, ready: () => T): Promise<NonNullabl
   for (;;) {
     const found = ready();
     if (found) return found;
-    if (end < performance.now()) throw new Error(`it did not come: ${what}; the page shows ${document.body.innerText}`);
+    if (end < performance.now())
+      throw new Error(`it did not come: ${what}; the page shows ${document.body.innerText}`);
     await new Promise((done) => setTimeout(done, 5));
   }
 }

@@ -29,7 +29,11 @@ const List = defineComponent({
     const status = useStatus();
     const publish = usePublish<string>(() => props.name);
     return () => [
-      h("ol", { id: "list" }, value.value?.map(({ offset, data }) => h("li", { key: offset }, data))),
+      h(
+        "ol",
+        { id: "list" },
+        value.value?.map(({ offset, data }) => h("li", { key: offset }, data)),
+      ),
       h("p", { id: "state" }, status.value.state),
       h("button", { onClick: () => void publish("clicked") }, "publish"),
     ];

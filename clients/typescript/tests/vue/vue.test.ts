@@ -35,12 +35,20 @@ test("from what the server rendered the page goes on without a hole, and the ser
     const client = connect(server.url);
     const page = await client.stream<number>("sum").read({ from: "beginning" });
     const loaded = { value: page.messages.reduce((sum, { data }) => sum + data, 0), offset: page.offset };
-    const html = await renderToString(createSSRApp({ render: () => h(Sum, { name: "sum", loaded }) }).use(tidingsPlugin, client));
+    const html = await renderToString(
+      createSSRApp({ render: () => h(Sum, { name: "sum", loaded }) }).use(tidingsPlugin, client),
+    );
     assert.deepEqual(client.explain().attempts, []);
     client.close();
     // Published while the page is on its way.
     for (const number of [4, 5, 6]) await server.publish("sum", number);
-    const seen = await inPage<Scenarios, "hydrate">(browser, PAGE, "hydrate", { url: server.url, loaded }, html);
+    const seen = await inPage<Scenarios, "hydrate">(
+      browser,
+      PAGE,
+      "hydrate",
+      { url: server.url, loaded },
+      html,
+    );
     assert.deepEqual(seen, { rendered: "6", hydrated: "6" });
   } finally {
     await server.stop();
