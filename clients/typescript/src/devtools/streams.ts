@@ -27,7 +27,7 @@ function row(stream: Row): HTMLElement {
 
 /** Both ends of an offset, which is what one compares by eye. */
 function shorten(offset: string): string {
-  return offset.length <= 16 ? offset : `${offset.slice(0, 4)}…${offset.slice(-9)}`;
+  return offset.length <= 16 ? offset : `${offset.slice(0, 4)}…${offset.slice(-6)}`;
 }
 
 function lag({ live, delay }: Row): string {

@@ -33,11 +33,12 @@ fieldset :checked + span { color: var(--paper); background: var(--ink); font-wei
 fieldset :focus-visible + span { outline: 2px solid var(--live); outline-offset: 1px; }
 table { width: 100%; border-collapse: collapse; table-layout: fixed; }
 th { text-align: left; font-size: 12px; font-weight: 600; color: var(--soft); }
-th, td { padding: 3px 0; border-bottom: 1px solid var(--line); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-th:last-child, td:last-child { width: 84px; text-align: right; }
+th, td { padding: 3px 8px 3px 0; border-bottom: 1px solid var(--line); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+th:nth-child(2) { width: 104px; }
+th:last-child, td:last-child { width: 84px; padding-right: 0; text-align: right; }
 .offset { font-family: ui-monospace, monospace; font-size: 12px; }
 ol { padding: 0; list-style: none; }
-li { display: grid; grid-template-columns: 68px 1fr 132px; gap: 8px; align-items: center; padding: 1px 0; }
+li { display: grid; grid-template-columns: 68px 1fr 1.3fr; gap: 8px; align-items: center; padding: 1px 0; }
 .track { position: relative; height: 9px; border-radius: 3px; background: var(--line); overflow: hidden; }
 .track i { position: absolute; top: 0; bottom: 0; }
 .pending { background: var(--wait); } .open { background: var(--live); } .over { background: color-mix(in srgb, var(--live) 45%, var(--line)); }
