@@ -203,10 +203,10 @@ export interface StateOptions<T, S> {
   reduce: (value: S, message: Message<T>) => S;
 }
 
-/** A value, and the offset up to which it holds. */
+/** A value, and the offset up to which it holds; or another place from which messages are to be added to it. */
 export interface Loaded<S> {
   value: S;
-  offset: Offset;
+  offset: From;
 }
 
 /** A value that is kept up to date with a stream. */

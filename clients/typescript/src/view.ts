@@ -2,6 +2,7 @@
 
 import { ResetError, TidingsError } from "./errors.ts";
 import type { FollowSettings, Given } from "./hub.ts";
+import { isAt } from "./session/place.ts";
 import { sleep } from "./time.ts";
 import type { Clock, From, Message, Offset, StateOptions, Timing, View } from "./types.ts";
 
@@ -37,11 +38,11 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
       const loaded = await load();
       if (signal.aborted) return;
       value = loaded.value;
-      offset = from = loaded.offset;
+      from = loaded.offset;
     } else {
       value = initial;
-      offset = undefined;
     }
+    offset = typeof from == "string" && isAt(from) ? from : undefined;
     error = undefined;
     phase = "catching-up";
     changed();
@@ -72,7 +73,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
         changed();
         if (isOver) return;
         const { backoffBase, backoffCap } = source.timing_;
-        if (tries) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
+        if (tries || !(reason instanceof ResetError)) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
       }
     }
   };
