@@ -59,6 +59,12 @@ export interface StreamState<S> {
   readonly error: TidingsError | undefined;
 }
 
+/** What a server has rendered a page with: a value, and the offset up to which it holds. */
+export interface Rendered<S> {
+  value: S;
+  offset: Offset;
+}
+
 /** What {@link useStreamState} takes. Functions may be new ones on each render: the newest are used. */
 export interface StreamStateOptions<T, S> extends StreamOptions<T> {
   /** Gives a value and the offset up to which it holds: at the start and after every reset. Absent: the stream is read from its beginning. */
@@ -68,7 +74,7 @@ export interface StreamStateOptions<T, S> extends StreamOptions<T> {
   /** The value before any message. */
   initial?: S;
   /** What the server rendered the page with: it is shown at once, and the stream is followed from that offset, so nothing falls in between. */
-  loaded?: Loaded<S> | undefined;
+  loaded?: Rendered<S> | undefined;
 }
 
 /** What {@link useMessages} takes. It is looked at when the component is mounted, and when the name changes. */
@@ -80,7 +86,7 @@ export interface UseMessagesOptions<T> extends StreamOptions<T> {
   /** Keeps at most so many, the newest (default 100). */
   limit?: number;
   /** What the server rendered the page with. */
-  loaded?: Loaded<readonly Message<T>[]> | undefined;
+  loaded?: Rendered<readonly Message<T>[]> | undefined;
 }
 
 interface InnerOptions<T, S> extends Omit<StreamStateOptions<T, S>, "load"> {
@@ -149,7 +155,7 @@ export function useMessages<T>(
   return useView<T, readonly Message<T>[]>(name, {
     ...options,
     initial: [],
-    load: (again) => ({ value: [], offset: (last ? { last } : again ? "beginning" : from) as Offset }),
+    load: (again) => ({ value: [], offset: last ? { last } : again ? "beginning" : from }),
     reduce: (messages, message) => [...messages, message].slice(-limit),
   });
 }

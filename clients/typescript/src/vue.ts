@@ -63,6 +63,12 @@ export interface StreamState<S> {
   readonly error: Readonly<ShallowRef<TidingsError | undefined>>;
 }
 
+/** What a server has rendered a page with: a value, and the offset up to which it holds. */
+export interface Rendered<S> {
+  value: S;
+  offset: Offset;
+}
+
 /** What {@link useStreamState} takes. */
 export interface StreamStateOptions<T, S> extends StreamOptions<T> {
   /** Gives a value and the offset up to which it holds: at the start and after every reset. Absent: the stream is read from its beginning. */
@@ -72,7 +78,7 @@ export interface StreamStateOptions<T, S> extends StreamOptions<T> {
   /** The value before any message. */
   initial?: S;
   /** What the server rendered the page with: it is shown at once, and the stream is followed from that offset, so nothing falls in between. */
-  loaded?: Loaded<S> | undefined;
+  loaded?: Rendered<S> | undefined;
 }
 
 /** What {@link useMessages} takes. */
@@ -84,7 +90,7 @@ export interface UseMessagesOptions<T> extends StreamOptions<T> {
   /** Keeps at most so many, the newest (default 100). */
   limit?: number;
   /** What the server rendered the page with. */
-  loaded?: Loaded<readonly Message<T>[]> | undefined;
+  loaded?: Rendered<readonly Message<T>[]> | undefined;
 }
 
 interface InnerOptions<T, S> extends Omit<StreamStateOptions<T, S>, "load"> {
@@ -157,7 +163,7 @@ export function useMessages<T>(
   return useView<T, readonly Message<T>[]>(name, {
     ...options,
     initial: [],
-    load: (again) => ({ value: [], offset: (last ? { last } : again ? "beginning" : from) as Offset }),
+    load: (again) => ({ value: [], offset: last ? { last } : again ? "beginning" : from }),
     reduce: (messages, message) => [...messages, message].slice(-limit),
   });
 }

@@ -3,12 +3,13 @@
 import { createElement as h } from "react";
 import type { ReactElement } from "react";
 import { TidingsProvider, useMessages, usePublish, useStatus, useStreamState } from "../../src/react.ts";
+import type { Rendered } from "../../src/react.ts";
 import type { Loaded, Tidings } from "../../src/types.ts";
 
 /** Adds numbers up. */
 export function Sum(props: {
   name: string;
-  loaded?: Loaded<number>;
+  loaded?: Rendered<number>;
   load?: () => Promise<Loaded<number>>;
 }): ReactElement {
   const { value, state } = useStreamState<number, number>(props.name, {

@@ -2,12 +2,12 @@
 
 import { defineComponent, h } from "vue";
 import type { PropType } from "vue";
-import type { Loaded } from "../../src/types.ts";
 import { useStreamState } from "../../src/vue.ts";
+import type { Rendered } from "../../src/vue.ts";
 
 /** Adds numbers up. */
 export const Sum = defineComponent({
-  props: { name: { type: String, required: true }, loaded: Object as PropType<Loaded<number>> },
+  props: { name: { type: String, required: true }, loaded: Object as PropType<Rendered<number>> },
   setup(props) {
     const { value } = useStreamState<number, number>(() => props.name, {
       initial: 0,
