@@ -70,7 +70,7 @@ export interface SessionOptions {
 }
 
 /** A stream that is wanted. */
-interface Follow {
+export interface Follow {
   name_: string;
   place_: From;
   /** Whether to wait for it while it is missing. */
