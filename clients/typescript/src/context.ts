@@ -1,0 +1,24 @@
+/** What all parts of a client share. */
+
+import type { TidingsError } from "./errors.ts";
+import { sleep } from "./time.ts";
+import type { Clock, ConnectOptions, Timing } from "./types.ts";
+
+export interface Context {
+  options_: ConnectOptions;
+  /** The address of the server, without a slash at its end. */
+  base_: string;
+  clock_: Clock;
+  timing_: Timing;
+  random_: () => number;
+  /** Until the client is closed. */
+  signal_: AbortSignal;
+}
+
+/** Waits after so many failures in a row: full jitter, and no less than the server says. */
+export const backOff = ({ clock_: clock, timing_: timing, random_: random }: Context, tries: number, signal: AbortSignal, error?: TidingsError) =>
+  sleep(
+    clock,
+    Math.max((error?.retryAfter_ ?? 0) * (1 + random() / 4), random() * Math.min(timing.backoffCap, timing.backoffBase * 2 ** tries)),
+    signal,
+  );
