@@ -5,6 +5,7 @@ import { createDriver } from "./driver.ts";
 import { TidingsError } from "./errors.ts";
 import { createHub } from "./hub.ts";
 import { createOutbox } from "./outbox.ts";
+import { createTabs } from "./tabs.ts";
 import { StreamTarget } from "./stream.ts";
 import { systemClock } from "./time.ts";
 import { defaultTiming } from "./timing.ts";
@@ -21,10 +22,14 @@ const createClient = (context: Context, onStatus: () => void) => {
       context.base_.replace("http", "ws") + "/v1/ws",
       "tidings.v1",
     );
-  const driver = createDriver(context, openWebSocket, push, () => {
+  const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } = context.options_;
+  const shared = tabs
+    ? createTabs(context, { follow_: follow, publish_: (...publish) => client.publish_(...publish) }, openWebSocket)
+    : undefined;
+  const driver = createDriver(context, shared?.open_ ?? openWebSocket, shared, push, () => {
     for (const changed of watchers) changed();
   });
-  return {
+  const client = {
     context_: context,
     driver_: driver,
     follows_: driver.follows_,
@@ -32,6 +37,7 @@ const createClient = (context: Context, onStatus: () => void) => {
     watchers_: watchers,
     publish_: createOutbox(context, driver),
   };
+  return client;
 };
 
 /** A client of the server at `url`. Nothing is connected until a stream is followed; all streams share one connection. */

@@ -22,7 +22,8 @@ export type Driver = ReturnType<typeof createDriver>;
 
 export const createDriver = (
   context: Context,
-  openWebSocket: () => WebSocketLike,
+  openWebSocket: () => WebSocketLike | Promise<WebSocketLike>,
+  tabs: { pause_(paused: boolean): void; isShared_(): boolean } | undefined,
   tell: (frame: Frame) => void,
   onStatus: (status: Status) => void,
 ) => {
@@ -92,6 +93,7 @@ export const createDriver = (
       state,
       transport,
       since: now(),
+      shared: transport == "websocket" && !!tabs?.isShared_(),
       retryAt: isWaiting ? session.waitUntil_() : undefined,
       error: isWaiting ? lastError : session.error_(),
     };
@@ -106,7 +108,10 @@ export const createDriver = (
       queueMicrotask(flush);
     };
 
-  const pause = then((paused: boolean) => session.pause_(now(), paused));
+  const pause = then((paused: boolean) => {
+    session.pause_(now(), paused);
+    tabs?.pause_(paused);
+  });
   watchPage(then(() => session.wake_(now())), then((hidden) => session.hide_(now(), hidden)), pause, signal);
   signal.addEventListener("abort", () => {
     session.pause_(now(), true);

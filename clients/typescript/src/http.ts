@@ -1,9 +1,10 @@
 /** Requests to the server, what they are answered, and how they fail. */
 
-import type { Context } from "./context.ts";
+import { type Context, within } from "./context.ts";
 import { TidingsError } from "./errors.ts";
 import { wireFrom } from "./session/place.ts";
 import type { Frame, PageEnd, Question } from "./session/words.ts";
+import type { From } from "./types.ts";
 
 /** Whatever was thrown. What can't be parsed is not of our server; all else means that it can't be reached. */
 export const asError = (error: unknown): TidingsError =>
@@ -39,6 +40,10 @@ export const request = async (
 /** Asks for streams. */
 export const ask = (context: Context, query: string, question: Question, signal: AbortSignal) =>
   request(context, "/v1/read" + query, JSON.stringify({ streams: question.map(([stream, from]) => ({ stream, ...wireFrom(from) })) }), signal);
+
+/** Asks for a page of one stream. */
+export const readPage = (context: Context, stream: string, from: From, signal: AbortSignal) =>
+  within(context, signal, async (limited, heard) => readFrames(await ask(context, "", [[stream, from]], limited), heard));
 
 /** Reads a body as it arrives. */
 export const readText = async ({ body }: Response, onText: (text: string) => void): Promise<void> => {

@@ -7,7 +7,7 @@
 
 import { backOff, type Context } from "./context.ts";
 import type { Driver } from "./driver.ts";
-import { ask, asError, readFrames } from "./http.ts";
+import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
 import { distance, isAt } from "./session/place.ts";
 import type { Frame } from "./session/words.ts";
@@ -53,6 +53,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
     const follower: Follower = { queue_: undefined, queueMax_: queueMax, wakeUp_: () => {} };
     const reader = createReader(from, options);
     const place = reader.place_;
+    const isOver = () => signal.aborted || context.signal_.aborted;
     const wakeUp = () => follower.wakeUp_();
     const next = () => new Promise<void>((resolve) => (follower.wakeUp_ = resolve));
     const followers = streams.get(name) ?? new Set();
@@ -61,9 +62,9 @@ export const createHub = (context: Context, driver: () => Driver) => {
     let tries = 0;
 
     /** Reads a page, if it can. */
-    const readPage = async (): Promise<Frame[]> => {
+    const readOn = async (): Promise<Frame[]> => {
       try {
-        const [frames, { upToDate_: isUpToDate }] = await readFrames(await ask(context, "", [[name, place()]], signal));
+        const [frames, { upToDate_: isUpToDate }] = await readPage(context, name, place(), signal);
         tries = 0;
         // It has not seen yet what was pushed already, or the stream is missing.
         if (isUpToDate && !frames.some(({ type }) => type == "message")) await backOff(context, 0, signal);
@@ -78,7 +79,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
     streams.set(name, followers.add(follower));
     signal.addEventListener("abort", wakeUp);
     try {
-      while (!signal.aborted) {
+      while (!isOver()) {
         const followed = driver().follows_.get(name);
         let frames = follower.queue_;
         if (!frames) {
@@ -89,7 +90,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
         }
         const hasMet = !begin || begin == place() || (isAt(begin) && isAt(place() as From) && distance(begin, place() as string) >= 0);
         if (!hasMet) {
-          if (isAt(begin)) frames = await readPage();
+          if (isAt(begin)) frames = await readOn();
           else {
             // Nobody knows yet where what is pushed begins.
             await next();
@@ -102,7 +103,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
           if (!frames.length) await next();
           frames = follower.queue_?.splice(0) ?? [];
         }
-        if (signal.aborted) return;
+        if (isOver()) return;
         for await (const given of reader.give_(frames)) {
           yield given;
           if (given.at(-1)!.type == "closed") return;
@@ -114,6 +115,10 @@ export const createHub = (context: Context, driver: () => Driver) => {
       if (!followers.size) leave(name, followers);
     }
   }
+
+  context.signal_.addEventListener("abort", () => {
+    for (const followers of streams.values()) for (const follower of followers) follower.wakeUp_();
+  });
 
   return { push_: push, follow_: follow };
 };

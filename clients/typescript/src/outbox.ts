@@ -3,7 +3,7 @@
  * has a key, so that it is stored once however often it is sent.
  */
 
-import { backOff, type Context } from "./context.ts";
+import { backOff, type Context, within } from "./context.ts";
 import type { Driver } from "./driver.ts";
 import { TidingsError } from "./errors.ts";
 import { asError, request } from "./http.ts";
@@ -30,7 +30,7 @@ export const createOutbox = (context: Context, driver: Driver) => {
     }
     const path = "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
     const headers = { "content-type": contentType ?? "application/json", "idempotency-key": key! };
-    const response = await request(context, path, body, signal, headers);
+    const response = await within(context, signal, (limited) => request(context, path, body, limited, headers));
     const offset = response.headers.get("stream-next-offset");
     if (!offset) throw new SyntaxError("no offset");
     return { offset, duplicate: response.headers.has("stream-duplicate") };

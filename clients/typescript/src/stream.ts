@@ -2,7 +2,7 @@
 
 import type { Client } from "./connect.ts";
 import { ResetError, TidingsError } from "./errors.ts";
-import { ask, asError, readFrames } from "./http.ts";
+import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
 import { isAt } from "./session/place.ts";
 import type { From, Message, MessagesOptions, Offset, Page, Published, PublishOptions, StateOptions, StreamOptions, View } from "./types.ts";
@@ -54,7 +54,7 @@ export class StreamTarget<T> extends EventTarget {
     const messages: Message<T>[] = [];
     let closed = false;
     try {
-      const [frames, { upToDate_: upToDate }] = await readFrames(await ask(this.client_.context_, "", [[name, from]], signal));
+      const [frames, { upToDate_: upToDate }] = await readPage(this.client_.context_, name, from, signal);
       for await (const given of reader.give_(frames)) {
         for (const { message_: message, type } of given) {
           if (message) messages.push(message as Message<T>);

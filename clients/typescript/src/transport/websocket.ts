@@ -6,7 +6,7 @@ import type { Attempt } from "../session/attempt.ts";
 import type { WebSocketLike } from "../types.ts";
 import type { Hear, Lose } from "./http.ts";
 
-export const openSocket = async (context: Context, create: () => WebSocketLike, attempt: Attempt, hear: Hear, lose: Lose) => {
+export const openSocket = async (context: Context, create: () => WebSocketLike | Promise<WebSocketLike>, attempt: Attempt, hear: Hear, lose: Lose) => {
   let socket: WebSocketLike | undefined;
   const send = (attempt.send_ = (frame) => socket?.send(JSON.stringify(frame)));
   attempt.close_ = () => {
@@ -17,8 +17,9 @@ export const openSocket = async (context: Context, create: () => WebSocketLike, 
   };
   try {
     const token = await bearer(context);
-    if (attempt.ended) return;
-    socket = create();
+    const created = await create();
+    if (attempt.ended) return created.close();
+    socket = created;
     socket.onopen = () => token && send({ type: "auth", token });
     socket.onmessage = ({ data }: { data: string }) => {
       let frame;
