@@ -104,7 +104,7 @@ export interface Server {
   loseResponse(): void;
   /** The server process is killed and started again: connections break, and streams in memory are lost. */
   restart(): void;
-  /** The server is about to end: it asks everybody to come back within so many seconds, and ends their connections. */
+  /** The server is about to end: it asks everybody to come back within so many seconds (default 10), and ends their connections. */
   drain(within?: number): void;
   /** From now on connections by these transports are refused, as a proxy does that does not know them. */
   refuse(...transports: Transport[]): void;
@@ -168,7 +168,7 @@ export function createServer(options: ServerOptions = {}): Server {
       network.drop();
       store.restart();
     },
-    drain: (within = 30) => {
+    drain: (within = 10) => {
       for (const each of [...world.draining]) each(within);
     },
     refuse: (...transports) => transports.forEach((transport) => network.refused.add(transport)),
