@@ -148,7 +148,7 @@ export const createDriver = (
       flush();
     },
     (hidden) => {
-      session.hide_(hidden);
+      session.hide_(now(), hidden);
       flush();
     },
     (paused) => {

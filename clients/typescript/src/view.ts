@@ -22,11 +22,17 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
   const listeners = new Set<() => void>();
   let value = initial;
   let offset: Offset | undefined;
-  let phase: "loading" | "live" | "catching-up" | "failed" = "loading";
+  let phase: View<S>["state"] = "loading";
   let error: TidingsError | undefined;
   let controller: AbortController;
 
-  const changed = () => listeners.forEach((listener) => listener());
+  const state = () => (phase == "live" && !source.isLive_() ? "catching-up" : phase);
+  let toldState = state();
+
+  const changed = () => {
+    toldState = state();
+    listeners.forEach((listener) => listener());
+  };
 
   const failed = (reason: unknown) =>
     reason instanceof TidingsError ? reason : new TidingsError("state_failed", String(reason), true);
@@ -86,7 +92,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
   };
 
   refresh();
-  const unwatch = source.watch_(changed);
+  const unwatch = source.watch_(() => state() != toldState && changed());
 
   return {
     get value() {
@@ -96,7 +102,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
       return offset;
     },
     get state() {
-      return phase == "live" && !source.isLive_() ? "catching-up" : phase;
+      return state();
     },
     get error() {
       return error;
