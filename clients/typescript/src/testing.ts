@@ -110,7 +110,9 @@ export interface Server {
   refuse(...transports: Transport[]): void;
   /** From now on these transports open and then bring nothing, as behind a proxy that holds everything back; so do those that are open. */
   swallow(...transports: Transport[]): void;
-  /** The network is well again: nothing is refused, swallowed or delayed any more. */
+  /** From now on nothing passes in either direction, and nobody is told, as when a cable is pulled. What is open stays dead for good. */
+  unplug(): void;
+  /** The network is well again: nothing is refused, swallowed, unplugged or delayed any more. */
   heal(): void;
 }
 
@@ -173,11 +175,8 @@ export function createServer(options: ServerOptions = {}): Server {
     },
     refuse: (...transports) => transports.forEach((transport) => network.refused.add(transport)),
     swallow: (...transports) => network.swallow(transports),
-    heal: () => {
-      network.refused.clear();
-      network.swallowed.clear();
-      network.delay = 0;
-    },
+    unplug: () => network.unplug(),
+    heal: () => network.heal(),
   };
 }
 
@@ -235,7 +234,6 @@ function serveSafely(asked: Asked, world: World, answer: Exchange): void {
       new Response("a proxy does not allow this", { status: 403, headers: { "Content-Type": "text/html" } }),
     );
   }
-  if (asked.transport && world.network.swallowed.has(asked.transport)) return;
   try {
     serve(asked, world, answer);
   } catch (error) {

@@ -80,6 +80,7 @@ class Run {
     ["drain", 1, () => this.server.drain(this.pick([1, 10]))],
     ["refuse", 1, () => this.server.refuse(this.pick(TRANSPORTS.slice(1)))],
     ["swallow", 2, () => this.server.swallow(this.pick(TRANSPORTS))],
+    ["unplug", 1, () => this.server.unplug()],
     ["heal", 3, () => this.server.heal()],
     ["use", 3, () => this.tidings.use(this.pick([...TRANSPORTS, "auto", "auto"]))],
   ];
