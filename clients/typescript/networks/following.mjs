@@ -2,11 +2,15 @@
 
 import { Sequence } from "./sequence.mjs";
 
+const STATUSES_MAX = 1_000;
+
 /** Follows some streams with one client from the beginning on, and keeps count. */
 export class Following {
   received = 0;
   errors = [];
-  /** Every status that the client told: `{ state, transport, at }`. */
+  /** How many came while the client was live over which transport; `none` while it was not. */
+  byTransport = {};
+  /** The last statuses that the client told: `{ state, transport, at }`. */
   statuses = [];
   /** The longest time between a publish and its arrival, since it was last asked for. */
   lateness = 0;
@@ -23,10 +27,27 @@ export class Following {
 
   /** All in one, as plain data: a page hands it to the test. */
   snapshot() {
-    const { began, received, errors, statuses, lateness, tidings } = this;
+    const { began, received, errors, statuses, lateness, byTransport, tidings } = this;
     const counts = [...this.#sequences].map(([key, sequence]) => [key, { ...sequence, missing: sequence.lost(sequence.next) }]);
     const { state, transport, shared } = tidings.status;
-    return { began, received, errors, statuses, lateness, sequences: Object.fromEntries(counts), state, transport, shared };
+    return {
+      began,
+      received,
+      errors,
+      statuses,
+      lateness,
+      byTransport,
+      sequences: Object.fromEntries(counts),
+      state,
+      transport,
+      shared,
+    };
+  }
+
+  /** How much is wrong up to now. */
+  get wrong() {
+    const sequences = [...this.#sequences.values()];
+    return this.errors.length + sequences.reduce((sum, one) => sum + one.lost(one.next) + one.doubled + one.reordered, 0);
   }
 
   forgetLateness() {
@@ -49,6 +70,9 @@ export class Following {
 
   #take(name, { offset, data }) {
     this.received += 1;
+    const { state, transport } = this.tidings.status;
+    const over = state === "live" ? transport : "none";
+    this.byTransport[over] = (this.byTransport[over] ?? 0) + 1;
     this.lateness = Math.max(this.lateness, Date.now() - data.at);
     const key = `${name} ${data.by}`;
     let sequence = this.#sequences.get(key);
@@ -62,6 +86,7 @@ export class Following {
   #onStatus() {
     const { state, transport, shared } = this.tidings.status;
     this.statuses.push({ state, transport, shared, at: Date.now() });
+    if (STATUSES_MAX < this.statuses.length) this.statuses.shift();
   }
 }
 

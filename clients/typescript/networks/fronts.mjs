@@ -39,6 +39,15 @@ const PROGRAMS = {
   },
 };
 
+/** Each proxy with the settings of the guide, which transports get through, and which a client that chooses ends on. */
+export const FRONTS = [
+  ["nginx", "first", { websocket: false, chosen: "sse" }],
+  ["nginx", "recommended", { websocket: true, chosen: "websocket" }],
+  ["haproxy", "first", { websocket: true, chosen: "websocket" }],
+  ["haproxy", "recommended", { websocket: true, chosen: "websocket" }],
+  ["caddy", "recommended", { websocket: true, chosen: "websocket" }],
+];
+
 /** A block of the guide: ```` ```nginx first ````. */
 export async function guideBlock(program, name) {
   const guide = await readFile(GUIDE, "utf8");
