@@ -51,9 +51,7 @@ export const killAfter = (milliseconds) => async (exchange) => {
 export const timeOutAfter = (milliseconds) => async (exchange) => {
   const answer = await Promise.race([exchange.ask(), sleep(milliseconds, "late")]);
   if (answer === "late") return exchange.answer(504, "text/html", REFUSAL);
-  if (answer === undefined) return undefined;
-  exchange.response.writeHead(answer.statusCode, answer.headers);
-  return answer.pipe(exchange.response);
+  return exchange.passAnswer(answer);
 };
 
 /** The server has written the whole answer, and the connection is reset before anybody reads it. */

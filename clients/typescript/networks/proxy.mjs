@@ -11,6 +11,8 @@ const HEAD_END = "\r\n\r\n";
 /** Longer than any test: that it closes idle connections is to be seen only where a test asks for it (`Network.idleCut`). */
 const KEEP_ALIVE_MS = 600_000;
 const LOG_MAX = 10_000;
+/** Headers that are the proxy's own. */
+const OF_A_CONNECTION = new Set(["connection", "keep-alive", "transfer-encoding"]);
 
 /** A listener in front of one or more ports of a server. Several take turns, request by request. */
 export class FaultProxy {
@@ -22,6 +24,8 @@ export class FaultProxy {
   log = [];
   /** TCP connections of clients. */
   connections = { count: 0, open: 0, openMax: 0 };
+  /** Whether a client may use its connection again after an answer. */
+  keepAlive = true;
   /** What is served from here, of the same origin as the server: path → `{ type, body }`. */
   pages = new Map();
   #ports;
@@ -75,6 +79,8 @@ export class FaultProxy {
   #onRequest(request, response) {
     const page = this.pages.get(new URL(request.url, this.url).pathname);
     const kind = page === undefined ? kindOf(request) : "page";
+    // Said by ourselves, so that Node.js does not add for how long, which a server need not tell.
+    response.setHeader("Connection", this.keepAlive ? "keep-alive" : "close");
     const exchange = this.#begin(kind, request, (port) => new Exchange(kind, port, request, response));
     if (page === undefined) this.#carry(exchange);
     else exchange.answer(200, page.type, page.body);
@@ -122,17 +128,29 @@ class Exchange {
 
   /** Carries it to the server and the answer back, each piece as it comes. */
   async pass() {
-    const answer = await this.passHead();
-    answer?.pipe(this.response);
+    this.passAnswer(await this.ask());
+  }
+
+  /** Carries an answer back. */
+  passAnswer(answer) {
+    if (answer === undefined) return;
+    this.passHeadOf(answer);
+    answer.pipe(this.response);
   }
 
   /** Carries it to the server, and only the head of the answer back. */
   async passHead() {
     const answer = await this.ask();
-    if (answer === undefined) return undefined;
-    this.response.writeHead(answer.statusCode, answer.statusMessage, answer.rawHeaders.filter(isForTheClient));
-    this.response.flushHeaders();
+    if (answer !== undefined) this.passHeadOf(answer);
     return answer;
+  }
+
+  passHeadOf(answer) {
+    const { response } = this;
+    response.statusCode = answer.statusCode;
+    response.statusMessage = answer.statusMessage;
+    for (const [name, value] of Object.entries(answer.headers)) if (!OF_A_CONNECTION.has(name)) response.setHeader(name, value);
+    response.flushHeaders();
   }
 
   /** Carries it to the server; the answer, or `undefined` once the exchange is over. */
@@ -250,10 +268,4 @@ function headOf({ method, url, rawHeaders }) {
   const lines = [`${method} ${url} HTTP/1.1`];
   for (let at = 0; at < rawHeaders.length; at += 2) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
   return lines.join("\r\n") + HEAD_END;
-}
-
-/** Headers of a connection are the proxy's own; the rest goes to the client as it is. `rawHeaders` has names and values in turn. */
-function isForTheClient(_, index, raw) {
-  const name = raw[index - (index % 2)].toLowerCase();
-  return name !== "connection" && name !== "keep-alive" && name !== "transfer-encoding";
 }

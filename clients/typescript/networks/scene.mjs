@@ -27,13 +27,14 @@ export class Scene {
   /** What clients have published: stream and publisher → how many. */
   publishedByClients = new Map();
 
-  static async open({ flags = [], streams = ["a"], places = 1 } = {}) {
+  static async open({ flags = [], streams = ["a"], places = 1, keepAlive = true } = {}) {
     const scene = new Scene();
     scene.streams = streams;
     scene.server = await Server.start({ flags });
     for (const name of streams) await createStream(scene.server, name);
     scene.places = await Promise.all(Array.from({ length: places }, () => Network.listen(scene.server.port)));
     scene.proxy = await FaultProxy.listen(...scene.places.map(({ port }) => port));
+    scene.proxy.keepAlive = keepAlive;
     scene.network = await Network.listen(scene.proxy.port);
     scene.url = scene.network.url;
     for (const [path, [file, type]] of Object.entries(PAGE_FILES)) await scene.serve(path, file, type);
