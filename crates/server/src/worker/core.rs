@@ -119,7 +119,7 @@ impl Core {
     /// From here on the owner hears of every change of the stream. To be called before the step that may find the tail.
     pub(crate) fn follow(
         &mut self,
-        stream: &Arc<Stream>,
+        stream: &Stream,
         owner: Owner,
         number: u32,
         kind: FollowerKind,

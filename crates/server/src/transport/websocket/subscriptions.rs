@@ -99,7 +99,7 @@ impl Subscriptions {
 
     pub(super) fn remove(&mut self, number: u32, core: &mut Core) {
         if let Some(gone) = self.take(number) {
-            core.followers.unfollow(gone.following, core.now);
+            core.followers.unfollow(gone.following, gone.reader.stream(), core.now);
         }
     }
 
@@ -117,7 +117,7 @@ impl Subscriptions {
     pub(super) fn remove_all(&mut self, core: &mut Core) {
         let others = self.others.take().into_iter().flat_map(|others| others.all);
         for gone in self.first.take().into_iter().chain(others) {
-            core.followers.unfollow(gone.following, core.now);
+            core.followers.unfollow(gone.following, gone.reader.stream(), core.now);
         }
     }
 
