@@ -157,7 +157,9 @@ class Exchange {
   ask() {
     const { request, response, port } = this;
     return new Promise((settle) => {
-      const { method, url, rawHeaders } = request;
+      const { method, url } = request;
+      // HTTP/1.0 need not name the host, what we speak must.
+      const rawHeaders = request.headers.host === undefined ? [...request.rawHeaders, "Host", "proxy"] : request.rawHeaders;
       // A connection for each: so each may come to another worker.
       const upstream = ask({ host: "127.0.0.1", port, method, path: url, headers: rawHeaders, agent: false });
       upstream.on("response", (answer) => {

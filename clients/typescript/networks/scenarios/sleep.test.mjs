@@ -10,8 +10,8 @@ import { measured, sceneTest, until, untilLiveOver } from "../scene.mjs";
 
 const WAKE_MS_MAX = 2_000;
 const TEN_MINUTES_MS = 600_000;
-/** A process that stood still for longer than 10 s has slept. */
-const STOPPED_MS = 11_500;
+/** A process that stood still for so long has slept. */
+const STOPPED_MS = 16_000;
 /** A browser closes its idle connections when the system tells it of another network. Nobody tells it here; so there are none. */
 const NO_IDLE_CONNECTIONS = { keepAlive: false };
 const SLEEPER = resolve(import.meta.dirname, "../sleeper.mjs");
