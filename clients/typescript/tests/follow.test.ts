@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, ResetError, type Message, type Tidings, type Transport } from "../src/index.ts";
+import { ResetError, type Message, type Tidings, type Transport } from "../src/index.ts";
+import { connect } from "./support/client.ts";
 import { eventually, type Server, serverTest } from "./support/server.ts";
 
 const TRANSPORTS: (Transport | "auto")[] = ["poll", "long-poll", "sse", "websocket", "auto"];

@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { closeClients } from "./client.ts";
+
 declare const ROOT: string;
 
 // The server takes what begins with `TIDINGS_` for settings, so it must not see this one.
@@ -116,7 +118,7 @@ export class Server {
 
 /** A test with a server of its own; when it fails, what the server printed is shown. */
 export function serverTest(claim: string, run: (server: Server, t: TestContext) => Promise<void>, flags: string[] = []): void {
-  test(claim, { timeout: 90_000 }, async (t) => {
+  test(claim, { timeout: 30_000 }, async (t) => {
     const server = await Server.start(flags);
     try {
       await run(server, t);
@@ -124,6 +126,7 @@ export function serverTest(claim: string, run: (server: Server, t: TestContext) 
       t.diagnostic(`the server printed:\n${server.printed}`);
       throw error;
     } finally {
+      closeClients();
       await server.stop();
     }
   });
