@@ -5,9 +5,9 @@
  * it meets what has been pushed to it meanwhile. So a slow follower is an offset, and holds at most a bounded buffer.
  */
 
-import { ResetError, type TidingsError } from "./errors.ts";
+import { ResetError, TidingsError } from "./errors.ts";
 import type { Driver } from "./driver.ts";
-import { type Http, lossOf } from "./http.ts";
+import { type Http, lossOf, within } from "./http.ts";
 import { errorOf, messageOf, readPage, resetError } from "./page.ts";
 import { distance, isAt } from "./session/place.ts";
 import type { SessionEvent } from "./session.ts";
@@ -85,9 +85,9 @@ export const createHub = (driver: () => Driver, http: Http, clock: Clock, timing
   const readOn = async (name: string, place: From, signal: AbortSignal, wait: boolean) => {
     for (let tries = 0; ; tries += 1) {
       try {
-        return await readPage(http, name, place, signal);
+        return await readPage(http, name, place, within(signal, timing.answerMax));
       } catch (error) {
-        const { code } = error as TidingsError;
+        const code = error instanceof TidingsError && error.code;
         if (code == "stream_not_found" && isAt(place)) throw new ResetError("deleted", null, null);
         if (code && (code != "stream_not_found" || !wait)) throw error;
         if (lossOf(error).kind_ == "refused") throw lossOf(error).error_;

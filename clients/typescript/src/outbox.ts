@@ -5,7 +5,7 @@
 
 import type { Driver } from "./driver.ts";
 import { TidingsError } from "./errors.ts";
-import { type Http, loss, lossOf, malformed } from "./http.ts";
+import { type Http, loss, lossOf, malformed, within } from "./http.ts";
 import { errorOf } from "./page.ts";
 import type { Frame } from "./session.ts";
 import { sleep } from "./time.ts";
@@ -23,7 +23,7 @@ export const createOutbox = (driver: Driver, http: Http, clock: Clock, timing: T
     const path = "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
     // An array is flattened by one level: so it is always one message.
     const body = contentType ? (data as BodyInit) : JSON.stringify([data ?? null]);
-    const { headers } = await http.ask_(path, body, signal, {
+    const { headers } = await http.ask_(path, body, within(signal, timing.answerMax), {
       "content-type": contentType ?? "application/json",
       "idempotency-key": key!,
     });
