@@ -5,10 +5,10 @@
 
 import type { Driver } from "./driver.ts";
 import { TidingsError } from "./errors.ts";
-import { type Http, loss, lossOf, malformed, within } from "./http.ts";
+import { type Http, loss, lossOf, malformed } from "./http.ts";
 import { errorOf } from "./page.ts";
 import type { Frame } from "./session.ts";
-import { sleep } from "./time.ts";
+import { sleep, within } from "./time.ts";
 import type { Clock, Published, PublishOptions, Timing } from "./types.ts";
 
 /** What is larger goes by a request of its own: over a WebSocket it would hold up what follows, or end the connection. */
@@ -23,10 +23,8 @@ export const createOutbox = (driver: Driver, http: Http, clock: Clock, timing: T
     const path = "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
     // An array is flattened by one level: so it is always one message.
     const body = contentType ? (data as BodyInit) : JSON.stringify([data ?? null]);
-    const { headers } = await http.ask_(path, body, within(signal, timing.answerMax), {
-      "content-type": contentType ?? "application/json",
-      "idempotency-key": key!,
-    });
+    const asked = { "content-type": contentType ?? "application/json", "idempotency-key": key! };
+    const { headers } = await within(clock, signal, timing.answerMax, (limited) => http.ask_(path, body, limited, asked));
     const offset = headers.get("stream-next-offset");
     if (!offset) throw malformed("no offset");
     return { offset, duplicate: headers.get("stream-duplicate") == "true" };
