@@ -80,13 +80,18 @@ class Run {
   /** Follows a stream by a loop, and keeps what comes. */
   follow(name: string): void {
     void (async () => {
-      for await (const { data } of this.tidings.stream<number>(name).messages({ from: "beginning", buffer: 5 })) {
+      for await (const { data } of this.tidings
+        .stream<number>(name)
+        .messages({ from: "beginning", buffer: 5 })) {
         this.got[name]?.push(data);
         // Now and then it is slow.
-        if (this.below(10) === 0) await new Promise<void>((done) => void this.server.clock.setTimeout(done, 700));
+        if (this.below(10) === 0)
+          await new Promise<void>((done) => void this.server.clock.setTimeout(done, 700));
       }
     })();
-    const view = this.tidings.stream<number>(name).state({ initial: 0, reduce: (sum, { data }) => sum + data });
+    const view = this.tidings
+      .stream<number>(name)
+      .state({ initial: 0, reduce: (sum, { data }) => sum + data });
     this.summed[name] = view as { value?: number };
   }
 
@@ -152,7 +157,11 @@ class Run {
     for (const name of NAMES) {
       const all = Array.from({ length: this.published[name] ?? 0 }, (_, at) => at + 1);
       assert.deepEqual(this.got[name], all, `stream ${name}`);
-      assert.equal(this.summed[name]?.value, all.reduce((sum, value) => sum + value, 0), `sum of ${name}`);
+      assert.equal(
+        this.summed[name]?.value,
+        all.reduce((sum, value) => sum + value, 0),
+        `sum of ${name}`,
+      );
     }
     assert.deepEqual(this.server.messages("sent"), this.sentValues, "what was published");
     assert.deepEqual([this.ledger.state, this.ledger.value], ["live", this.database.value], "the ledger");
@@ -160,14 +169,18 @@ class Run {
   }
 }
 
-test(`${SEEDS} random lives of a client: nothing lost, doubled or reordered`, { timeout: 600_000 }, async (t) => {
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
-    const run = new Run(seed);
-    try {
-      await run.whole();
-    } catch (error) {
-      t.diagnostic(`seed ${seed}: ${run.log.join(" ")}\n${JSON.stringify(run.tidings.explain(), null, 1)}`);
-      throw error;
+test(
+  `${SEEDS} random lives of a client: nothing lost, doubled or reordered`,
+  { timeout: 600_000 },
+  async (t) => {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += 1) {
+      const run = new Run(seed);
+      try {
+        await run.whole();
+      } catch (error) {
+        t.diagnostic(`seed ${seed}: ${run.log.join(" ")}\n${JSON.stringify(run.tidings.explain(), null, 1)}`);
+        throw error;
+      }
     }
-  }
-});
+  },
+);

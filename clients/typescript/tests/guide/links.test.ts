@@ -1,4 +1,4 @@
-/** Every link of the guide and of the README leads somewhere in this repository. */
+/** Every link of the guide, of the errors and of the README leads somewhere in this repository. */
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
@@ -32,7 +32,11 @@ function broken(page: string): string[] {
   });
 }
 
-const pages = [...readdirSync(GUIDE).map((name) => join(GUIDE, name)), join(ROOT, "README.md")];
+const pages = [
+  ...readdirSync(GUIDE).map((name) => join(GUIDE, name)),
+  join(ROOT, "../../docs/errors.md"),
+  join(ROOT, "README.md"),
+];
 
 for (const page of pages.filter((name) => name.endsWith(".md"))) {
   test(`the links of ${page.slice(join(ROOT, "../..").length + 1)} lead somewhere`, () => {
