@@ -255,18 +255,15 @@ export const createSession = (
     const isRefused = kind == "refused" || isForeign;
     isTurnDue = true;
     end(attempt, error?.message ?? kind);
-    if (via == "auto") {
-      // What its end says about its transport.
-      const isUnheard = kind == "silent" && !live;
-      if (transport == "poll") {
-        if (kind == "unreachable" || kind == "silent") bars.onServerAway_(heard);
-        if (isRefused) bars.add_(transport, time);
-      } else if (live && time - live >= timing.shortLife) {
-        bars.forget_(transport);
-        tries = 0;
-      } else if (isRefused || kind == "malformed" || isUnheard) bars.add_(transport, time);
-      else if (!isLeaving && kind != "busy") bars.addShortLife_(transport, time);
-    } else if (live && time - live >= timing.shortLife) tries = 0;
+    // What its end says about its transport.
+    const isPoll = transport == "poll";
+    const isLong = !isPoll && live && time - live >= timing.shortLife;
+    const isBad = isRefused || (!isPoll && (kind == "malformed" || (kind == "silent" && !live)));
+    if (isPoll && (kind == "unreachable" || kind == "silent")) bars.onServerAway_(heard);
+    if (isLong) {
+      bars.forget_(transport);
+      tries = 0;
+    } else if (via == "auto" && (isBad || (!isPoll && !isLeaving && kind != "busy"))) bars.add_(transport, time, !isBad);
 
     if (isRefused && !attempts.length && (via != "auto" || !TRANSPORTS.some(isOpen))) {
       failure = error!;
@@ -435,9 +432,6 @@ export const createSession = (
 
     isTurnDue_: () => isTurnDue,
 
-    /** Time has passed: a turn is due. */
-    dirty_: () => (isTurnDue = true),
-
     /** When the next turn is due, if nothing is heard before. */
     next_(): number {
       if (isTurnDue) return time;
@@ -487,8 +481,10 @@ export const createSession = (
     status_(): SessionStatus {
       if (failure) return "failed";
       if (!follows.size) return "idle";
-      const [best] = attempts.filter(({ live }) => live).sort((one, other) => rank(other.transport) - rank(one.transport));
-      return best?.transport ?? (attempts.length || waitUntil <= time ? "connecting" : "waiting");
+      return (
+        TRANSPORTS.findLast((transport) => attempts.some((attempt) => attempt.live && attempt.transport == transport)) ??
+        (attempts.length || waitUntil <= time ? "connecting" : "waiting")
+      );
     },
 
     waitUntil_: () => waitUntil,
