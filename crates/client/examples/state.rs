@@ -34,7 +34,7 @@ struct Snapshot {
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[allow(dead_code, reason = "a test runs what it calls")]
+#[allow(dead_code, clippy::print_stdout, reason = "a test runs what it calls; a program may print")]
 async fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let usage = "usage: state URL STREAM FILE";
@@ -66,7 +66,9 @@ pub(crate) async fn run(
     loop {
         match follow.next().await {
             Ok(FollowEvent::Messages(messages)) => {
-                messages.iter().for_each(|message| counts.reduce(message));
+                for message in &messages {
+                    counts.reduce(message);
+                }
                 if is_live {
                     show(&counts);
                 }

@@ -98,7 +98,9 @@ async fn soak_nothing_is_lost_doubled_or_reordered() {
         }
     };
     // All that is left has to arrive now.
-    proxies.iter().for_each(|proxy| proxy.set(Fault::None));
+    for proxy in &proxies {
+        proxy.set(Fault::None);
+    }
     let total: u64 = written.values().sum();
     let since = Instant::now();
     known.send(Some(written)).unwrap();

@@ -347,3 +347,161 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::script::{name, offset, other_incarnation};
+    use crate::{Data, Unreachable};
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+    use tidings_model::Timestamp;
+
+    fn message(index: u64) -> Message {
+        let data = Data::Json(index.to_string().into());
+        Message { offset: offset(index), time: Timestamp(index), data }
+    }
+
+    fn messages(after: u64, to: u64) -> Vec<Message> {
+        (after + 1..=to).map(message).collect()
+    }
+
+    fn page(after: u64, to: u64, up_to_date: bool) -> Page {
+        let (messages, next) = (messages(after, to), offset(to));
+        Page { messages, next, up_to_date, closed: false, poll_interval: None, earliest: None }
+    }
+
+    fn follower(start: Start) -> Follower {
+        Follower::new(name("a"), &FollowOptions { buffer: 10, ..FollowOptions::from(start) })
+    }
+
+    fn taken(follower: &mut Follower) -> Vec<u64> {
+        let mut taken = Vec::new();
+        while let Some(Ok(event)) = follower.take() {
+            if let FollowEvent::Messages(messages) = event {
+                taken.extend(messages.iter().map(|message| message.offset.index));
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn what_was_given_while_a_page_was_read_is_not_missed() {
+        let mut follower = follower(Start::After(offset(2)));
+        follower.detach();
+        follower.on_asked(true);
+        follower.on_event(&StreamEvent::Messages(messages(8, 11)));
+        assert_eq!(follower.on_page(page(2, 9, true), true), Joins::Session);
+        follower.on_event(&StreamEvent::Messages(messages(11, 12)));
+        assert_eq!(taken(&mut follower), (3..=12).collect::<Vec<_>>());
+        assert_eq!(follower.offset(), Some(offset(12)));
+    }
+
+    #[test]
+    fn what_can_not_be_joined_is_read_again() {
+        // The session was ahead of the page, or gave more meanwhile than may wait.
+        for given in [messages(10, 11), messages(2, 40)] {
+            let mut follower = follower(Start::After(offset(2)));
+            follower.detach();
+            follower.on_asked(true);
+            follower.on_event(&StreamEvent::Messages(given));
+            follower.on_page(page(2, 9, true), true);
+            assert!(!follower.is_attached());
+            assert_eq!(taken(&mut follower), (3..=9).collect::<Vec<_>>());
+            follower.on_asked(true);
+            assert_eq!(follower.on_page(page(9, 40, true), true), Joins::Session);
+            assert_eq!(taken(&mut follower), (10..=40).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_first_one_takes_the_session_with_it() {
+        let mut follower = follower(Start::Beginning);
+        follower.detach();
+        follower.on_asked(false);
+        assert_eq!(follower.on_page(page(0, 3, false), false), Joins::Not);
+        follower.on_asked(false);
+        assert_eq!(follower.on_page(page(3, 5, true), false), Joins::First);
+        assert_eq!(taken(&mut follower), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_follower_that_was_overtaken_reads_on_from_its_place() {
+        let mut follower = follower(Start::After(offset(2)));
+        follower.attach();
+        follower.on_event(&StreamEvent::Messages(messages(5, 6)));
+        assert!(!follower.is_attached());
+        assert_eq!(follower.place, Place::At(offset(2)));
+        follower.attach();
+        follower.on_event(&StreamEvent::Live { offset: other_incarnation(2) });
+        assert!(!follower.is_attached());
+    }
+
+    #[test]
+    fn failures_that_pass_are_tried_again_and_others_end_it() {
+        let mut follower = follower(Start::After(offset(2)));
+        assert!(follower.on_read_error(ReadError::Failed(Unreachable::Ended.into())));
+        assert!(!follower.on_read_error(ReadError::StreamNotFound));
+        assert!(
+            matches!(follower.take(), Some(Ok(FollowEvent::Reset(reset))) if reset.reason == ResetReason::Deleted)
+        );
+        for _ in 0..2 {
+            assert!(matches!(follower.take(), Some(Err(FollowError::Reset(_)))));
+        }
+        follower.resume_at(offset(0));
+        assert!(follower.take().is_none());
+    }
+
+    #[test]
+    fn statuses_that_nobody_takes_are_few() {
+        let mut follower = follower(Start::Now);
+        for _ in 0..1_000 {
+            follower.tell(&Status::Retrying {
+                after: std::time::Duration::ZERO,
+                failure: Unreachable::Ended.into(),
+            });
+        }
+        assert_eq!(follower.queue.len(), Follower::STATUSES_MAX);
+    }
+
+    /// A session that gives messages, pages that are read, a user that is slow: in any order.
+    #[test]
+    fn each_message_is_given_once_in_order_however_it_comes() {
+        for seed in 0..500 {
+            let mut random = StdRng::seed_from_u64(seed);
+            let (mut tail, mut given) = (5_u64, 3_u64); // Of the server, and of the session.
+            let mut follower = follower(Start::Beginning);
+            let mut all = Vec::new();
+            let mut asked: Option<u64> = None;
+            follower.detach();
+            for _ in 0..300 {
+                match random.random_range(0..8) {
+                    0 => tail += random.random_range(0..5),
+                    1 | 2 => {
+                        let to = tail.min(given + random.random_range(0..4));
+                        if given < to {
+                            follower.on_event(&StreamEvent::Messages(messages(given, to)));
+                        }
+                        given = to;
+                    }
+                    3 | 4 => match (asked.take(), &follower.mode) {
+                        (Some(from), Mode::Reading(_)) => {
+                            let to = tail.min(from + random.random_range(0..6));
+                            follower.on_page(page(from, to, to == tail), true);
+                        }
+                        (_, Mode::Reading(_)) => {
+                            asked = Some(follower.place.offset().map_or(0, |place| place.index));
+                            follower.on_asked(true);
+                        }
+                        _ => {}
+                    },
+                    5 if follower.is_full() => follower.detach(),
+                    _ => all.extend(taken(&mut follower)),
+                }
+            }
+            all.extend(taken(&mut follower));
+            assert!(all.iter().copied().eq(1..=all.len() as u64), "seed {seed}: {all:?}");
+            assert!(all.len() > 3, "seed {seed}: only {all:?}");
+        }
+    }
+}

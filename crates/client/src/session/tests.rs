@@ -1,3 +1,4 @@
-//! What holds whatever comes: see `cases` for what happens when.
+//! What holds whatever comes and however chance falls: see `cases` for what happens when.
 
+mod chances;
 mod random;
