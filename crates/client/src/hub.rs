@@ -100,8 +100,11 @@ impl Hub {
     fn settle(&mut self) {
         let now = clock::now();
         self.follow_controls(now);
-        self.join_followers();
-        self.drop_streams();
+        let is_changed = std::mem::take(&mut self.shared.lock().is_changed);
+        if is_changed {
+            self.join_followers();
+            self.drop_streams();
+        }
         // While somebody is waited for, nothing is heard, and nobody is silent.
         while self.stalled.is_none() && self.session.poll_timeout().is_some_and(|due| due <= now) {
             self.session.on_time(now);
@@ -120,6 +123,9 @@ impl Hub {
 
     /// Waits for whatever comes first.
     async fn wait(&mut self) {
+        if self.shared.lock().is_changed {
+            return;
+        }
         let now = clock::now();
         let is_idle = self.followed.is_empty();
         let look = (!is_idle).then_some(now + SleepWatch::INTERVAL);
@@ -190,9 +196,12 @@ impl Hub {
             Event::Status(status) => state.followers_mut().for_each(|follower| follower.tell(&status)),
             Event::Stream(stream, event) => {
                 let is_last = event.is_last();
+                let mut are_attached = true;
                 for follower in state.followers_mut().filter(|follower| follower.stream == stream) {
                     follower.on_event(&event);
+                    are_attached &= follower.is_attached();
                 }
+                state.is_changed |= !are_attached;
                 if is_last {
                     self.followed.remove(&stream); // The session has let it go.
                 }
@@ -213,12 +222,14 @@ impl Hub {
         if !is_alone && since + STALL_MAX <= now {
             state.followers_mut().filter(|it| it.is_attached() && it.is_full()).for_each(Follower::detach);
             self.stalled = None;
+            state.is_changed = true;
             self.shared.work.notify_one(); // To drop what is not followed any more.
         }
     }
 
     fn on_read(&mut self, read: Read) {
         let mut state = self.shared.lock();
+        state.is_changed = true;
         let Some(follower) = state.get_mut(read.follower) else { return };
         let is_followed = self.followed.contains(&follower.stream);
         match self.readers.on_read(follower, read, is_followed, clock::now()) {

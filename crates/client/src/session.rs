@@ -59,6 +59,8 @@ pub(crate) struct Session {
     last_id: u64,
     /// The time of the last call.
     now: Instant,
+    /// The time of the last turn.
+    turned: Instant,
     /// Something has changed since the last turn: the next one is due at once.
     is_turn_due: bool,
     /// When anything was last heard of the server.
@@ -107,6 +109,7 @@ impl Session {
             attempts: Vec::new(),
             last_id: 0,
             now,
+            turned: now,
             is_turn_due: false,
             heard: now,
             has_spoken: false,

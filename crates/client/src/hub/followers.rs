@@ -32,6 +32,8 @@ pub(crate) enum Control {
 pub(super) struct State {
     followers: BTreeMap<FollowerId, Follower>,
     last_id: FollowerId,
+    /// Somebody has come, gone, or is not attached any more.
+    pub(super) is_changed: bool,
     /// Bounded by taking each kind once.
     pub(super) controls: Vec<Control>,
     /// What was last wanted, for a hub that begins.
@@ -51,13 +53,16 @@ impl Shared {
         state.last_id += 1;
         let id = state.last_id;
         state.followers.insert(id, Follower::new(stream, options));
+        state.is_changed = true;
         self.work.notify_one();
         id
     }
 
     /// It follows no more.
     pub(crate) fn remove(&self, id: FollowerId) {
-        let _gone = self.lock().followers.remove(&id);
+        let mut state = self.lock();
+        let _gone = state.followers.remove(&id);
+        state.is_changed = true;
         self.work.notify_one();
     }
 
@@ -85,9 +90,11 @@ impl Shared {
     }
 
     pub(crate) fn resume_at(&self, id: FollowerId, offset: Offset) {
-        if let Some(follower) = self.lock().followers.get_mut(&id) {
+        let mut state = self.lock();
+        if let Some(follower) = state.followers.get_mut(&id) {
             follower.resume_at(offset);
         }
+        state.is_changed = true;
         self.work.notify_one();
     }
 
@@ -126,6 +133,7 @@ impl State {
 
     /// A hub begins: nobody is attached to it.
     pub(super) fn begin(&mut self) {
+        self.is_changed = true;
         for follower in self.followers.values_mut().filter(|follower| !matches!(follower.mode, Mode::Ended)) {
             follower.mode = Mode::New;
         }

@@ -19,17 +19,19 @@ impl Session {
             let patience = attempt.live.is_none().then(|| attempt.patience_ends(&self.timing));
             [attempt.silence_ends(&self.timing), patience, attempt.rest_until].into_iter().flatten()
         });
-        // What was due before `now` has been done in that turn, or waits for one of the others.
+        // What was due before the last turn has been done in it, or waits for one of the others. (Not: before `now`.
+        // Not everything that is heard is followed by a turn.)
         of_attempts
             .chain([self.wait_until])
             .chain(self.bars.ends())
             .chain(self.streams.iter().filter_map(|stream| stream.retry_at))
-            .filter(|at| self.now < *at)
+            .filter(|at| self.turned < *at)
             .min()
     }
 
     pub(super) fn take_turn(&mut self) {
         self.is_turn_due = false;
+        self.turned = self.now;
         if self.is_paused || self.streams.is_empty() {
             self.connected = None;
             return self.close_where(|_| true);

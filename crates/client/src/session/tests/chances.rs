@@ -1,7 +1,7 @@
 //! What chance decides: waits that spread, and bounds that hold however it falls.
 
 use crate::backoff::Chance;
-use crate::session::script::{Script, hello, name, offset, page};
+use crate::session::script::{Script, hello, message, name, offset, page};
 use crate::session::{Action, AttemptId, Heard};
 use crate::{Timing, Transport, Unreachable, Via};
 use std::time::Duration;
@@ -127,4 +127,28 @@ fn drained_websockets_come_back_spread_over_the_window() {
     assert!(waits.iter().all(|wait| *wait <= SECOND * 30 + Duration::from_millis(5)));
     assert!(waits.iter().any(|wait| SECOND * 25 < *wait));
     assert!(waits.iter().any(|wait| *wait < SECOND * 5));
+}
+
+#[test]
+fn what_is_heard_does_not_put_off_what_is_due() {
+    let mut script = following(Via::WebSocket, 1);
+    let (_, _, id) = opened(&mut script, Duration::ZERO);
+    script.hear(id, Heard::Frames(vec![hello(25 * SECOND)]));
+    script.hear(id, live());
+    script.session.on_want(name("b"), Start::Now, true);
+    script.pass(Duration::ZERO);
+    let missing = ServerMessage::Error {
+        id: None,
+        stream: Some("b".to_owned()),
+        code: "stream_not_found".to_owned(),
+        message: String::new(),
+        retryable: false,
+    };
+    script.hear(id, Heard::Frames(vec![missing]));
+    script.actions();
+    // The driver is late: it hears a message before it takes the turn in which `b` is asked for again.
+    script.now += SECOND;
+    script.hear(id, Heard::Frames(vec![message("a", offset(10))]));
+    script.pass(Duration::ZERO);
+    assert!(matches!(&script.actions()[..], [Action::Subscribe { stream, .. }] if *stream == name("b")));
 }
