@@ -104,10 +104,10 @@ export const createHub = (context: Context, driver: () => Driver) => {
           frames = follower.queue_?.splice(0) ?? [];
         }
         if (isOver()) return;
-        for await (const given of reader.give_(frames)) {
-          yield given;
-          if (given.at(-1)!.type == "closed") return;
-        }
+        const [given, error] = await reader.take_(frames);
+        if (given[0]) yield given;
+        if (error) throw error;
+        if (given.at(-1)?.type == "closed") return;
       }
     } finally {
       signal.removeEventListener("abort", wakeUp);

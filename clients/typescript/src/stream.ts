@@ -51,17 +51,12 @@ export class StreamTarget<T> extends EventTarget {
   async read({ from = "beginning", signal = this.client_.context_.signal_ }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
     const { name } = this;
     const reader = createReader(checked(from), { ...this.options_, wait: false });
-    const messages: Message<T>[] = [];
-    let closed = false;
     try {
       const [frames, { upToDate_: upToDate }] = await readPage(this.client_.context_, name, from, signal);
-      for await (const given of reader.give_(frames)) {
-        for (const { message_: message, type } of given) {
-          if (message) messages.push(message as Message<T>);
-          closed ||= type == "closed";
-        }
-      }
-      return { messages, offset: reader.place_() as Offset, upToDate, closed };
+      const [given, error] = await reader.take_(frames);
+      if (error) throw error;
+      const messages = given.flatMap(({ message_: message }) => (message as Message<T>) ?? []);
+      return { messages, offset: reader.place_() as Offset, upToDate, closed: given.at(-1)?.type == "closed" };
     } catch (error) {
       signal.throwIfAborted();
       throw asError(error);
