@@ -33,6 +33,8 @@ export const within = async <T>(
   try {
     return await call(controller.signal, heard);
   } finally {
+    // What is left of an answer that was given up is not read.
+    abort();
     clock.clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import type { TidingsError } from "./errors.ts";
 import { watchPage } from "./lifecycle.ts";
 import { type Attempt, isLive, rank } from "./session/attempt.ts";
+import { isAt } from "./session/place.ts";
 import type { Frame } from "./session/words.ts";
 import { createSession } from "./session.ts";
 import { createNow, sleep } from "./time.ts";
@@ -145,7 +146,7 @@ export const createDriver = (
       via: session.chosen_(),
       streams: [...session.follows_.values()].map(({ name_: name, place_: place, told_: told }) => ({
         name,
-        offset: place as string,
+        offset: isAt(place) ? place : undefined,
         live: !!told,
       })),
       attempts: attempts.map(({ id, transport, began, firstByte, live, ended, cause, streams_: streams }) => ({

@@ -2,7 +2,7 @@
 
 import type { Context } from "../context.ts";
 import type { TidingsError } from "../errors.ts";
-import { ask, asError, readFrames, readText } from "../http.ts";
+import { ask, asError, bounded, readFrames, readText } from "../http.ts";
 import type { Attempt } from "../session/attempt.ts";
 import type { Frame, PageEnd, Question } from "../session/words.ts";
 
@@ -17,7 +17,7 @@ export const createSseParser = () => {
   let rest = "";
   return (text: string): Frame[] => {
     const lines = (rest + text).split(/\r?\n/);
-    rest = lines.pop()!;
+    rest = bounded(lines.pop()!);
     return lines.filter((line) => line.startsWith("data:")).map((line) => JSON.parse(line.slice(5)));
   };
 };
