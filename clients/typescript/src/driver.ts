@@ -41,7 +41,7 @@ export const createDriver = (
   const session = createSession(options.transport ?? "auto", options.pollInterval, timing, context.random_, {
     ask_(attempt, question) {
       const hear = (frames?: Frame[], page?: Parameters<typeof session.hear_>[3]) => {
-        for (const { id, ...answer } of frames ?? []) answers.get(id!)?.(answer as Frame);
+        for (const frame of frames ?? []) answers.get(frame.id!)?.(frame);
         session.hear_(now(), attempt, frames, page);
         flush();
       };

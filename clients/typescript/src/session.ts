@@ -388,9 +388,14 @@ export const createSession = (
     isTurnDue = false;
   };
 
-  const wake = (now: number) => {
+  /** Something has changed outside: no wait holds. */
+  const restart = (now: number) => {
     time = waitUntil = now;
     isTurnDue = true;
+  };
+
+  const wake = (now: number) => {
+    restart(now);
     bars.end_();
     for (const attempt of attempts) {
       if (!isLive(attempt)) {
@@ -470,15 +475,13 @@ export const createSession = (
 
     /** Everything is closed, until it is resumed. */
     pause_(now: number, paused: boolean) {
-      time = waitUntil = now;
-      isTurnDue = true;
+      restart(now);
       isPaused = paused;
       forgetLive();
     },
 
     via_(now: number, wanted: Transport | "auto") {
-      time = waitUntil = now;
-      isTurnDue = true;
+      restart(now);
       via = wanted;
       bars.clear_();
       for (const attempt of attempts) {
