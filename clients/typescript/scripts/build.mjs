@@ -27,6 +27,7 @@ function copyTypes(name) {
   mkdirSync(`dist/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
   copyFileSync(`build/types/${name}.d.ts`, `dist/${name}.d.ts`);
   const text = readFileSync(`dist/${name}.d.ts`, "utf8");
-  for (const [, path] of text.matchAll(/(?:from |import\()"(\.[^"]+?)(?:\.js|\.ts)"/g)) copyTypes(join(dirname(name), path));
+  for (const [, path] of text.matchAll(/(?:from |import\()"(\.[^"]+?)(?:\.js|\.ts)"/g))
+    copyTypes(join(dirname(name), path));
   writeFileSync(`dist/${name}.d.ts`, text.replaceAll(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));
 }

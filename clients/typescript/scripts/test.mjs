@@ -19,7 +19,10 @@ const names = readdirSync("tests", { recursive: true })
 const shipped = {
   name: "shipped",
   setup({ onResolve }) {
-    onResolve({ filter: /\/src\/index\.ts$/ }, () => ({ path: `${process.cwd()}/dist/index.js`, external: true }));
+    onResolve({ filter: /\/src\/index\.ts$/ }, () => ({
+      path: `${process.cwd()}/dist/index.js`,
+      external: true,
+    }));
   },
 };
 
@@ -42,6 +45,12 @@ await build({
 });
 
 const files = names.map((name) => `build/tests/${name.replace(/\.ts$/, ".mjs")}`);
-const options = ["--experimental-websocket", "--enable-source-maps", "--no-warnings", "--test", "--test-reporter=spec"];
+const options = [
+  "--experimental-websocket",
+  "--enable-source-maps",
+  "--no-warnings",
+  "--test",
+  "--test-reporter=spec",
+];
 const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: "inherit" });
 process.exitCode = status ?? 1;

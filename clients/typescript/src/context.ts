@@ -41,9 +41,17 @@ export const within = async <T>(
 };
 
 /** Waits after so many failures in a row: full jitter, and no less than the server says. */
-export const backOff = ({ clock_: clock, timing_: timing, random_: random }: Context, tries: number, signal: AbortSignal, error?: TidingsError) =>
+export const backOff = (
+  { clock_: clock, timing_: timing, random_: random }: Context,
+  tries: number,
+  signal: AbortSignal,
+  error?: TidingsError,
+) =>
   sleep(
     clock,
-    Math.max((error?.retryAfter_ ?? 0) * (1 + random() / 4), random() * Math.min(timing.backoffCap, timing.backoffBase * 2 ** tries)),
+    Math.max(
+      (error?.retryAfter_ ?? 0) * (1 + random() / 4),
+      random() * Math.min(timing.backoffCap, timing.backoffBase * 2 ** tries),
+    ),
     signal,
   );

@@ -114,7 +114,12 @@ export const createDriver = (
     session.pause_(now(), paused);
     tabs?.pause_(paused);
   });
-  watchPage(then(() => session.wake_(now())), then((hidden) => session.hide_(now(), hidden)), pause, signal);
+  watchPage(
+    then(() => session.wake_(now())),
+    then((hidden) => session.hide_(now(), hidden)),
+    pause,
+    signal,
+  );
   signal.addEventListener("abort", () => {
     session.pause_(now(), true);
     flush();
@@ -149,16 +154,18 @@ export const createDriver = (
         offset: isAt(place) ? place : undefined,
         live: !!told,
       })),
-      attempts: attempts.map(({ id, transport, began, firstByte, live, ended, cause, streams_: streams }) => ({
-        id,
-        transport,
-        began,
-        firstByte,
-        live,
-        ended,
-        cause,
-        streams: [...streams.keys()],
-      })),
+      attempts: attempts.map(
+        ({ id, transport, began, firstByte, live, ended, cause, streams_: streams }) => ({
+          id,
+          transport,
+          began,
+          firstByte,
+          live,
+          ended,
+          cause,
+          streams: [...streams.keys()],
+        }),
+      ),
       barred: session.barred_(),
     }),
   };

@@ -88,7 +88,10 @@ export const createHub = (context: Context, driver: () => Driver) => {
           if (!followed) driver().want_(name, place(), true);
           else if (place() == "now" && followed.told_) reader.moveTo_(begin!);
         }
-        const hasMet = !begin || begin == place() || (isAt(begin) && isAt(place() as From) && distance(begin, place() as string) >= 0);
+        const hasMet =
+          !begin ||
+          begin == place() ||
+          (isAt(begin) && isAt(place() as From) && distance(begin, place() as string) >= 0);
         if (!hasMet) {
           if (isAt(begin)) frames = await readOn();
           else {

@@ -6,7 +6,15 @@
  */
 
 import { TidingsError } from "./errors.ts";
-import { type Attempt, type Doer, isLive, patienceEnds, rank, silenceEnds, TRANSPORTS } from "./session/attempt.ts";
+import {
+  type Attempt,
+  type Doer,
+  isLive,
+  patienceEnds,
+  rank,
+  silenceEnds,
+  TRANSPORTS,
+} from "./session/attempt.ts";
 import { createBars } from "./session/bars.ts";
 import { distance, isAt, wireFrom } from "./session/place.ts";
 import type { Frame, PageEnd } from "./session/words.ts";
@@ -67,7 +75,8 @@ export const createSession = (
   const wanted = () => [...follows.values()];
 
   /** Full jitter: drawn evenly from 0 to a bound that doubles. */
-  const backoff = (failures: number, cap: number) => random() * Math.min(cap, timing.backoffBase * 2 ** failures);
+  const backoff = (failures: number, cap: number) =>
+    random() * Math.min(cap, timing.backoffBase * 2 ** failures);
 
   const waitFor = (ms: number) => {
     waitUntil = Math.max(waitUntil, time + ms);
@@ -125,7 +134,8 @@ export const createSession = (
     if (attempt.isLeaving_ || transport == "poll") return;
     attempt.live ??= time;
     closeWhere(
-      (other) => other != attempt && (rank(other.transport) <= rank(transport) || !isAllowed(other.transport)),
+      (other) =>
+        other != attempt && (rank(other.transport) <= rank(transport) || !isAllowed(other.transport)),
       "replaced",
     );
   };
@@ -227,7 +237,10 @@ export const createSession = (
   const interval = (advice: number | undefined) => {
     const wait = pollInterval ?? advice ?? timing.pollIntervalDefault;
     const isBridge = attempts.some((it) => it.transport != "poll" && !it.isLeaving_);
-    return Math.max(Math.min(wait, isBridge ? timing.bridgeInterval : Infinity), isHidden ? timing.hiddenPollInterval : 0);
+    return Math.max(
+      Math.min(wait, isBridge ? timing.bridgeInterval : Infinity),
+      isHidden ? timing.hiddenPollInterval : 0,
+    );
   };
 
   const onPage = (attempt: Attempt, count: number, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
@@ -268,12 +281,14 @@ export const createSession = (
     if (isLong) {
       bars.forget_(transport);
       tries = 0;
-    } else if (via == "auto" && (isBad || (!isPoll && !isLeaving && kind != "busy"))) bars.add_(transport, time, !isBad);
+    } else if (via == "auto" && (isBad || (!isPoll && !isLeaving && kind != "busy")))
+      bars.add_(transport, time, !isBad);
 
     if (isRefused && !attempts.length && (via != "auto" || !TRANSPORTS.some(isOpen))) {
       failure = error!;
       bars.clear_();
-      for (const stream of follows.keys()) finish(stream, { type: "failed", ...failure, message: failure.message });
+      for (const stream of follows.keys())
+        finish(stream, { type: "failed", ...failure, message: failure.message });
     }
     if (attempts.some(isLive)) return; // It was a candidate, or has been replaced: nobody waits for it.
     if (live) forgetLive();
@@ -284,7 +299,8 @@ export const createSession = (
 
   // ---- A turn: gives up who is silent, and starts what should be running and is not.
 
-  const running = (transport: Transport) => attempts.find((it) => it.transport == transport && !it.isLeaving_);
+  const running = (transport: Transport) =>
+    attempts.find((it) => it.transport == transport && !it.isLeaving_);
 
   /** Whether this attempt may ask for the stream: of several, only one may turn `now` into an offset. */
   const mayAsk = (follow: Follow, attempt?: Attempt) =>
@@ -294,7 +310,8 @@ export const createSession = (
   /** Notes that the attempt is asked for these streams. */
   const note = (attempt: Attempt, asked: Follow[]) => {
     attempt.asked_ = attempt.heard_ = time;
-    for (const { name_: name, place_: place } of asked) attempt.streams_.set(name, isAt(place) ? place : undefined);
+    for (const { name_: name, place_: place } of asked)
+      attempt.streams_.set(name, isAt(place) ? place : undefined);
   };
 
   const ask = (attempt: Attempt, asked: Follow[]) => {
@@ -302,11 +319,20 @@ export const createSession = (
     attempt.restUntil_ = undefined;
     attempt.streams_.clear();
     note(attempt, asked);
-    doAsk(attempt, asked.map(({ name_: name, place_: place }) => [name, place]));
+    doAsk(
+      attempt,
+      asked.map(({ name_: name, place_: place }) => [name, place]),
+    );
   };
 
   const open = (transport: Transport, asked: Follow[]) => {
-    const attempt = { id: ++lastId, transport, began: time, heartbeat_: 25_000, streams_: new Map() } as Attempt;
+    const attempt = {
+      id: ++lastId,
+      transport,
+      began: time,
+      heartbeat_: 25_000,
+      streams_: new Map(),
+    } as Attempt;
     attempts.push(attempt);
     ask(attempt, asked);
     // Taken on trust: a plain read was answered, and its first answer may take as long as it is held.
@@ -335,7 +361,8 @@ export const createSession = (
     const listed = wanted().filter((follow) => !follow.troubles_ && (!isLongPoll || mayAsk(follow, attempt)));
     const isShort = listed.some((follow) => !streams.has(follow.name_));
     const isMany = listed.length > timing.streamsMax;
-    if (!(isLongPoll ? listed.length && !isMany : streams.size) || (isShort && !attempt.live)) close(attempt, "other streams");
+    if (!(isLongPoll ? listed.length && !isMany : streams.size) || (isShort && !attempt.live))
+      close(attempt, "other streams");
     else if (!isLongPoll) attempt.isLeaving_ = isShort;
     else if (isShort || attempt.restUntil_! <= time) ask(attempt, listed);
   };
@@ -350,7 +377,8 @@ export const createSession = (
     );
     const due = polled.filter((follow) => follow.retryAt_ <= time && mayAsk(follow, poll));
     // One question holds only so many: the next one takes those that have waited longest.
-    if (due.length > timing.streamsMax) due.sort((one, other) => one.polledAt_ - other.polledAt_).length = timing.streamsMax;
+    if (due.length > timing.streamsMax)
+      due.sort((one, other) => one.polledAt_ - other.polledAt_).length = timing.streamsMax;
     if (!poll) {
       if (due.length && waitUntil <= time) open("poll", due);
     } else if (poll.restUntil_) {
@@ -414,7 +442,14 @@ export const createSession = (
     want_(stream: string, from: From, wait: boolean) {
       drop(stream);
       failure = undefined;
-      follows.set(stream, { name_: stream, place_: from, wait_: wait, troubles_: 0, retryAt_: 0, polledAt_: 0 });
+      follows.set(stream, {
+        name_: stream,
+        place_: from,
+        wait_: wait,
+        troubles_: 0,
+        retryAt_: 0,
+        polledAt_: 0,
+      });
     },
 
     drop_: drop,
@@ -495,8 +530,9 @@ export const createSession = (
       if (failure) return "failed";
       if (!follows.size) return "idle";
       return (
-        TRANSPORTS.findLast((transport) => attempts.some((attempt) => attempt.live && attempt.transport == transport)) ??
-        (attempts.length || waitUntil <= time ? "connecting" : "waiting")
+        TRANSPORTS.findLast((transport) =>
+          attempts.some((attempt) => attempt.live && attempt.transport == transport),
+        ) ?? (attempts.length || waitUntil <= time ? "connecting" : "waiting")
       );
     },
 

@@ -17,7 +17,9 @@ async function foreign(answer: RequestListener): Promise<string> {
 const timing = { backoffBase: 5, backoffCap: 10, shortLives: 1, longPollAfter: 10, sseAfter: 10 };
 
 test("a page that is not ours fails what follows it, and says so", async () => {
-  const url = await foreign((_, response) => response.writeHead(404, { "Content-Type": "text/html" }).end("<html>"));
+  const url = await foreign((_, response) =>
+    response.writeHead(404, { "Content-Type": "text/html" }).end("<html>"),
+  );
   const tidings = connect(url, { timing });
   const following = (async () => {
     for await (const _ of tidings.stream("a").messages()) assert.fail("a message");
@@ -64,7 +66,9 @@ test("a token that is refused is asked for again", async () => {
     const isGood = request.headers.authorization == "Bearer 3";
     response.writeHead(isGood ? 204 : 401, isGood ? { "Stream-Next-Offset": "x" } : {}).end();
   });
-  await connect(url, { timing, token: () => String((tokens += 1)) }).stream("a").publish(1);
+  await connect(url, { timing, token: () => String((tokens += 1)) })
+    .stream("a")
+    .publish(1);
   assert.equal(tokens, 3);
   closeClients();
 });

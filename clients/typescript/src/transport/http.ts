@@ -22,7 +22,13 @@ export const createSseParser = () => {
   };
 };
 
-export const askOverHttp = (context: Context, attempt: Attempt, question: Question, hear: Hear, lose: Lose) => {
+export const askOverHttp = (
+  context: Context,
+  attempt: Attempt,
+  question: Question,
+  hear: Hear,
+  lose: Lose,
+) => {
   const controller = new AbortController();
   const { signal } = controller;
   const { transport } = attempt;
@@ -31,7 +37,8 @@ export const askOverHttp = (context: Context, attempt: Attempt, question: Questi
     const query = transport == "poll" ? "" : `?live=${transport}&timeout=${context.timing_.hold / 1000}`;
     const response = await ask(context, query, question, signal);
     if (transport != "sse") return hear(...(await readFrames(response, () => signal.aborted || hear())));
-    if (!response.headers.get("content-type")?.includes("event-stream")) throw new SyntaxError("not an event stream");
+    if (!response.headers.get("content-type")?.includes("event-stream"))
+      throw new SyntaxError("not an event stream");
     const parse = createSseParser();
     await readText(response, (text) => signal.aborted || hear(parse(text)));
     throw "ended";
