@@ -10,6 +10,9 @@ use std::path::PathBuf;
 /// Where other people's suites and clients are.
 const FOREIGN: &str = "conformance/foreign";
 
+/// The TypeScript client.
+const CLIENT: &str = "clients/typescript";
+
 /// Where the TypeScript client is run through networks as they are.
 const NETWORKS: &str = "clients/typescript/networks";
 
@@ -63,6 +66,19 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             "EventSource and WebSocket of Chromium",
             node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
         ),
+        run("client packages", "npm ci of the TypeScript client", client("npm", &["ci", "--ignore-scripts"])),
+        run(
+            "other runtimes",
+            "npm ci of Deno and Bun",
+            client("npm", &["ci", "--prefix", "runtimes", "--ignore-scripts"]),
+        ),
+        run("client", "types, bundle, size", client("npm", &["run", "check"])),
+        run(
+            "client tests",
+            "session, streams, tabs, hooks, guide, the package as it is installed",
+            client_tests(workspace),
+        ),
+        run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
         run(
             "networks",
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
@@ -97,6 +113,17 @@ fn portable_worker() -> Program {
     let tests = cargo_run(&["test", "--no-fail-fast", "--package", "tidings-server", "--test", "worker"]);
     let environment = vec![("TIDINGS_EVENT_LOOP", "portable".into()), ("TIDINGS_SENDS", "send".into())];
     Program { environment, ..tests }.counting(Form::PassedAndFailed)
+}
+
+fn client(path: &str, arguments: &[&str]) -> Program {
+    program(path.into(), arguments, PathBuf::from(CLIENT))
+}
+
+/// All tests of the TypeScript client; they run what the steps before have built.
+fn client_tests(workspace: &Workspace) -> Program {
+    let mut tests = client("node", &["scripts/test.mjs"]).counting(Form::Node);
+    tests.environment.push(("TIDINGS_BIN", workspace.binary().into()));
+    tests
 }
 
 fn foreign(path: &str, arguments: &[&str]) -> Program {
