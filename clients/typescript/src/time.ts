@@ -31,18 +31,3 @@ export const sleep = (clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     const timer = clock.setTimeout(done, ms);
     signal.addEventListener("abort", done);
   });
-
-/** What `call` gives, unless the signal ends it, or so many milliseconds: a network that has gone away never answers. */
-export const within = async <T>(clock: Clock, signal: AbortSignal, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-  const controller = new AbortController();
-  const abort = () => controller.abort(signal.reason);
-  const timer = clock.setTimeout(abort, ms);
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
-  try {
-    return await call(controller.signal);
-  } finally {
-    clock.clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
-};
