@@ -22,8 +22,7 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
         why,
         action: Action::Inside(Box::new(action)),
     };
-    let run = |name, why, program| Step { name, why, action: Action::Run(program) };
-    vec![
+    let mut steps = vec![
         inside("programs", "installs what the tests need", needs::install),
         run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
         run("lints", "clippy, warnings are errors", cargo_run(CLIPPY)),
@@ -66,6 +65,14 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             "EventSource and WebSocket of Chromium",
             node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
         ),
+    ];
+    steps.extend(of_client(workspace));
+    steps
+}
+
+/// The steps of the TypeScript client: each uses what those before it have installed and built.
+fn of_client(workspace: &Workspace) -> Vec<Step> {
+    vec![
         run("client packages", "npm ci of the TypeScript client", client("npm", &["ci", "--ignore-scripts"])),
         run(
             "other runtimes",
@@ -90,6 +97,10 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             network_tests(workspace, &["soak/soak.test.mjs"]),
         ),
     ]
+}
+
+fn run(name: &'static str, why: &'static str, program: Program) -> Step {
+    Step { name, why, action: Action::Run(program) }
 }
 
 /// Crates whose tests turn on a feature that plants bugs. Tested apart, so that no other test runs a binary that was built with it.
