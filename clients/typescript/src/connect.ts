@@ -22,9 +22,14 @@ const createClient = (context: Context, onStatus: () => void) => {
       context.base_.replace("http", "ws") + "/v1/ws",
       "tidings.v1",
     );
-  const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } = context.options_;
+  const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } =
+    context.options_;
   const shared = tabs
-    ? createTabs(context, { follow_: follow, publish_: (...publish) => client.publish_(...publish) }, openWebSocket)
+    ? createTabs(
+        context,
+        { follow_: follow, publish_: (...publish) => client.publish_(...publish) },
+        openWebSocket,
+      )
     : undefined;
   const driver = createDriver(context, shared?.open_ ?? openWebSocket, shared, push, () => {
     for (const changed of watchers) changed();
@@ -61,7 +66,8 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
   const { driver_: driver } = client;
   Object.defineProperty(target, "status", { get: driver.status_ });
   return Object.assign(target, {
-    stream: (name: string, streamOptions: StreamOptions<any> = {}) => new StreamTarget<any>(client, name, streamOptions),
+    stream: (name: string, streamOptions: StreamOptions<any> = {}) =>
+      new StreamTarget<any>(client, name, streamOptions),
     explain: driver.explain_,
     use: driver.use_,
     close: () => controller.abort(new TidingsError("closed")),

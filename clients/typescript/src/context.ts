@@ -33,15 +33,25 @@ export const within = async <T>(
   try {
     return await call(controller.signal, heard);
   } finally {
+    // What is left of an answer that was given up is not read.
+    abort();
     clock.clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
 };
 
 /** Waits after so many failures in a row: full jitter, and no less than the server says. */
-export const backOff = ({ clock_: clock, timing_: timing, random_: random }: Context, tries: number, signal: AbortSignal, error?: TidingsError) =>
+export const backOff = (
+  { clock_: clock, timing_: timing, random_: random }: Context,
+  tries: number,
+  signal: AbortSignal,
+  error?: TidingsError,
+) =>
   sleep(
     clock,
-    Math.max((error?.retryAfter_ ?? 0) * (1 + random() / 4), random() * Math.min(timing.backoffCap, timing.backoffBase * 2 ** tries)),
+    Math.max(
+      (error?.retryAfter_ ?? 0) * (1 + random() / 4),
+      random() * Math.min(timing.backoffCap, timing.backoffBase * 2 ** tries),
+    ),
     signal,
   );

@@ -88,7 +88,10 @@ export const createHub = (context: Context, driver: () => Driver) => {
           if (!followed) driver().want_(name, place(), true);
           else if (place() == "now" && followed.told_) reader.moveTo_(begin!);
         }
-        const hasMet = !begin || begin == place() || (isAt(begin) && isAt(place() as From) && distance(begin, place() as string) >= 0);
+        const hasMet =
+          !begin ||
+          begin == place() ||
+          (isAt(begin) && isAt(place() as From) && distance(begin, place() as string) >= 0);
         if (!hasMet) {
           if (isAt(begin)) frames = await readOn();
           else {
@@ -104,10 +107,10 @@ export const createHub = (context: Context, driver: () => Driver) => {
           frames = follower.queue_?.splice(0) ?? [];
         }
         if (isOver()) return;
-        for await (const given of reader.give_(frames)) {
-          yield given;
-          if (given.at(-1)!.type == "closed") return;
-        }
+        const [given, error] = await reader.take_(frames);
+        if (given[0]) yield given;
+        if (error) throw error;
+        if (given.at(-1)?.type == "closed") return;
       }
     } finally {
       signal.removeEventListener("abort", wakeUp);

@@ -18,27 +18,42 @@ export const createOutbox = (context: Context, driver: Driver) => {
   const tails = new Map<string, Promise<unknown>>();
   let count = 0;
 
-  const attempt = async (stream: string, data: unknown, options: PublishOptions, signal: AbortSignal): Promise<Published> => {
+  const attempt = async (
+    stream: string,
+    data: unknown,
+    options: PublishOptions,
+    signal: AbortSignal,
+  ): Promise<Published> => {
     const { contentType, key, create } = options;
     // An array is flattened by one level: so it is always one message.
     const body = contentType ? (data as BodyInit) : JSON.stringify([data]);
     const answer =
-      !contentType && (body as string).length < FRAME_CHARACTERS_MAX && (await driver.publish_({ stream, data, key, create }));
+      !contentType &&
+      (body as string).length < FRAME_CHARACTERS_MAX &&
+      (await driver.publish_({ stream, data, key, create }, signal));
     if (answer) {
       if (answer.code) throw errorOf(answer);
       return { offset: answer.offset!, duplicate: !!answer.duplicate };
     }
-    const path = "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
+    const path =
+      "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
     const headers = { "content-type": contentType ?? "application/json", "idempotency-key": key! };
-    const response = await within(context, signal, (limited) => request(context, path, body, limited, headers));
+    const response = await within(context, signal, (limited) =>
+      request(context, path, body, limited, headers),
+    );
     const offset = response.headers.get("stream-next-offset");
     if (!offset) throw new SyntaxError("no offset");
     return { offset, duplicate: response.headers.has("stream-duplicate") };
   };
 
   /** Tries until it is stored or refused, or given up. */
-  const store = async (stream: string, data: unknown, options: PublishOptions, signal: AbortSignal): Promise<Published> => {
-    for (let tries = 0; ; ) {
+  const store = async (
+    stream: string,
+    data: unknown,
+    options: PublishOptions,
+    signal: AbortSignal,
+  ): Promise<Published> => {
+    for (let tries = 0; ;) {
       context.signal_.throwIfAborted();
       signal.throwIfAborted();
       try {
@@ -55,7 +70,9 @@ export const createOutbox = (context: Context, driver: Driver) => {
     if (count >= (context.options_.outbox ?? 1000)) throw new TidingsError("outbox_full", undefined, true);
     count++;
     const { signal = context.signal_, key = randomKey() } = options;
-    const stored = (tails.get(stream) ?? Promise.resolve()).then(() => store(stream, data, { ...options, key }, signal));
+    const stored = (tails.get(stream) ?? Promise.resolve()).then(() =>
+      store(stream, data, { ...options, key }, signal),
+    );
     const ended = stored.catch(() => {});
     tails.set(stream, ended);
     // Given up, it does not wait for those before it.
