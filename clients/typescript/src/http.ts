@@ -18,9 +18,6 @@ export const loss = (kind: Loss["kind_"], error: TidingsError, retryAfter?: numb
 
 export const malformed = (what: string): Loss => loss("malformed", new TidingsError("malformed", what));
 
-/** The signal, or so many milliseconds: a network that has gone away never answers. (Browsers older than 2024 wait for their own limit.) */
-export const within = (signal: AbortSignal, ms: number): AbortSignal => AbortSignal.any?.([signal, AbortSignal.timeout(ms)]) ?? signal;
-
 export const createHttp = (base: string, options: ConnectOptions) => {
   /** Asked anew for each connection. */
   const token = async () => (typeof options.token == "function" ? options.token() : options.token);

@@ -7,11 +7,11 @@
 
 import { ResetError, TidingsError } from "./errors.ts";
 import type { Driver } from "./driver.ts";
-import { type Http, lossOf, within } from "./http.ts";
+import { type Http, lossOf } from "./http.ts";
 import { errorOf, messageOf, readPage, resetError } from "./page.ts";
 import { distance, isAt } from "./session/place.ts";
 import type { SessionEvent } from "./session.ts";
-import { sleep } from "./time.ts";
+import { sleep, within } from "./time.ts";
 import type { Clock, From, Message, Offset, Skipped, Timing } from "./types.ts";
 
 /** What a follower is given: messages, or the end of what is stored for now, or a marker, or the end of the stream. */
@@ -85,7 +85,7 @@ export const createHub = (driver: () => Driver, http: Http, clock: Clock, timing
   const readOn = async (name: string, place: From, signal: AbortSignal, wait: boolean) => {
     for (let tries = 0; ; tries += 1) {
       try {
-        return await readPage(http, name, place, within(signal, timing.answerMax));
+        return await within(clock, timing.answerMax, signal, (signal) => readPage(http, name, place, signal));
       } catch (error) {
         const code = error instanceof TidingsError && error.code;
         if (code == "stream_not_found" && isAt(place)) throw new ResetError("deleted", null, null);

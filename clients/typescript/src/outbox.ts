@@ -5,10 +5,10 @@
 
 import type { Driver } from "./driver.ts";
 import { TidingsError } from "./errors.ts";
-import { type Http, loss, lossOf, malformed, within } from "./http.ts";
+import { type Http, loss, lossOf, malformed } from "./http.ts";
 import { errorOf } from "./page.ts";
 import type { Frame } from "./session.ts";
-import { sleep } from "./time.ts";
+import { sleep, within } from "./time.ts";
 import type { Clock, Published, PublishOptions, Timing } from "./types.ts";
 
 /** What is larger goes by a request of its own: over a WebSocket it would hold up what follows, or end the connection. */
@@ -23,7 +23,7 @@ export const createOutbox = (driver: Driver, http: Http, clock: Clock, timing: T
     const path = "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
     // An array is flattened by one level: so it is always one message.
     const body = contentType ? (data as BodyInit) : JSON.stringify([data ?? null]);
-    const { headers } = await http.ask_(path, body, within(signal, timing.answerMax), {
+    const { headers } = await http.ask_(path, body, signal, {
       "content-type": contentType ?? "application/json",
       "idempotency-key": key!,
     });
@@ -42,7 +42,7 @@ export const createOutbox = (driver: Driver, http: Http, clock: Clock, timing: T
     const frame = { stream, data: data ?? null, key: options.key, create: options.create };
     const isSmall = !options.contentType && JSON.stringify(data ?? null).length < FRAME_CHARACTERS_MAX;
     const answer = isSmall && (await driver.publish_(frame));
-    return answer ? answered(answer) : post(stream, data, options, signal);
+    return answer ? answered(answer) : within(clock, timing.answerMax, signal, (signal) => post(stream, data, options, signal));
   };
 
   /** Tries until it is stored or refused, or given up. */
