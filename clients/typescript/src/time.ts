@@ -31,17 +31,3 @@ export const sleep = (clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     const timer = clock.setTimeout(done, ms);
     signal.addEventListener("abort", done);
   });
-
-/** Runs for so many milliseconds at the most: a network that has gone away never answers. */
-export const within = async <T>(clock: Clock, ms: number, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
-  const controller = new AbortController();
-  const giveUp = () => controller.abort(signal.reason);
-  const timer = clock.setTimeout(giveUp, ms);
-  signal.addEventListener("abort", giveUp);
-  try {
-    return await run(controller.signal);
-  } finally {
-    clock.clearTimeout(timer);
-    signal.removeEventListener("abort", giveUp);
-  }
-};
