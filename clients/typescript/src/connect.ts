@@ -22,9 +22,14 @@ const createClient = (context: Context, onStatus: () => void) => {
       context.base_.replace("http", "ws") + "/v1/ws",
       "tidings.v1",
     );
-  const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } = context.options_;
+  const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } =
+    context.options_;
   const shared = tabs
-    ? createTabs(context, { follow_: follow, publish_: (...publish) => client.publish_(...publish) }, openWebSocket)
+    ? createTabs(
+        context,
+        { follow_: follow, publish_: (...publish) => client.publish_(...publish) },
+        openWebSocket,
+      )
     : undefined;
   const driver = createDriver(context, shared?.open_ ?? openWebSocket, shared, push, () => {
     for (const changed of watchers) changed();
@@ -46,6 +51,7 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
   options: ConnectOptions = {},
 ): Tidings<Streams> => {
   const controller = new AbortController();
+  const closers = new Set<() => void>();
   const target = new EventTarget() as EventTarget & Tidings<Streams>;
   const client = createClient(
     {
@@ -55,15 +61,20 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
       timing_: { ...defaultTiming, ...options.timing },
       random_: options.random ?? Math.random,
       signal_: controller.signal,
+      closers_: closers,
     },
     () => target.dispatchEvent(new CustomEvent("status", { detail: target.status })),
   );
   const { driver_: driver } = client;
   Object.defineProperty(target, "status", { get: driver.status_ });
   return Object.assign(target, {
-    stream: (name: string, streamOptions: StreamOptions<any> = {}) => new StreamTarget<any>(client, name, streamOptions),
+    stream: (name: string, streamOptions: StreamOptions<any> = {}) =>
+      new StreamTarget<any>(client, name, streamOptions),
     explain: driver.explain_,
     use: driver.use_,
-    close: () => controller.abort(new TidingsError("closed")),
+    close() {
+      controller.abort(new TidingsError("closed"));
+      for (const call of closers) call();
+    },
   });
 };

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import type { TidingsError } from "./errors.ts";
 import { watchPage } from "./lifecycle.ts";
 import { type Attempt, isLive, rank } from "./session/attempt.ts";
+import { isAt } from "./session/place.ts";
 import type { Frame } from "./session/words.ts";
 import { createSession } from "./session.ts";
 import { createNow, sleep } from "./time.ts";
@@ -40,7 +41,7 @@ export const createDriver = (
   const session = createSession(options.transport ?? "auto", options.pollInterval, timing, context.random_, {
     ask_(attempt, question) {
       const hear = (frames?: Frame[], page?: Parameters<typeof session.hear_>[3]) => {
-        for (const { id, ...answer } of frames ?? []) answers.get(id!)?.(answer as Frame);
+        for (const frame of frames ?? []) answers.get(frame.id!)?.(frame);
         session.hear_(now(), attempt, frames, page);
         flush();
       };
@@ -113,7 +114,12 @@ export const createDriver = (
     session.pause_(now(), paused);
     tabs?.pause_(paused);
   });
-  watchPage(then(() => session.wake_(now())), then((hidden) => session.hide_(now(), hidden)), pause, signal);
+  watchPage(
+    then(() => session.wake_(now())),
+    then((hidden) => session.hide_(now(), hidden)),
+    pause,
+    signal,
+  );
   signal.addEventListener("abort", () => {
     session.pause_(now(), true);
     flush();
@@ -145,19 +151,21 @@ export const createDriver = (
       via: session.chosen_(),
       streams: [...session.follows_.values()].map(({ name_: name, place_: place, told_: told }) => ({
         name,
-        offset: place as string,
+        offset: isAt(place) ? place : undefined,
         live: !!told,
       })),
-      attempts: attempts.map(({ id, transport, began, firstByte, live, ended, cause, streams_: streams }) => ({
-        id,
-        transport,
-        began,
-        firstByte,
-        live,
-        ended,
-        cause,
-        streams: [...streams.keys()],
-      })),
+      attempts: attempts.map(
+        ({ id, transport, began, firstByte, live, ended, cause, streams_: streams }) => ({
+          id,
+          transport,
+          began,
+          firstByte,
+          live,
+          ended,
+          cause,
+          streams: [...streams.keys()],
+        }),
+      ),
       barred: session.barred_(),
     }),
   };

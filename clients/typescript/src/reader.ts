@@ -1,6 +1,6 @@
 /** What comes of a stream, as one of those that read it is given it: from its own place, once, in order. */
 
-import { type ErrorCode, ResetError, type ResetReason, TidingsError } from "./errors.ts";
+import { type ErrorCode, ResetError, TidingsError } from "./errors.ts";
 import { distance, isAt } from "./session/place.ts";
 import type { Frame } from "./session/words.ts";
 import type { From, Message, Offset, StreamOptions } from "./types.ts";
@@ -24,20 +24,20 @@ export const createReader = (place: From, { schema, wait = true }: StreamOptions
   };
 
   const give = async (frame: Frame): Promise<Given | undefined> => {
-    const { type, offset } = frame;
-    const isMissing = frame.code == "stream_not_found";
+    const { type, offset, code } = frame;
+    const isMissing = code == "stream_not_found";
     if (type == "reset" || (isMissing && isAt(place))) {
-      throw new ResetError((frame.reason ?? "deleted") as ResetReason, (frame.earliest ?? null) as Offset | null, (frame.tail ?? null) as Offset | null);
+      const { reason = "deleted", earliest = null, tail = null } = frame as unknown as Partial<ResetError>;
+      throw new ResetError(reason, earliest, tail);
     }
-    if (frame.code) {
+    if (code) {
       if (type == "failed" || !(isMissing ? wait : frame.retryable)) throw errorOf(frame);
       return;
     }
     const isOld = isAt(place) && distance(place, offset!) <= 0;
-    if (type == "message" && isOld) return;
-    const message_ = type == "message" ? await messageOf(frame) : undefined;
+    const message_ = type == "message" && !isOld ? await messageOf(frame) : undefined;
     if (!isOld) place = offset!;
-    return type == "subscribed" ? undefined : { ...frame, message_ };
+    if (message_ || (type != "message" && type != "subscribed")) return { ...frame, message_ };
   };
 
   return {
@@ -45,18 +45,18 @@ export const createReader = (place: From, { schema, wait = true }: StreamOptions
 
     moveTo_: (to: From) => (place = to),
 
-    /** What is new to this reader, together; then an error, if there is one. */
-    async *give_(frames: Frame[]): AsyncGenerator<Given[], void> {
-      const given = [];
-      let error;
+    /** What is new to this reader, up to the first error, and that. */
+    async take_(frames: Frame[]): Promise<[Given[], unknown]> {
+      const taken: Given[] = [];
       try {
-        for (const frame of frames) given.push(await give(frame));
-      } catch (thrown) {
-        error = thrown;
+        for (const frame of frames) {
+          const given = await give(frame);
+          if (given) taken.push(given);
+        }
+      } catch (error) {
+        return [taken, error];
       }
-      const some = given.filter((it) => it !== undefined);
-      if (some.length) yield some;
-      if (error) throw error;
+      return [taken, undefined];
     },
   };
 };

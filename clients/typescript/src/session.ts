@@ -6,7 +6,15 @@
  */
 
 import { TidingsError } from "./errors.ts";
-import { type Attempt, type Doer, isLive, patienceEnds, rank, silenceEnds, TRANSPORTS } from "./session/attempt.ts";
+import {
+  type Attempt,
+  type Doer,
+  isLive,
+  patienceEnds,
+  rank,
+  silenceEnds,
+  TRANSPORTS,
+} from "./session/attempt.ts";
 import { createBars } from "./session/bars.ts";
 import { distance, isAt, wireFrom } from "./session/place.ts";
 import type { Frame, PageEnd } from "./session/words.ts";
@@ -27,6 +35,8 @@ export interface Follow {
   troubles_: number;
   /** When it may be asked for again. */
   retryAt_: number;
+  /** When a poll last asked for it; 0 when it has to be asked for at once. */
+  polledAt_: number;
 }
 
 /** @internal */
@@ -43,8 +53,9 @@ export const createSession = (
   const bars = createBars(timing, random);
   let attempts: Attempt[] = [];
   let lastId = 0;
-  /** The time of the last call. */
+  /** The time of the last call, and of the last turn. */
   let time = 0;
+  let turned = 0;
   let isTurnDue = false;
   /** When anything was last heard of the server. */
   let heard = 0;
@@ -65,7 +76,8 @@ export const createSession = (
   const wanted = () => [...follows.values()];
 
   /** Full jitter: drawn evenly from 0 to a bound that doubles. */
-  const backoff = (failures: number, cap: number) => random() * Math.min(cap, timing.backoffBase * 2 ** failures);
+  const backoff = (failures: number, cap: number) =>
+    random() * Math.min(cap, timing.backoffBase * 2 ** failures);
 
   const waitFor = (ms: number) => {
     waitUntil = Math.max(waitUntil, time + ms);
@@ -123,7 +135,8 @@ export const createSession = (
     if (attempt.isLeaving_ || transport == "poll") return;
     attempt.live ??= time;
     closeWhere(
-      (other) => other != attempt && (rank(other.transport) <= rank(transport) || !isAllowed(other.transport)),
+      (other) =>
+        other != attempt && (rank(other.transport) <= rank(transport) || !isAllowed(other.transport)),
       "replaced",
     );
   };
@@ -133,6 +146,7 @@ export const createSession = (
     const stream = follow.name_;
     const isMissing = frame.code == "stream_not_found";
     attempt.streams_.delete(stream);
+    follow.polledAt_ = 0;
     if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });
     follow.retryAt_ = time + backoff(follow.troubles_++, timing.missingMax);
     if (isMissing) {
@@ -143,8 +157,10 @@ export const createSession = (
   };
 
   /** A reset counts when it speaks of a place that nobody has gone on from; else it is asked again from there. */
-  const onReset = (attempt: Attempt, { name_: stream, place_: place }: Follow, frame: Frame) => {
+  const onReset = (attempt: Attempt, follow: Follow, frame: Frame) => {
+    const { name_: stream, place_: place } = follow;
     const reached = attempt.streams_.get(stream);
+    follow.polledAt_ = 0;
     attempt.streams_.delete(stream);
     if (!isAt(place) || (reached && distance(reached, place) <= 0)) finish(stream, frame);
   };
@@ -222,7 +238,10 @@ export const createSession = (
   const interval = (advice: number | undefined) => {
     const wait = pollInterval ?? advice ?? timing.pollIntervalDefault;
     const isBridge = attempts.some((it) => it.transport != "poll" && !it.isLeaving_);
-    return Math.max(Math.min(wait, isBridge ? timing.bridgeInterval : Infinity), isHidden ? timing.hiddenPollInterval : 0);
+    return Math.max(
+      Math.min(wait, isBridge ? timing.bridgeInterval : Infinity),
+      isHidden ? timing.hiddenPollInterval : 0,
+    );
   };
 
   const onPage = (attempt: Attempt, count: number, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
@@ -263,12 +282,14 @@ export const createSession = (
     if (isLong) {
       bars.forget_(transport);
       tries = 0;
-    } else if (via == "auto" && (isBad || (!isPoll && !isLeaving && kind != "busy"))) bars.add_(transport, time, !isBad);
+    } else if (via == "auto" && (isBad || (!isPoll && !isLeaving && kind != "busy")))
+      bars.add_(transport, time, !isBad);
 
     if (isRefused && !attempts.length && (via != "auto" || !TRANSPORTS.some(isOpen))) {
       failure = error!;
       bars.clear_();
-      for (const stream of follows.keys()) finish(stream, { type: "failed", ...failure, message: failure.message });
+      for (const stream of follows.keys())
+        finish(stream, { type: "failed", ...failure, message: failure.message });
     }
     if (attempts.some(isLive)) return; // It was a candidate, or has been replaced: nobody waits for it.
     if (live) forgetLive();
@@ -279,7 +300,8 @@ export const createSession = (
 
   // ---- A turn: gives up who is silent, and starts what should be running and is not.
 
-  const running = (transport: Transport) => attempts.find((it) => it.transport == transport && !it.isLeaving_);
+  const running = (transport: Transport) =>
+    attempts.find((it) => it.transport == transport && !it.isLeaving_);
 
   /** Whether this attempt may ask for the stream: of several, only one may turn `now` into an offset. */
   const mayAsk = (follow: Follow, attempt?: Attempt) =>
@@ -289,18 +311,29 @@ export const createSession = (
   /** Notes that the attempt is asked for these streams. */
   const note = (attempt: Attempt, asked: Follow[]) => {
     attempt.asked_ = attempt.heard_ = time;
-    for (const { name_: name, place_: place } of asked) attempt.streams_.set(name, isAt(place) ? place : undefined);
+    for (const { name_: name, place_: place } of asked)
+      attempt.streams_.set(name, isAt(place) ? place : undefined);
   };
 
   const ask = (attempt: Attempt, asked: Follow[]) => {
+    if (attempt.transport == "poll") for (const follow of asked) follow.polledAt_ = time;
     attempt.restUntil_ = undefined;
     attempt.streams_.clear();
     note(attempt, asked);
-    doAsk(attempt, asked.map(({ name_: name, place_: place }) => [name, place]));
+    doAsk(
+      attempt,
+      asked.map(({ name_: name, place_: place }) => [name, place]),
+    );
   };
 
   const open = (transport: Transport, asked: Follow[]) => {
-    const attempt = { id: ++lastId, transport, began: time, heartbeat_: 25_000, streams_: new Map() } as Attempt;
+    const attempt = {
+      id: ++lastId,
+      transport,
+      began: time,
+      heartbeat_: 25_000,
+      streams_: new Map(),
+    } as Attempt;
     attempts.push(attempt);
     ask(attempt, asked);
     // Taken on trust: a plain read was answered, and its first answer may take as long as it is held.
@@ -328,7 +361,9 @@ export const createSession = (
     // A stream in trouble is left to the polls.
     const listed = wanted().filter((follow) => !follow.troubles_ && (!isLongPoll || mayAsk(follow, attempt)));
     const isShort = listed.some((follow) => !streams.has(follow.name_));
-    if (!(isLongPoll ? listed.length : streams.size) || (isShort && !attempt.live)) close(attempt, "other streams");
+    const isMany = listed.length > timing.streamsMax;
+    if (!(isLongPoll ? listed.length && !isMany : streams.size) || (isShort && !attempt.live))
+      close(attempt, "other streams");
     else if (!isLongPoll) attempt.isLeaving_ = isShort;
     else if (isShort || attempt.restUntil_! <= time) ask(attempt, listed);
   };
@@ -342,11 +377,14 @@ export const createSession = (
         !attempts.some((it) => isLive(it) && (it.transport == "websocket" || it.streams_.has(follow.name_))),
     );
     const due = polled.filter((follow) => follow.retryAt_ <= time && mayAsk(follow, poll));
+    // One question holds only so many: the next one takes those that have waited longest.
+    if (due.length > timing.streamsMax)
+      due.sort((one, other) => one.polledAt_ - other.polledAt_).length = timing.streamsMax;
     if (!poll) {
       if (due.length && waitUntil <= time) open("poll", due);
     } else if (poll.restUntil_) {
       if (!polled.length) close(poll, "replaced");
-      else if (due.some((follow) => poll.restUntil_! <= time || !poll.streams_.has(follow.name_))) ask(poll, due);
+      else if (due.some((follow) => poll.restUntil_! <= time || !follow.polledAt_)) ask(poll, due);
     }
   };
 
@@ -357,6 +395,7 @@ export const createSession = (
       const attempt = running(transport);
       if (attempt && !attempt.live && patienceEnds(attempt, timing) <= time) continue;
       const listed = wanted().filter((follow) => transport != "websocket" && !follow.troubles_);
+      if (listed.length > timing.streamsMax) continue;
       const mayOpen = transport == "websocket" || (listed[0] && listed.every((follow) => mayAsk(follow)));
       if (!attempt && mayOpen) open(transport, listed);
       return;
@@ -364,7 +403,7 @@ export const createSession = (
   };
 
   const turn = (now: number) => {
-    time = now;
+    time = turned = now;
     isTurnDue = false;
     if (isPaused || !follows.size) return closeWhere(() => true, isPaused ? "paused" : "unused");
     for (const attempt of attempts) {
@@ -378,9 +417,14 @@ export const createSession = (
     isTurnDue = false;
   };
 
-  const wake = (now: number) => {
+  /** Something has changed outside: no wait holds. */
+  const restart = (now: number) => {
     time = waitUntil = now;
     isTurnDue = true;
+  };
+
+  const wake = (now: number) => {
+    restart(now);
     bars.end_();
     for (const attempt of attempts) {
       if (!isLive(attempt)) {
@@ -399,7 +443,14 @@ export const createSession = (
     want_(stream: string, from: From, wait: boolean) {
       drop(stream);
       failure = undefined;
-      follows.set(stream, { name_: stream, place_: from, wait_: wait, troubles_: 0, retryAt_: 0 });
+      follows.set(stream, {
+        name_: stream,
+        place_: from,
+        wait_: wait,
+        troubles_: 0,
+        retryAt_: 0,
+        polledAt_: 0,
+      });
     },
 
     drop_: drop,
@@ -447,7 +498,7 @@ export const createSession = (
         ]),
       ];
       // What was due before has been done in that turn, or waits for one of the others.
-      return Math.min(...times.map((at) => (at > time ? at : Infinity)));
+      return Math.min(...times.map((at) => (at > turned ? at : Infinity)));
     },
 
     /** The machine has slept, or the network has come back. */
@@ -460,15 +511,13 @@ export const createSession = (
 
     /** Everything is closed, until it is resumed. */
     pause_(now: number, paused: boolean) {
-      time = waitUntil = now;
-      isTurnDue = true;
+      restart(now);
       isPaused = paused;
       forgetLive();
     },
 
     via_(now: number, wanted: Transport | "auto") {
-      time = waitUntil = now;
-      isTurnDue = true;
+      restart(now);
       via = wanted;
       bars.clear_();
       for (const attempt of attempts) {
@@ -482,8 +531,9 @@ export const createSession = (
       if (failure) return "failed";
       if (!follows.size) return "idle";
       return (
-        TRANSPORTS.findLast((transport) => attempts.some((attempt) => attempt.live && attempt.transport == transport)) ??
-        (attempts.length || waitUntil <= time ? "connecting" : "waiting")
+        TRANSPORTS.findLast((transport) =>
+          attempts.some((attempt) => attempt.live && attempt.transport == transport),
+        ) ?? (attempts.length || waitUntil <= time ? "connecting" : "waiting")
       );
     },
 

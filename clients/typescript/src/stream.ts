@@ -1,11 +1,23 @@
 /** One stream, as the user sees it. */
 
 import type { Client } from "./connect.ts";
+import { link } from "./context.ts";
 import { ResetError, TidingsError } from "./errors.ts";
 import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
 import { isAt } from "./session/place.ts";
-import type { From, Message, MessagesOptions, Offset, Page, Published, PublishOptions, StateOptions, StreamOptions, View } from "./types.ts";
+import type {
+  From,
+  Message,
+  MessagesOptions,
+  Offset,
+  Page,
+  Published,
+  PublishOptions,
+  StateOptions,
+  StreamOptions,
+  View,
+} from "./types.ts";
 import { createView } from "./view.ts";
 
 type Listener = EventListenerOrEventListenerObject | null;
@@ -48,23 +60,22 @@ export class StreamTarget<T> extends EventTarget {
     return this.client_.follow_(this.name, this.options_, checked(from), signal, buffer);
   }
 
-  async read({ from = "beginning", signal = this.client_.context_.signal_ }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
-    const { name } = this;
+  async read({ from = "beginning", signal: outer }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
+    const { name, client_: client } = this;
+    const [signal, unlink] = link(client.context_, outer);
     const reader = createReader(checked(from), { ...this.options_, wait: false });
-    const messages: Message<T>[] = [];
-    let closed = false;
     try {
-      const [frames, { upToDate_: upToDate }] = await readPage(this.client_.context_, name, from, signal);
-      for await (const given of reader.give_(frames)) {
-        for (const { message_: message, type } of given) {
-          if (message) messages.push(message as Message<T>);
-          closed ||= type == "closed";
-        }
-      }
+      const [frames, { upToDate_: upToDate }] = await readPage(client.context_, name, from, signal);
+      const [given, error] = await reader.take_(frames);
+      if (error) throw error;
+      const messages = given.flatMap(({ message_: message }) => (message as Message<T>) ?? []);
+      const closed = given.at(-1)?.type == "closed";
       return { messages, offset: reader.place_() as Offset, upToDate, closed };
     } catch (error) {
       signal.throwIfAborted();
       throw asError(error);
+    } finally {
+      unlink();
     }
   }
 
@@ -81,7 +92,11 @@ export class StreamTarget<T> extends EventTarget {
     return this.client_.publish_(this.name, data, options);
   }
 
-  override addEventListener(type: string, listener: Listener, options?: AddEventListenerOptions | boolean): void {
+  override addEventListener(
+    type: string,
+    listener: Listener,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
     super.addEventListener(type, listener, options);
     if (type != "message") return;
     const { once, signal } = Object(options);
@@ -92,7 +107,11 @@ export class StreamTarget<T> extends EventTarget {
     if (!this.following_) void this.dispatchAll_((this.following_ = new AbortController()).signal);
   }
 
-  override removeEventListener(type: string, listener: Listener, options?: EventListenerOptions | boolean): void {
+  override removeEventListener(
+    type: string,
+    listener: Listener,
+    options?: EventListenerOptions | boolean,
+  ): void {
     super.removeEventListener(type, listener, options);
     if (type != "message" || !this.listeners_.delete(listener) || this.listeners_.size) return;
     this.following_?.abort();
@@ -102,10 +121,11 @@ export class StreamTarget<T> extends EventTarget {
   /** Follows for the listeners, over resets. */
   async dispatchAll_(signal: AbortSignal): Promise<void> {
     const dispatch = (type: string, detail: unknown) => this.dispatchEvent(new CustomEvent(type, { detail }));
-    for (let from: From | undefined = "now"; from; ) {
+    for (let from: From | undefined = "now"; from;) {
       try {
         for await (const given of this.follow_(from, signal)) {
-          for (const { message_: message, type, ...frame } of given) signal.aborted || dispatch(type, message ?? frame);
+          for (const { message_: message, type, ...frame } of given)
+            signal.aborted || dispatch(type, message ?? frame);
         }
         return;
       } catch (error) {
@@ -119,6 +139,7 @@ export class StreamTarget<T> extends EventTarget {
 
 /** One wrong offset would fail the request for all streams. */
 const checked = (from: From) => {
-  if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from)) throw new TidingsError("invalid_offset", from);
+  if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from))
+    throw new TidingsError("invalid_offset", from);
   return from;
 };

@@ -88,6 +88,8 @@ export interface Timing {
   backoffCap: number;
   missingMax: number;
   probe: number;
+  /** A count: streams in one question over HTTP. */
+  streamsMax: number;
 }
 
 /** One message of a stream. */
@@ -294,10 +296,15 @@ export type SchemaResult<Output> =
   | { readonly issues: readonly { readonly message: string }[] };
 
 /** A client of one server. All its streams share one connection. */
-export interface Tidings<Streams extends StreamTypes = Record<string, unknown>> extends TypedEventTarget<{ status: CustomEvent<Status> }> {
+export interface Tidings<Streams extends StreamTypes = Record<string, unknown>> extends TypedEventTarget<{
+  status: CustomEvent<Status>;
+}> {
   /** One stream. With a schema its messages have the type that the schema gives them, else that of `Streams`, or what is said on the spot. */
   stream<T>(name: string, options: StreamOptions<T> & { schema: StandardSchema<T> }): Stream<T>;
-  stream<Name extends string & keyof Streams>(name: Name, options?: StreamOptions<Streams[Name]>): Stream<Streams[Name]>;
+  stream<Name extends string & keyof Streams>(
+    name: Name,
+    options?: StreamOptions<Streams[Name]>,
+  ): Stream<Streams[Name]>;
   stream<T = unknown>(name: string, options?: StreamOptions<T>): Stream<T>;
   readonly status: Status;
   /** What it is doing, and why. */

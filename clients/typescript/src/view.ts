@@ -38,7 +38,7 @@ export const createView = <T, S>(
 
   /** Loads, and follows, over resets, until the signal or an error of the stream. */
   const run = async (signal: AbortSignal) => {
-    for (let tries = 0; !signal.aborted; ) {
+    for (let tries = 0; !signal.aborted;) {
       try {
         phase = "loading";
         const loaded = (await load?.()) ?? { value: initial, offset: "beginning" };
@@ -63,7 +63,8 @@ export const createView = <T, S>(
       } catch (thrown) {
         if (signal.aborted) return;
         const isReset = thrown instanceof ResetError;
-        error = thrown instanceof TidingsError ? thrown : new TidingsError("state_failed", String(thrown), true);
+        error =
+          thrown instanceof TidingsError ? thrown : new TidingsError("state_failed", String(thrown), true);
         // What can't be loaded may be loaded later.
         const isOver = !isReset && phase != "loading";
         phase = isOver ? "failed" : "loading";

@@ -10,7 +10,12 @@ const TRANSPORTS: (Transport | "auto")[] = ["poll", "long-poll", "sse", "websock
 const FAST = { pollInterval: 50 };
 
 /** Takes messages until there are so many. */
-async function take(tidings: Tidings, name: string, count: number, from: "beginning" | "now" = "beginning"): Promise<Message[]> {
+async function take(
+  tidings: Tidings,
+  name: string,
+  count: number,
+  from: "beginning" | "now" = "beginning",
+): Promise<Message[]> {
   const taken: Message[] = [];
   for await (const message of tidings.stream(name).messages({ from })) {
     taken.push(message);
@@ -28,7 +33,10 @@ for (const transport of TRANSPORTS) {
     await eventually("live", () => tidings.stream("a").live);
     for (let n = 6; n <= 10; n += 1) await server.publish("a", n);
     const taken = await taking;
-    assert.deepEqual(taken.map((message) => message.data), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert.deepEqual(
+      taken.map((message) => message.data),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    );
     assert.equal(tidings.status.state, "live");
     if (transport != "auto") assert.equal(tidings.status.transport, transport);
     tidings.close();
@@ -41,13 +49,26 @@ serverTest("the websocket takes over, and several streams share it", async (serv
   for (const name of names) await server.create(name);
   const tidings = connect(server.url);
   const taking = names.map((name) => take(tidings, name, 3, "now"));
-  await eventually("a websocket", () => tidings.status.transport == "websocket" && names.every((name) => tidings.stream(name).live));
+  await eventually(
+    "a websocket",
+    () => tidings.status.transport == "websocket" && names.every((name) => tidings.stream(name).live),
+  );
   for (let n = 0; n < 3; n += 1) for (const name of names) await server.publish(name, name + n);
   const taken = await Promise.all(taking);
-  assert.deepEqual(taken.map((messages) => messages.map(({ data }) => data)), [["a0", "a1", "a2"], ["b0", "b1", "b2"], ["c0", "c1", "c2"]]);
+  assert.deepEqual(
+    taken.map((messages) => messages.map(({ data }) => data)),
+    [
+      ["a0", "a1", "a2"],
+      ["b0", "b1", "b2"],
+      ["c0", "c1", "c2"],
+    ],
+  );
   for (const name of names) assert.equal((await server.followers(name)).websocket, 1);
   const { attempts } = tidings.explain();
-  assert.deepEqual(attempts.map(({ transport }) => transport), ["poll", "websocket"]);
+  assert.deepEqual(
+    attempts.map(({ transport }) => transport),
+    ["poll", "websocket"],
+  );
   assert.equal(attempts[0]!.cause, "replaced");
   tidings.close();
 });
@@ -73,7 +94,10 @@ serverTest("a change of transport under load loses, doubles and reorders nothing
   const taken = await taking;
   isDone = true;
   await Promise.all([publishing, switching]);
-  assert.deepEqual(taken.map(({ data }) => data), Array.from({ length: count }, (_, n) => n));
+  assert.deepEqual(
+    taken.map(({ data }) => data),
+    Array.from({ length: count }, (_, n) => n),
+  );
   tidings.close();
 });
 
@@ -86,7 +110,10 @@ serverTest("a server that is killed and started again is followed on", async (se
   await server.publish("a", 2);
   await server.restart();
   for (let n = 3; n <= 6; n += 1) await server.publish("a", n);
-  assert.deepEqual((await taking).map(({ data }) => data), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(
+    (await taking).map(({ data }) => data),
+    [1, 2, 3, 4, 5, 6],
+  );
   tidings.close();
 });
 
@@ -98,25 +125,38 @@ serverTest("a stream that is deleted and made again resets its followers", async
   for (const transport of TRANSPORTS) {
     const tidings = connect(server.url, { transport, ...FAST });
     const following = (async () => {
-      for await (const _ of tidings.stream("a").messages({ from: offset })) assert.fail("a message of another stream");
+      for await (const _ of tidings.stream("a").messages({ from: offset }))
+        assert.fail("a message of another stream");
     })();
-    await assert.rejects(following, (error) => error instanceof ResetError && error.reason == "deleted" && !!error.earliest);
+    await assert.rejects(
+      following,
+      (error) => error instanceof ResetError && error.reason == "deleted" && !!error.earliest,
+    );
     tidings.close();
   }
 });
 
-serverTest("a consumer that joins from the beginning gets everything, beside one that is live", async (server) => {
-  await server.create("a");
-  const tidings = connect(server.url);
-  for (let n = 0; n < 50; n += 1) await server.publish("a", n);
-  const live = take(tidings, "a", 20, "now");
-  await eventually("live", () => tidings.stream("a").live);
-  const all = take(tidings, "a", 70);
-  for (let n = 50; n < 70; n += 1) await server.publish("a", n);
-  assert.deepEqual((await live).map(({ data }) => data), Array.from({ length: 20 }, (_, n) => n + 50));
-  assert.deepEqual((await all).map(({ data }) => data), Array.from({ length: 70 }, (_, n) => n));
-  tidings.close();
-});
+serverTest(
+  "a consumer that joins from the beginning gets everything, beside one that is live",
+  async (server) => {
+    await server.create("a");
+    const tidings = connect(server.url);
+    for (let n = 0; n < 50; n += 1) await server.publish("a", n);
+    const live = take(tidings, "a", 20, "now");
+    await eventually("live", () => tidings.stream("a").live);
+    const all = take(tidings, "a", 70);
+    for (let n = 50; n < 70; n += 1) await server.publish("a", n);
+    assert.deepEqual(
+      (await live).map(({ data }) => data),
+      Array.from({ length: 20 }, (_, n) => n + 50),
+    );
+    assert.deepEqual(
+      (await all).map(({ data }) => data),
+      Array.from({ length: 70 }, (_, n) => n),
+    );
+    tidings.close();
+  },
+);
 
 async function isQuiet(server: Server, name: string): Promise<boolean> {
   const { sse, websocket, "long-poll": longPoll } = await server.followers(name);
@@ -141,4 +181,51 @@ serverTest("a stream that is left and taken up again within the linger stays con
   await eventually("nobody follows", () => isQuiet(server, "a"));
   assert.equal(tidings.status.state, "idle");
   tidings.close();
+});
+
+serverTest("a missing stream is waited for, or told, also beside one who waits", async (server) => {
+  const tidings = connect(server.url);
+  const waiting = take(tidings, "a", 2, "now");
+  const impatient = async () => {
+    for await (const _ of tidings.stream("a", { wait: false }).messages()) assert.fail("a message");
+  };
+  await assert.rejects(impatient(), { code: "stream_not_found" });
+  await assert.rejects(impatient(), { code: "stream_not_found" });
+  await assert.rejects(tidings.stream("a").read(), { code: "stream_not_found" });
+  await server.create("a");
+  for (const n of [1, 2]) await server.publish("a", n);
+  assert.deepEqual((await waiting).map(({ data }) => data), [1, 2]);
+});
+
+serverTest("a loop ends with its signal, and with the client", async (server) => {
+  await server.create("a");
+  const tidings = connect(server.url, { linger: 10 });
+  const controller = new AbortController();
+  const looping = (signal?: AbortSignal) =>
+    (async () => {
+      for await (const _ of tidings.stream("a").messages({ signal })) assert.fail("a message");
+      return "ended";
+    })();
+  const first = looping(controller.signal);
+  const others = [looping(), looping(new AbortController().signal)];
+  await eventually("live", () => tidings.stream("a").live);
+  controller.abort();
+  assert.equal(await first, "ended");
+  assert.equal(await looping(controller.signal), "ended");
+  tidings.close();
+  assert.deepEqual(await Promise.all(others), ["ended", "ended"]);
+  assert.equal(await looping(), "ended");
+});
+
+serverTest("more than a hundred streams, over each transport", async (server) => {
+  const names = Array.from({ length: 130 }, (_, n) => `s${n}`);
+  await Promise.all(names.map((name) => server.create(name)));
+  for (const transport of ["poll", "websocket", "auto"] as const) {
+    const tidings = connect(server.url, { transport, ...FAST });
+    const taking = names.map((name) => take(tidings, name, 2, "now"));
+    await eventually("all live", () => names.every((name) => tidings.stream(name).live));
+    for (const n of [1, 2]) await Promise.all(names.map((name) => server.publish(name, n)));
+    for (const taken of await Promise.all(taking)) assert.deepEqual(taken.map(({ data }) => data), [1, 2]);
+    tidings.close();
+  }
 });

@@ -11,39 +11,51 @@ import { eventually, serverTest } from "./support/server.ts";
 const WORDS = { n: 1, text: "ä", list: [1, [2]], nothing: null };
 
 for (const isFollowing of [false, true]) {
-  serverTest(`a publish is stored as one message, over ${isFollowing ? "the live websocket" : "a request"}`, async (server) => {
-    await server.create("a");
-    const tidings = connect(server.url);
-    const stream = tidings.stream("a");
-    if (isFollowing) {
-      stream.addEventListener("message", () => {});
-      await eventually("a websocket", () => tidings.status.transport == "websocket");
-    }
-    const values = [WORDS, [1, 2], [], "text", 7, null, undefined, { data: "x".repeat(100_000) }];
-    for (const value of values) {
-      const { offset, duplicate } = await stream.publish(value);
-      assert.match(offset!, /^[0-9a-f]{16}_\d{16}$/);
-      assert.equal(duplicate, false);
-    }
-    assert.deepEqual(await server.stored("a"), values.map((value) => value ?? null));
-    tidings.close();
-  });
+  serverTest(
+    `a publish is stored as one message, over ${isFollowing ? "the live websocket" : "a request"}`,
+    async (server) => {
+      await server.create("a");
+      const tidings = connect(server.url);
+      const stream = tidings.stream("a");
+      if (isFollowing) {
+        stream.addEventListener("message", () => {});
+        await eventually("a websocket", () => tidings.status.transport == "websocket");
+      }
+      const values = [WORDS, [1, 2], [], "text", 7, null, undefined, { data: "x".repeat(100_000) }];
+      for (const value of values) {
+        const { offset, duplicate } = await stream.publish(value);
+        assert.match(offset!, /^[0-9a-f]{16}_\d{16}$/);
+        assert.equal(duplicate, false);
+      }
+      assert.deepEqual(
+        await server.stored("a"),
+        values.map((value) => value ?? null),
+      );
+      tidings.close();
+    },
+  );
 
-  serverTest(`what the server refuses is told, over ${isFollowing ? "the live websocket" : "a request"}`, async (server) => {
-    await server.create("a");
-    const tidings = connect(server.url);
-    if (isFollowing) {
-      tidings.stream("a").addEventListener("message", () => {});
-      await eventually("a websocket", () => tidings.status.transport == "websocket");
-    }
-    await assert.rejects(tidings.stream("missing").publish(1), { code: "stream_not_found", retryable: false });
-    assert.equal((await tidings.stream("missing").publish(1, { create: true })).duplicate, false);
-    const first = await tidings.stream("a").publish([1], { key: "k" });
-    assert.deepEqual(await tidings.stream("a").publish([1], { key: "k" }), { ...first, duplicate: true });
-    await assert.rejects(tidings.stream("a").publish(2, { key: "k" }), { code: "idempotency_conflict" });
-    assert.deepEqual(await server.stored("a"), [[1]]);
-    tidings.close();
-  });
+  serverTest(
+    `what the server refuses is told, over ${isFollowing ? "the live websocket" : "a request"}`,
+    async (server) => {
+      await server.create("a");
+      const tidings = connect(server.url);
+      if (isFollowing) {
+        tidings.stream("a").addEventListener("message", () => {});
+        await eventually("a websocket", () => tidings.status.transport == "websocket");
+      }
+      await assert.rejects(tidings.stream("missing").publish(1), {
+        code: "stream_not_found",
+        retryable: false,
+      });
+      assert.equal((await tidings.stream("missing").publish(1, { create: true })).duplicate, false);
+      const first = await tidings.stream("a").publish([1], { key: "k" });
+      assert.deepEqual(await tidings.stream("a").publish([1], { key: "k" }), { ...first, duplicate: true });
+      await assert.rejects(tidings.stream("a").publish(2, { key: "k" }), { code: "idempotency_conflict" });
+      assert.deepEqual(await server.stored("a"), [[1]]);
+      tidings.close();
+    },
+  );
 }
 
 serverTest("text and bytes are published with their content type, and come back", async (server) => {
@@ -54,7 +66,10 @@ serverTest("text and bytes are published with their content type, and come back"
   await tidings.stream("text").publish("héllo", { contentType: "text/plain" });
   await tidings.stream("bytes").publish(bytes, { contentType: "application/octet-stream" });
   const text = await tidings.stream("text").read();
-  assert.deepEqual(text.messages.map(({ data }) => data), ["héllo"]);
+  assert.deepEqual(
+    text.messages.map(({ data }) => data),
+    ["héllo"],
+  );
   assert.equal(text.upToDate, true);
   for await (const message of tidings.stream("bytes").messages({ from: "beginning" })) {
     assert.deepEqual(message.data, bytes);
@@ -82,7 +97,10 @@ serverTest("a full outbox refuses, an abort gives up, and closing ends what wait
   const fourth = stream.publish(4);
   await sleep(20);
   tidings.close();
-  await assert.rejects(fourth, (error) => error instanceof TidingsError && error.code == "closed" && error.docs.endsWith("#closed"));
+  await assert.rejects(
+    fourth,
+    (error) => error instanceof TidingsError && error.code == "closed" && error.docs.endsWith("#closed"),
+  );
 });
 
 /** Passes bytes on, and breaks every connection some time after it was opened, or right when its answer begins. */
@@ -136,7 +154,10 @@ serverTest("over connections that flap every message is stored once, in order", 
     await sleep(5);
   }
   const offsets = (await Promise.all(publishing)).map(({ offset }) => offset!);
-  assert.deepEqual(await server.stored("a"), publishing.map((_, n) => n));
+  assert.deepEqual(
+    await server.stored("a"),
+    publishing.map((_, n) => n),
+  );
   assert.deepEqual(offsets, [...offsets].sort());
   tidings.close();
   proxy.close();

@@ -27,34 +27,37 @@ serverTest("without a load, a state is what the whole stream adds up to", async 
   tidings.close();
 });
 
-serverTest("a load runs at the start and after each reset, and is tried again when it fails", async (server) => {
-  await server.create("a");
-  let base = await server.publish("a", 5);
-  let loads = 0;
-  const load = async () => {
-    loads += 1;
-    if (loads == 1) throw new Error("not now");
-    return { value: 100 * loads, offset: base };
-  };
-  const tidings = connect(server.url);
-  const view = tidings.stream<number>("a").state({ load, reduce: sum });
-  const errors: [string, string | undefined][] = [];
-  view.subscribe(() => errors.push([view.state, view.error?.code]));
-  await eventually("live", () => view.state == "live");
-  assert.deepEqual([view.value, view.error, loads], [200, undefined, 2]);
-  assert.deepEqual(errors[0], ["loading", "state_failed"]);
-  await server.publish("a", 1);
-  await eventually("one more", () => view.value == 201);
+serverTest(
+  "a load runs at the start and after each reset, and is tried again when it fails",
+  async (server) => {
+    await server.create("a");
+    let base = await server.publish("a", 5);
+    let loads = 0;
+    const load = async () => {
+      loads += 1;
+      if (loads == 1) throw new Error("not now");
+      return { value: 100 * loads, offset: base };
+    };
+    const tidings = connect(server.url);
+    const view = tidings.stream<number>("a").state({ load, reduce: sum });
+    const errors: [string, string | undefined][] = [];
+    view.subscribe(() => errors.push([view.state, view.error?.code]));
+    await eventually("live", () => view.state == "live");
+    assert.deepEqual([view.value, view.error, loads], [200, undefined, 2]);
+    assert.deepEqual(errors[0], ["loading", "state_failed"]);
+    await server.publish("a", 1);
+    await eventually("one more", () => view.value == 201);
 
-  // The stream is made again: what it was is gone.
-  await server.delete("a");
-  await server.create("a");
-  base = await server.publish("a", 7);
-  await eventually("loaded anew", () => view.value! >= 300 && view.state == "live");
-  await server.publish("a", 2);
-  await eventually("two more", () => view.value! % 100 == 2);
-  tidings.close();
-});
+    // The stream is made again: what it was is gone.
+    await server.delete("a");
+    await server.create("a");
+    base = await server.publish("a", 7);
+    await eventually("loaded anew", () => view.value! >= 300 && view.state == "live");
+    await server.publish("a", 2);
+    await eventually("two more", () => view.value! % 100 == 2);
+    tidings.close();
+  },
+);
 
 serverTest("a state whose reduce throws has failed", async (server) => {
   await server.create("a");

@@ -53,7 +53,8 @@ export interface Doer {
 }
 
 /** Whether it brings messages and is to stay. Polls don't count: they never replace anything. */
-export const isLive = ({ transport, live, isLeaving_: isLeaving }: Attempt) => transport != "poll" && live && !isLeaving;
+export const isLive = ({ transport, live, isLeaving_: isLeaving }: Attempt) =>
+  transport != "poll" && live && !isLeaving;
 
 /** Until when nothing else is tried beside it. */
 export const patienceEnds = ({ asked_: asked, transport }: Attempt, timing: Timing) =>

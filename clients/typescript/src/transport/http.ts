@@ -2,7 +2,7 @@
 
 import type { Context } from "../context.ts";
 import type { TidingsError } from "../errors.ts";
-import { ask, asError, readFrames, readText } from "../http.ts";
+import { ask, asError, bounded, readFrames, readText } from "../http.ts";
 import type { Attempt } from "../session/attempt.ts";
 import type { Frame, PageEnd, Question } from "../session/words.ts";
 
@@ -17,12 +17,18 @@ export const createSseParser = () => {
   let rest = "";
   return (text: string): Frame[] => {
     const lines = (rest + text).split(/\r?\n/);
-    rest = lines.pop()!;
+    rest = bounded(lines.pop()!);
     return lines.filter((line) => line.startsWith("data:")).map((line) => JSON.parse(line.slice(5)));
   };
 };
 
-export const askOverHttp = (context: Context, attempt: Attempt, question: Question, hear: Hear, lose: Lose) => {
+export const askOverHttp = (
+  context: Context,
+  attempt: Attempt,
+  question: Question,
+  hear: Hear,
+  lose: Lose,
+) => {
   const controller = new AbortController();
   const { signal } = controller;
   const { transport } = attempt;
@@ -31,7 +37,8 @@ export const askOverHttp = (context: Context, attempt: Attempt, question: Questi
     const query = transport == "poll" ? "" : `?live=${transport}&timeout=${context.timing_.hold / 1000}`;
     const response = await ask(context, query, question, signal);
     if (transport != "sse") return hear(...(await readFrames(response, () => signal.aborted || hear())));
-    if (!response.headers.get("content-type")?.includes("event-stream")) throw new SyntaxError("not an event stream");
+    if (!response.headers.get("content-type")?.includes("event-stream"))
+      throw new SyntaxError("not an event stream");
     const parse = createSseParser();
     await readText(response, (text) => signal.aborted || hear(parse(text)));
     throw "ended";

@@ -6,7 +6,13 @@ import type { Attempt } from "../session/attempt.ts";
 import type { WebSocketLike } from "../types.ts";
 import type { Hear, Lose } from "./http.ts";
 
-export const openSocket = async (context: Context, create: () => WebSocketLike | Promise<WebSocketLike>, attempt: Attempt, hear: Hear, lose: Lose) => {
+export const openSocket = async (
+  context: Context,
+  create: () => WebSocketLike | Promise<WebSocketLike>,
+  attempt: Attempt,
+  hear: Hear,
+  lose: Lose,
+) => {
   let socket: WebSocketLike | undefined;
   const send = (attempt.send_ = (frame) => socket?.send(JSON.stringify(frame)));
   attempt.close_ = () => {
@@ -31,7 +37,8 @@ export const openSocket = async (context: Context, create: () => WebSocketLike |
       hear([frame]);
     };
     // Some tell of a refusal by an error alone.
-    socket.onclose = socket.onerror = ({ type, code }: { type: string; code?: number }) => lose(asError(`${type} ${code ?? ""}`));
+    socket.onclose = socket.onerror = ({ type, code }: { type: string; code?: number }) =>
+      lose(asError(`${type} ${code ?? ""}`));
   } catch (error) {
     lose(asError(error));
   }

@@ -12,6 +12,7 @@ const folder = join(ROOT, "../../conformance/session/cases");
 
 for (const file of readdirSync(folder).sort()) {
   describe(file, () => {
-    for (const one of parse(readFileSync(join(folder, file), "utf8")) as Case[]) it(one.name, () => runCase(one));
+    for (const one of parse(readFileSync(join(folder, file), "utf8")) as Case[])
+      it(one.name, () => runCase(one));
   });
 }

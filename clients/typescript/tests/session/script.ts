@@ -24,7 +24,8 @@ export function runCase({ name, options = {}, steps }: Case): void {
     try {
       script.take(verb, value);
     } catch (error) {
-      (error as Error).message = `${name}, step ${index + 1} (${JSON.stringify(step)}): ${(error as Error).message}`;
+      (error as Error).message =
+        `${name}, step ${index + 1} (${JSON.stringify(step)}): ${(error as Error).message}`;
       throw error;
     }
   });
@@ -60,14 +61,17 @@ class Script {
   private onAsk(attempt: Attempt, asked: Question): void {
     const { id, transport } = attempt;
     const asking = transport == "websocket" ? [] : [question(asked)];
-    this.actions.push(this.attempts.has(id) ? { ask: [id, ...asking] } : { open: [id, transport, ...asking] });
+    this.actions.push(
+      this.attempts.has(id) ? { ask: [id, ...asking] } : { open: [id, transport, ...asking] },
+    );
     this.attempts.set(id, attempt);
   }
 
   private onTold(event: Json[]): void {
     const last = this.events.at(-1);
     // Given one after another, they were given together.
-    if (event[0] == "messages" && last?.[0] == "messages" && last[1] == event[1]) last.push(...event.slice(2));
+    if (event[0] == "messages" && last?.[0] == "messages" && last[1] == event[1])
+      last.push(...event.slice(2));
     else this.events.push(event);
   }
 
@@ -193,7 +197,13 @@ function question(asked: Question): Json {
 function sent(id: number, { type, stream, offset: place, last }: Frame): Json {
   if (type == "ping") return { ping: id };
   if (type == "unsubscribe") return { unsubscribe: [id, stream] };
-  return { subscribe: [id, stream, last === undefined ? writtenFrom(place == "-1" ? "beginning" : place!) : { last }] };
+  return {
+    subscribe: [
+      id,
+      stream,
+      last === undefined ? writtenFrom(place == "-1" ? "beginning" : place!) : { last },
+    ],
+  };
 }
 
 function eventOf({ type, stream, offset: place, from, code, reason }: Frame): Json[] {

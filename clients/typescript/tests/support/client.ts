@@ -4,7 +4,10 @@ import { connect as open, type ConnectOptions, type StreamTypes, type Tidings } 
 
 const opened = new Set<{ close(): void }>();
 
-export function connect<Streams extends StreamTypes = Record<string, unknown>>(url: string, options?: ConnectOptions): Tidings<Streams> {
+export function connect<Streams extends StreamTypes = Record<string, unknown>>(
+  url: string,
+  options?: ConnectOptions,
+): Tidings<Streams> {
   const tidings = open<Streams>(url, options);
   closeAtEnd(tidings);
   return tidings;

@@ -86,7 +86,9 @@ export class Server {
 
   /** Publishes one JSON value; the offset after it. */
   async publish(name: string, value: unknown): Promise<string> {
-    const response = await this.ask("POST", name, JSON.stringify([value]), { "Content-Type": "application/json" });
+    const response = await this.ask("POST", name, JSON.stringify([value]), {
+      "Content-Type": "application/json",
+    });
     return response.headers.get("Stream-Next-Offset")!;
   }
 
@@ -103,7 +105,12 @@ export class Server {
     return streams[0]!.followers;
   }
 
-  private async ask(method: string, name: string, body?: string, headers: Record<string, string> = {}): Promise<Response> {
+  private async ask(
+    method: string,
+    name: string,
+    body?: string,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
     const response = await fetch(`${this.url}/v1/stream/${name}`, { method, headers, body });
     if (!response.ok) throw new Error(`${method} ${name}: ${response.status} ${await response.text()}`);
     return response;
@@ -115,18 +122,27 @@ export class Server {
     this.child = child;
     let failed: Error | undefined;
     child.on("error", (error) => (failed = error));
-    for (const pipe of [child.stdout, child.stderr]) pipe.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
-    await eventually("the server is ready", async () => {
-      if (failed) throw failed;
-      if (child.exitCode !== null) throw new Error(`the server ended and printed:\n${this.printed}`);
-      const answer = await fetch(`${this.url}/health/ready`).catch(() => undefined);
-      return answer?.ok;
-    }, READY_MS_MAX);
+    for (const pipe of [child.stdout, child.stderr])
+      pipe.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
+    await eventually(
+      "the server is ready",
+      async () => {
+        if (failed) throw failed;
+        if (child.exitCode !== null) throw new Error(`the server ended and printed:\n${this.printed}`);
+        const answer = await fetch(`${this.url}/health/ready`).catch(() => undefined);
+        return answer?.ok;
+      },
+      READY_MS_MAX,
+    );
   }
 }
 
 /** A test with a server of its own; when it fails, what the server printed is shown. */
-export function serverTest(claim: string, run: (server: Server, t: TestContext) => Promise<void>, flags: string[] = []): void {
+export function serverTest(
+  claim: string,
+  run: (server: Server, t: TestContext) => Promise<void>,
+  flags: string[] = [],
+): void {
   test(claim, { timeout: 30_000 }, async (t) => {
     const server = await Server.start(flags);
     try {
@@ -142,7 +158,11 @@ export function serverTest(claim: string, run: (server: Server, t: TestContext) 
 }
 
 /** Asks again until `ready` gives something that counts as true. */
-export async function eventually<T>(what: string, ready: () => T | Promise<T>, millisecondsMax = 20_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  ready: () => T | Promise<T>,
+  millisecondsMax = 20_000,
+): Promise<T> {
   const end = performance.now() + millisecondsMax;
   for (;;) {
     const found = await ready();
