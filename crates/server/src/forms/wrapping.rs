@@ -74,5 +74,18 @@ pub(crate) fn chunk(content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A comment of SSE that says nothing, as one chunk: everybody gets the same bytes.
+pub(crate) const HEARTBEAT_CHUNK: &[u8] = b"d\r\n: heartbeat\n\n\r\n";
+
 /// The end of a chunked response.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heartbeat_is_one_chunk() {
+        assert_eq!(chunk(tidings_protocol::sse::HEARTBEAT), HEARTBEAT_CHUNK);
+    }
+}
