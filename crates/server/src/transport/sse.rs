@@ -2,7 +2,7 @@
 
 use super::{Read, SSE};
 use crate::exchange::{Advance, Exchange, Opened};
-use crate::forms::{Form, HEARTBEAT_CHUNK, LAST_CHUNK, chunk};
+use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
 use crate::worker::core::Core;
 use crate::worker::followers::Following;
 use bytes::Bytes;
@@ -187,7 +187,7 @@ impl Exchange for Sse {
 
     fn on_silence(&mut self, out: &mut Vec<Bytes>) {
         if self.state != State::Ended {
-            out.push(Bytes::from_static(if self.read.chunked { HEARTBEAT_CHUNK } else { sse::HEARTBEAT }));
+            out.push(heartbeat(self.read.chunked));
         }
     }
 

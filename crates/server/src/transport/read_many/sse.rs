@@ -1,7 +1,7 @@
 //! SSE of many streams: each frame is an event without a name.
 
 use crate::exchange::{Advance, Exchange, Opened};
-use crate::forms::{HEARTBEAT_CHUNK, LAST_CHUNK, Wrapping};
+use crate::forms::{LAST_CHUNK, Wrapping, heartbeat};
 use crate::transport::feed::Feed;
 use crate::transport::{Follower, SSE};
 use crate::worker::core::Core;
@@ -48,7 +48,7 @@ impl Events {
     }
 
     fn is_chunked(&self) -> bool {
-        self.feed.wrapping() == Wrapping::Event { chunked: true }
+        self.feed.wrapping() == (Wrapping::Event { chunked: true })
     }
 
     fn end(&mut self, out: &mut Vec<Bytes>) -> Advance {
@@ -84,8 +84,7 @@ impl Exchange for Events {
 
     fn on_silence(&mut self, out: &mut Vec<Bytes>) {
         if !self.ended {
-            let comment = if self.is_chunked() { HEARTBEAT_CHUNK } else { sse::HEARTBEAT };
-            out.push(Bytes::from_static(comment));
+            out.push(heartbeat(self.is_chunked()));
         }
     }
 
