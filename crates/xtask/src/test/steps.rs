@@ -10,14 +10,19 @@ use std::path::PathBuf;
 /// Where other people's suites and clients are.
 const FOREIGN: &str = "conformance/foreign";
 
+/// The TypeScript client.
+const CLIENT: &str = "clients/typescript";
+
+/// Where the TypeScript client is run through networks as they are.
+const NETWORKS: &str = "clients/typescript/networks";
+
 pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
     let inside = |name, why, action: fn() -> anyhow::Result<()>| Step {
         name,
         why,
         action: Action::Inside(Box::new(action)),
     };
-    let run = |name, why, program| Step { name, why, action: Action::Run(program) };
-    vec![
+    let mut steps = vec![
         inside("programs", "installs what the tests need", needs::install),
         run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
         run("lints", "clippy, warnings are errors", cargo_run(CLIPPY)),
@@ -60,7 +65,42 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             "EventSource and WebSocket of Chromium",
             node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
         ),
+    ];
+    steps.extend(of_client(workspace));
+    steps
+}
+
+/// The steps of the TypeScript client: each uses what those before it have installed and built.
+fn of_client(workspace: &Workspace) -> Vec<Step> {
+    vec![
+        run("client packages", "npm ci of the TypeScript client", client("npm", &["ci", "--ignore-scripts"])),
+        run(
+            "other runtimes",
+            "npm ci of Deno and Bun",
+            client("npm", &["ci", "--prefix", "runtimes", "--ignore-scripts"]),
+        ),
+        run("client", "types, bundle, size", client("npm", &["run", "check"])),
+        run(
+            "client tests",
+            "session, streams, tabs, hooks, guide, the package as it is installed",
+            client_tests(workspace),
+        ),
+        run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
+        run(
+            "networks",
+            "scenarios 15 to 23; nginx, HAProxy and Caddy",
+            network_tests(workspace, NETWORK_TESTS),
+        ),
+        run(
+            "soak",
+            "30 clients in bad networks, 50,000 messages",
+            network_tests(workspace, &["soak/soak.test.mjs"]),
+        ),
     ]
+}
+
+fn run(name: &'static str, why: &'static str, program: Program) -> Step {
+    Step { name, why, action: Action::Run(program) }
 }
 
 /// Crates whose tests turn on a feature that plants bugs. Tested apart, so that no other test runs a binary that was built with it.
@@ -86,6 +126,17 @@ fn portable_worker() -> Program {
     Program { environment, ..tests }.counting(Form::PassedAndFailed)
 }
 
+fn client(path: &str, arguments: &[&str]) -> Program {
+    program(path.into(), arguments, PathBuf::from(CLIENT))
+}
+
+/// All tests of the TypeScript client; they run what the steps before have built.
+fn client_tests(workspace: &Workspace) -> Program {
+    let mut tests = client("node", &["scripts/test.mjs"]).counting(Form::Node);
+    tests.environment.push(("TIDINGS_BIN", workspace.binary().into()));
+    tests
+}
+
 fn foreign(path: &str, arguments: &[&str]) -> Program {
     program(path.into(), arguments, PathBuf::from(FOREIGN))
 }
@@ -98,6 +149,29 @@ fn node(workspace: &Workspace, arguments: &[&str]) -> Program {
 
 fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
     node(workspace, &[&["--test", "--test-reporter=spec"], files].concat()).counting(Form::Node)
+}
+
+const NETWORK_TESTS: &[&str] = &[
+    "proxies.test.mjs",
+    // The first mostly waits; the others run beside it.
+    "scenarios/default_numbers.test.mjs",
+    "scenarios/websocket.test.mjs",
+    "scenarios/buffers.test.mjs",
+    "scenarios/idle.test.mjs",
+    "scenarios/return.test.mjs",
+    "scenarios/places.test.mjs",
+    "scenarios/tabs.test.mjs",
+    "scenarios/sleep.test.mjs",
+    "scenarios/strict_mode.test.mjs",
+    "scenarios/fronts.test.mjs",
+];
+
+fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {
+    let mut tests = node_tests(workspace, &[&["--test-concurrency=2"], files].concat());
+    tests.folder = PathBuf::from(NETWORKS);
+    // Node.js has a WebSocket by itself from version 22 on.
+    tests.environment.push(("NODE_OPTIONS", "--experimental-websocket --no-warnings".into()));
+    tests
 }
 
 fn program(path: OsString, arguments: &[&str], folder: PathBuf) -> Program {
