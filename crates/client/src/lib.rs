@@ -28,7 +28,7 @@
 //!
 //! All follows of a [`Client`], and of its clones, share **one session and one connection**, however many streams they
 //! follow and wherever each stands. The session chooses the transport: a plain read at once, while a WebSocket is dialled;
-//! SSE, long polls, or polls where a network lets nothing better through; and back up, when it does. `Client::set_via`
+//! SSE, long polls, or polls where a network lets nothing better through; and back up, when it does. [`Client::set_via`]
 //! forces one, also while messages flow. The numbers by which it chooses are in [`Timing`].
 //!
 //! ```no_run
