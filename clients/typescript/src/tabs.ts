@@ -11,12 +11,16 @@ import type { Hub } from "./hub.ts";
 import type { Frame } from "./session/words.ts";
 import type { From, Published, PublishOptions, WebSocketLike } from "./types.ts";
 
-/** Milliseconds after which a leader that does not answer is replaced, and between two signs of life. */
-const ANSWER_MAX = 1000;
-const BEAT = 20_000;
+/** Milliseconds after which a leader that does not answer is replaced, and how long it is believed when it has: a page may hang without being gone. */
+const ANSWER_MAX = 2000;
+const BEAT = 5000;
 
 /** What two tabs talk over, or a page and a worker. */
-export type Port = Pick<BroadcastChannel, "postMessage" | "close" | "onmessage">;
+export interface Port {
+  postMessage(data: unknown): void;
+  close(): void;
+  onmessage: ((event: MessageEvent) => unknown) | null;
+}
 
 /** What a leader does for others. */
 export interface Service {
@@ -67,7 +71,8 @@ export const serve = (port: Port, { follow_: follow, publish_: publish }: Servic
       void run(stream!, last ? { last: last as number } : offset == "-1" ? "beginning" : offset, controller);
     }
   };
-  post({ type: "hello", heartbeat: (2 * BEAT) / 1000 });
+  // A hidden page may be late by a minute: its timers are held back.
+  post({ type: "hello", heartbeat: 40 });
 
   return () => {
     end();
@@ -79,11 +84,15 @@ export const serve = (port: Port, { follow_: follow, publish_: publish }: Servic
 /** A WebSocket to a leader, over a port. `onSilence` is called when nobody answers. */
 export const openPort = ({ clock_: clock }: Context, port: Port, onSilence: () => void): WebSocketLike => {
   let isAnswered = false;
-  const beat = () => {
-    socket.send('{"type":"ping"}');
-    timer = clock.setTimeout(beat, BEAT);
+  let timer: unknown;
+  const expect = () => {
+    timer = clock.setTimeout(() => (isAnswered ? (timer = clock.setTimeout(ask, BEAT)) : onSilence()), ANSWER_MAX);
   };
-  let timer = clock.setTimeout(() => (isAnswered ? beat() : onSilence()), ANSWER_MAX);
+  const ask = () => {
+    isAnswered = false;
+    socket.send('{"type":"ping"}');
+    expect();
+  };
   const socket: WebSocketLike = {
     onopen: null,
     onmessage: null,
@@ -101,6 +110,7 @@ export const openPort = ({ clock_: clock }: Context, port: Port, onSilence: () =
     if (event.data) socket.onmessage!(event as never);
     else socket.onclose!(event as never);
   };
+  expect();
   return socket;
 };
 
@@ -111,21 +121,21 @@ export const createTabs = (context: Context, service: Service, openWebSocket: ()
   let isLeader = false;
   let isQueued = false;
   let isPaused = false;
-  let current: WebSocketLike | undefined;
+  /** What this tab has open, to the server or to a leader. */
+  const sockets = new Set<WebSocketLike>();
   let stepDown = () => {};
   let decide: () => void;
   const decided = new Promise<void>((resolve) => (decide = resolve));
 
   /** The connection has another place now. */
   const move = () => {
-    current?.onclose?.({ type: "moved" } as never);
+    for (const socket of sockets) socket.onclose?.({ type: "moved" } as never);
     for (const end of served) end();
     served.clear();
   };
 
   const hold = (lock: Lock | null): Promise<void> | undefined => {
     decide();
-    isQueued = false;
     if (!lock) return void lead({});
     if (isPaused) return;
     isLeader = true;
@@ -134,11 +144,14 @@ export const createTabs = (context: Context, service: Service, openWebSocket: ()
     return new Promise((resolve) => (stepDown = resolve));
   };
 
-  /** Leads as soon as it may; until it no longer wants to, or another has taken over. */
+  /** Leads as soon as it may, or at once in place of one that hangs; until it no longer wants to, or another has taken over. */
   const lead = async (options: LockOptions) => {
-    if (isQueued || isPaused) return;
-    isQueued = !options.steal;
-    await navigator.locks.request(name, options, hold).catch(() => {});
+    if (isPaused || (isQueued && !options.steal)) return;
+    isQueued = true;
+    await navigator.locks.request(name, options, (lock) => {
+      if (!options.steal) isQueued = false;
+      return hold(lock);
+    }).catch(() => {});
     if (!isLeader) return;
     isLeader = false;
     move();
@@ -147,7 +160,7 @@ export const createTabs = (context: Context, service: Service, openWebSocket: ()
 
   lobby.onmessage = ({ data }) => {
     // A new leader: the old one is gone, whatever it says.
-    if (!data) isLeader || current?.onclose?.({ type: "moved" } as never);
+    if (!data) isLeader || move();
     else if (isLeader) served.add(serve(new BroadcastChannel(name + data), service));
   };
 
@@ -155,6 +168,16 @@ export const createTabs = (context: Context, service: Service, openWebSocket: ()
     isPaused = paused;
     if (paused) stepDown();
     else void lead({});
+  };
+
+  const keep = (socket: WebSocketLike) => {
+    const close = socket.close.bind(socket);
+    socket.close = () => {
+      sockets.delete(socket);
+      close();
+    };
+    sockets.add(socket);
+    return socket;
   };
 
   context.signal_.addEventListener("abort", () => {
@@ -169,11 +192,11 @@ export const createTabs = (context: Context, service: Service, openWebSocket: ()
 
     open_: async () => {
       await decided;
-      if (isLeader) return (current = openWebSocket());
+      if (isLeader) return keep(openWebSocket());
       const id = String(context.random_());
       const opened = openPort(context, new BroadcastChannel(name + id), () => lead({ steal: true }));
       lobby.postMessage(id);
-      return (current = opened);
+      return keep(opened);
     },
   };
 };

@@ -14,7 +14,7 @@ globalThis.seen = NAMES.map(() => []);
 globalThis.mounts = 0;
 
 function Follower({ name, index }) {
-  const { messages } = useMessages(name, { from: "beginning", limit: 10_000 });
+  const { value: messages = [] } = useMessages(name, { from: "beginning", limit: 10_000 });
   globalThis.seen[index] = messages.map(({ data }) => data.n);
   useEffect(() => {
     globalThis.mounts += 1;

@@ -40,7 +40,7 @@ sceneTest("23: React's StrictMode mounts twice, and everything is taken away and
   const began = performance.now();
   await page.goto(`${scene.url}/strict_mode.html`);
   const hasMore = (count) => page.evaluate((count) => globalThis.seen?.every((numbers) => numbers.length >= count), count);
-  await eventually("all components have messages", PATIENCE_MS, () => hasMore(3));
+  await eventually("all components have messages", PATIENCE_MS, () => hasMore(3)).finally(() => assert.deepEqual(errors, []));
   measured(t, "from opening the page to messages in all components", performance.now() - began);
 
   for (const round of range(1, 4)) {

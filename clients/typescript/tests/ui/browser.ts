@@ -46,35 +46,60 @@ export class Browser {
   }
 
   /** A page with that body and a bundle of a file in `tests`, and whatever it complains about. */
-  async open(
-    script: string,
-    body = "",
-  ): Promise<{ page: Page; complaints: string[]; close: () => Promise<void> }> {
+  async open(script: string, body = ""): Promise<Tab & { close: () => Promise<void> }> {
+    const site = await this.serve(script, body);
+    const tab = await site.newTab();
+    const close = async () => {
+      await tab.page.close();
+      await site.close();
+    };
+    return { ...tab, close };
+  }
+
+  /** A site of such pages, all of one origin. */
+  async serve(script: string, body = "", worker?: string): Promise<Site> {
     const code = await bundle(script);
+    const workerCode = worker && (await bundle(worker));
     const site = createServer((request, response) => {
-      const isScript = request.url === "/page.js";
+      const isScript = request.url?.endsWith(".js");
       response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html; charset=utf-8");
-      response.end(
-        isScript
-          ? code
-          : `<!doctype html><title>test</title><link rel="icon" href="data:,"><div id="root">${body}</div><script src="/page.js"></script>`,
-      );
+      response.end(request.url === "/worker.js" ? workerCode : isScript ? code : html(body));
     }).listen(0, "127.0.0.1");
     await once(site, "listening");
-    const page = await this.context.newPage();
-    const complaints: string[] = [];
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
-    });
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
-    const close = async () => {
-      await page.close();
-      site.closeAllConnections();
-      await new Promise((closed) => site.close(closed));
+    const { port } = site.address() as AddressInfo;
+    return {
+      newTab: async (query = "") => {
+        const page = await this.context.newPage();
+        const complaints: string[] = [];
+        page.on("console", (message) => {
+          if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+        });
+        page.on("pageerror", (error) => complaints.push(String(error)));
+        await page.goto(`http://127.0.0.1:${port}/?${query}`);
+        return { page, complaints };
+      },
+      close: async () => {
+        site.closeAllConnections();
+        await new Promise((closed) => site.close(closed));
+      },
     };
-    return { page, complaints, close };
   }
+}
+
+/** A page, and what it has complained about. */
+export interface Tab {
+  page: Page;
+  complaints: string[];
+}
+
+/** Pages of one origin. */
+export interface Site {
+  newTab(query?: string): Promise<Tab>;
+  close(): Promise<void>;
+}
+
+function html(body: string): string {
+  return `<!doctype html><title>test</title><link rel="icon" href="data:,"><div id="root">${body}</div><script src="/page.js"></script>`;
 }
 
 async function bundle(script: string): Promise<string> {
