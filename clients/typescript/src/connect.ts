@@ -51,6 +51,7 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
   options: ConnectOptions = {},
 ): Tidings<Streams> => {
   const controller = new AbortController();
+  const closers = new Set<() => void>();
   const target = new EventTarget() as EventTarget & Tidings<Streams>;
   const client = createClient(
     {
@@ -60,6 +61,7 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
       timing_: { ...defaultTiming, ...options.timing },
       random_: options.random ?? Math.random,
       signal_: controller.signal,
+      closers_: closers,
     },
     () => target.dispatchEvent(new CustomEvent("status", { detail: target.status })),
   );
@@ -70,6 +72,9 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
       new StreamTarget<any>(client, name, streamOptions),
     explain: driver.explain_,
     use: driver.use_,
-    close: () => controller.abort(new TidingsError("closed")),
+    close() {
+      controller.abort(new TidingsError("closed"));
+      for (const call of closers) call();
+    },
   });
 };

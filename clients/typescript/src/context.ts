@@ -13,7 +13,28 @@ export interface Context {
   random_: () => number;
   /** Until the client is closed. */
   signal_: AbortSignal;
+  /** What is called then. Not listeners of the signal: there may be many, and Node.js warns of more than ten. */
+  closers_: Set<() => void>;
 }
+
+/** A signal for one piece of work, which ends with another one, or with the client; and what undoes this. */
+export const link = (
+  { signal_: closed, closers_: closers }: Context,
+  signal?: AbortSignal,
+): [AbortSignal, () => void] => {
+  const controller = new AbortController();
+  const abort = () => controller.abort((signal?.aborted ? signal : closed).reason);
+  closers.add(abort);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted || closed.aborted) abort();
+  return [
+    controller.signal,
+    () => {
+      closers.delete(abort);
+      signal?.removeEventListener("abort", abort);
+    },
+  ];
+};
 
 /** Calls with a signal that also ends when nothing was heard for too long; `heard` begins this anew. */
 export const within = async <T>(

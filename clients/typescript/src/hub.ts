@@ -5,7 +5,7 @@
  * it meets what has been pushed to it meanwhile. So a slow follower is an offset, and holds at most a bounded queue.
  */
 
-import { backOff, type Context } from "./context.ts";
+import { backOff, type Context, link } from "./context.ts";
 import type { Driver } from "./driver.ts";
 import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
@@ -47,13 +47,13 @@ export const createHub = (context: Context, driver: () => Driver) => {
     name: string,
     options: StreamOptions<any>,
     from: From,
-    signal: AbortSignal = context.signal_,
+    outer?: AbortSignal,
     queueMax = 1000,
   ): AsyncGenerator<Given[], void> {
     const follower: Follower = { queue_: undefined, queueMax_: queueMax, wakeUp_: () => {} };
     const reader = createReader(from, options);
     const place = reader.place_;
-    const isOver = () => signal.aborted || context.signal_.aborted;
+    const [signal, unlink] = link(context, outer);
     const wakeUp = () => follower.wakeUp_();
     const next = () => new Promise<void>((resolve) => (follower.wakeUp_ = resolve));
     const followers = streams.get(name) ?? new Set();
@@ -79,7 +79,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
     streams.set(name, followers.add(follower));
     signal.addEventListener("abort", wakeUp);
     try {
-      while (!isOver()) {
+      while (!signal.aborted) {
         const followed = driver().follows_.get(name);
         let frames = follower.queue_;
         if (!frames) {
@@ -95,10 +95,10 @@ export const createHub = (context: Context, driver: () => Driver) => {
         if (!hasMet) {
           if (isAt(begin)) frames = await readOn();
           else {
-            // Nobody knows yet where what is pushed begins.
+            // Nobody knows yet where what is pushed begins; but perhaps that there is no such stream.
             await next();
+            frames = follower.queue_!.filter(({ code }) => code);
             follower.queue_ = undefined;
-            continue;
           }
         } else {
           if (begin && followed?.told_) yield [{ type: "live", offset: place() as string }];
@@ -106,22 +106,18 @@ export const createHub = (context: Context, driver: () => Driver) => {
           if (!frames.length) await next();
           frames = follower.queue_?.splice(0) ?? [];
         }
-        if (isOver()) return;
+        if (signal.aborted) return;
         const [given, error] = await reader.take_(frames);
         if (given[0]) yield given;
         if (error) throw error;
         if (given.at(-1)?.type == "closed") return;
       }
     } finally {
-      signal.removeEventListener("abort", wakeUp);
+      unlink();
       followers.delete(follower);
       if (!followers.size) leave(name, followers);
     }
   }
-
-  context.signal_.addEventListener("abort", () => {
-    for (const followers of streams.values()) for (const follower of followers) follower.wakeUp_();
-  });
 
   return { push_: push, follow_: follow };
 };

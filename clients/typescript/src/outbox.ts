@@ -3,7 +3,7 @@
  * has a key, so that it is stored once however often it is sent.
  */
 
-import { backOff, type Context, within } from "./context.ts";
+import { backOff, type Context, link, within } from "./context.ts";
 import type { Driver } from "./driver.ts";
 import { TidingsError } from "./errors.ts";
 import { asError, request } from "./http.ts";
@@ -54,7 +54,6 @@ export const createOutbox = (context: Context, driver: Driver) => {
     signal: AbortSignal,
   ): Promise<Published> => {
     for (let tries = 0; ;) {
-      context.signal_.throwIfAborted();
       signal.throwIfAborted();
       try {
         return await attempt(stream, data, options, signal);
@@ -69,7 +68,8 @@ export const createOutbox = (context: Context, driver: Driver) => {
   return async (stream: string, data: unknown = null, options: PublishOptions = {}): Promise<Published> => {
     if (count >= (context.options_.outbox ?? 1000)) throw new TidingsError("outbox_full", undefined, true);
     count++;
-    const { signal = context.signal_, key = randomKey() } = options;
+    const { key = randomKey() } = options;
+    const [signal, unlink] = link(context, options.signal);
     const stored = (tails.get(stream) ?? Promise.resolve()).then(() =>
       store(stream, data, { ...options, key }, signal),
     );
@@ -77,12 +77,11 @@ export const createOutbox = (context: Context, driver: Driver) => {
     tails.set(stream, ended);
     // Given up, it does not wait for those before it.
     return new Promise((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      signal.addEventListener("abort", abort);
+      signal.addEventListener("abort", () => reject(signal.reason));
       stored.then(resolve, reject);
       ended.then(() => {
         count--;
-        signal.removeEventListener("abort", abort);
+        unlink();
         if (tails.get(stream) == ended) tails.delete(stream);
       });
     });

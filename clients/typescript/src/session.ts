@@ -53,8 +53,9 @@ export const createSession = (
   const bars = createBars(timing, random);
   let attempts: Attempt[] = [];
   let lastId = 0;
-  /** The time of the last call. */
+  /** The time of the last call, and of the last turn. */
   let time = 0;
+  let turned = 0;
   let isTurnDue = false;
   /** When anything was last heard of the server. */
   let heard = 0;
@@ -402,7 +403,7 @@ export const createSession = (
   };
 
   const turn = (now: number) => {
-    time = now;
+    time = turned = now;
     isTurnDue = false;
     if (isPaused || !follows.size) return closeWhere(() => true, isPaused ? "paused" : "unused");
     for (const attempt of attempts) {
@@ -497,7 +498,7 @@ export const createSession = (
         ]),
       ];
       // What was due before has been done in that turn, or waits for one of the others.
-      return Math.min(...times.map((at) => (at > time ? at : Infinity)));
+      return Math.min(...times.map((at) => (at > turned ? at : Infinity)));
     },
 
     /** The machine has slept, or the network has come back. */

@@ -1,6 +1,7 @@
 /** One stream, as the user sees it. */
 
 import type { Client } from "./connect.ts";
+import { link } from "./context.ts";
 import { ResetError, TidingsError } from "./errors.ts";
 import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
@@ -59,26 +60,22 @@ export class StreamTarget<T> extends EventTarget {
     return this.client_.follow_(this.name, this.options_, checked(from), signal, buffer);
   }
 
-  async read({
-    from = "beginning",
-    signal = this.client_.context_.signal_,
-  }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
-    const { name } = this;
+  async read({ from = "beginning", signal: outer }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
+    const { name, client_: client } = this;
+    const [signal, unlink] = link(client.context_, outer);
     const reader = createReader(checked(from), { ...this.options_, wait: false });
     try {
-      const [frames, { upToDate_: upToDate }] = await readPage(this.client_.context_, name, from, signal);
+      const [frames, { upToDate_: upToDate }] = await readPage(client.context_, name, from, signal);
       const [given, error] = await reader.take_(frames);
       if (error) throw error;
       const messages = given.flatMap(({ message_: message }) => (message as Message<T>) ?? []);
-      return {
-        messages,
-        offset: reader.place_() as Offset,
-        upToDate,
-        closed: given.at(-1)?.type == "closed",
-      };
+      const closed = given.at(-1)?.type == "closed";
+      return { messages, offset: reader.place_() as Offset, upToDate, closed };
     } catch (error) {
       signal.throwIfAborted();
       throw asError(error);
+    } finally {
+      unlink();
     }
   }
 

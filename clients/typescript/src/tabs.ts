@@ -16,7 +16,11 @@ const ANSWER_MAX = 2000;
 const BEAT = 5000;
 
 /** What two tabs talk over, or a page and a worker. */
-export type Port = Pick<BroadcastChannel, "postMessage" | "close" | "onmessage">;
+export interface Port {
+  postMessage(data: unknown): void;
+  close(): void;
+  onmessage: ((event: MessageEvent) => unknown) | null;
+}
 
 /** What a leader does for others. */
 export interface Service {

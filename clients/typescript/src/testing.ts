@@ -224,7 +224,9 @@ function fetchFrom(world: World, requests: AskedRequest[]): typeof fetch {
     const body = new Uint8Array(await request.arrayBuffer());
     entry.body = new TextDecoder().decode(body);
     const asked: Asked = { method: request.method, url, transport, headers: request.headers, body };
-    return exchange(world.network, asked, request.signal, (answer) => serveSafely(asked, world, answer));
+    // The signal of a `Request` only follows that of the caller, and in Node.js no longer once it is collected.
+    const signal = init?.signal ?? request.signal;
+    return exchange(world.network, asked, signal, (answer) => serveSafely(asked, world, answer));
   };
 }
 

@@ -182,3 +182,50 @@ serverTest("a stream that is left and taken up again within the linger stays con
   assert.equal(tidings.status.state, "idle");
   tidings.close();
 });
+
+serverTest("a missing stream is waited for, or told, also beside one who waits", async (server) => {
+  const tidings = connect(server.url);
+  const waiting = take(tidings, "a", 2, "now");
+  const impatient = async () => {
+    for await (const _ of tidings.stream("a", { wait: false }).messages()) assert.fail("a message");
+  };
+  await assert.rejects(impatient(), { code: "stream_not_found" });
+  await assert.rejects(impatient(), { code: "stream_not_found" });
+  await assert.rejects(tidings.stream("a").read(), { code: "stream_not_found" });
+  await server.create("a");
+  for (const n of [1, 2]) await server.publish("a", n);
+  assert.deepEqual((await waiting).map(({ data }) => data), [1, 2]);
+});
+
+serverTest("a loop ends with its signal, and with the client", async (server) => {
+  await server.create("a");
+  const tidings = connect(server.url, { linger: 10 });
+  const controller = new AbortController();
+  const looping = (signal?: AbortSignal) =>
+    (async () => {
+      for await (const _ of tidings.stream("a").messages({ signal })) assert.fail("a message");
+      return "ended";
+    })();
+  const first = looping(controller.signal);
+  const others = [looping(), looping(new AbortController().signal)];
+  await eventually("live", () => tidings.stream("a").live);
+  controller.abort();
+  assert.equal(await first, "ended");
+  assert.equal(await looping(controller.signal), "ended");
+  tidings.close();
+  assert.deepEqual(await Promise.all(others), ["ended", "ended"]);
+  assert.equal(await looping(), "ended");
+});
+
+serverTest("more than a hundred streams, over each transport", async (server) => {
+  const names = Array.from({ length: 130 }, (_, n) => `s${n}`);
+  await Promise.all(names.map((name) => server.create(name)));
+  for (const transport of ["poll", "websocket", "auto"] as const) {
+    const tidings = connect(server.url, { transport, ...FAST });
+    const taking = names.map((name) => take(tidings, name, 2, "now"));
+    await eventually("all live", () => names.every((name) => tidings.stream(name).live));
+    for (const n of [1, 2]) await Promise.all(names.map((name) => server.publish(name, n)));
+    for (const taken of await Promise.all(taking)) assert.deepEqual(taken.map(({ data }) => data), [1, 2]);
+    tidings.close();
+  }
+});

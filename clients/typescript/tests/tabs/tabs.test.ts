@@ -13,7 +13,7 @@ let browser: Browser;
 let site: Site;
 before(async () => {
   browser = await Browser.launch();
-  site = await browser.serve("tabs/page.ts");
+  site = await browser.serve("tabs/page.ts", "", "tabs/worker.ts");
 });
 after(async () => {
   await site.close();
@@ -40,9 +40,10 @@ class Scene {
     }
   }
 
-  async openTabs(count: number): Promise<void> {
-    for (let opened = 0; opened < count; opened += 1)
-      this.tabs.push(await site.newTab(`url=${this.server.url}`));
+  async openTabs(count: number, query = ""): Promise<void> {
+    for (let opened = 0; opened < count; opened += 1) {
+      this.tabs.push(await site.newTab(`url=${this.server.url}${query}`));
+    }
   }
 
   /** One tab has the connection, all others have what it serves. */
@@ -180,4 +181,35 @@ tabsTest("a tab that is opened later joins, one that is reloaded joins again", 2
   await scene.publish(5);
   await scene.allHaveAll();
   await scene.settled();
+});
+
+tabsTest("pages go through one worker, whichever of them come and go", 0, async (scene) => {
+  await scene.openTabs(3, "&worker&token=secret");
+  const areLive = async () => {
+    const all = await Promise.all(scene.tabs.map(status));
+    const { websocket } = await scene.server.followers("a");
+    return (
+      websocket === 1 && all.every(({ state, transport }) => state === "live" && transport === "websocket")
+    );
+  };
+  await eventually("all live by one websocket", areLive);
+  const opened = await Promise.all(scene.tabs.map(({ page }) => page.evaluate(() => tab.sockets())));
+  assert.deepEqual(opened, [0, 0, 0], "no page has a WebSocket of its own");
+  await scene.publish(5);
+  await scene.allHaveAll();
+
+  await scene.tabs.shift()?.page.close();
+  await scene.publish(5);
+  await scene.allHaveAll();
+  await eventually("still by one websocket", areLive);
+
+  const { duplicate } = await (scene.tabs[0] as Tab).page.evaluate(() => tab.publish(14));
+  scene.published.push(14);
+  assert.equal(duplicate, false);
+  await scene.allHaveAll();
+
+  await scene.server.restart();
+  await scene.publish(5);
+  await scene.allHaveAll();
+  await eventually("again by one websocket", areLive);
 });

@@ -57,12 +57,13 @@ export class Browser {
   }
 
   /** A site of such pages, all of one origin. */
-  async serve(script: string, body = ""): Promise<Site> {
+  async serve(script: string, body = "", worker?: string): Promise<Site> {
     const code = await bundle(script);
+    const workerCode = worker && (await bundle(worker));
     const site = createServer((request, response) => {
       const isScript = request.url?.endsWith(".js");
       response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html; charset=utf-8");
-      response.end(isScript ? code : html(body));
+      response.end(request.url === "/worker.js" ? workerCode : isScript ? code : html(body));
     }).listen(0, "127.0.0.1");
     await once(site, "listening");
     const { port } = site.address() as AddressInfo;
