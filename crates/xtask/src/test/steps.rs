@@ -152,6 +152,7 @@ fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
 }
 
 const NETWORK_TESTS: &[&str] = &[
+    "sequence.test.mjs",
     "proxies.test.mjs",
     // The first mostly waits; the others run beside it.
     "scenarios/default_numbers.test.mjs",
