@@ -52,7 +52,7 @@ pub use publish_request::{
     ContentTypeGiven, Producer, PublishIdentity, PublishRequest, check_key, check_producer_id,
     check_stream_seq,
 };
-pub use read_request::{Live, ReadRequest, StartGiven, StartKind, parse_upgrade_start};
+pub use read_request::{Live, ReadManyRequest, ReadRequest, StartGiven, StartKind, parse_upgrade_start};
 pub use response::{Connection, Http1Form, OpenBody, Response, reason_phrase};
 pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
-pub use target::{Route, Target, stream_path, target_path};
+pub use target::{READ_PATH, Route, Target, stream_path, target_path};

@@ -76,6 +76,8 @@ settings_table! {
         max_unfinished_bytes: usize = BYTES "256 MiB" in "1 MiB"..="1 TiB",
         /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
         max_subscriptions: usize = COUNT "1000" in "1"..="1000000",
+        /// How many streams one request to `/v1/read` may list. Above it: 429.
+        max_read_streams: usize = COUNT "100" in "1"..="10000",
         /// How many streams the server holds. Above it, creating one is answered 507.
         max_streams: usize = COUNT "1000000" in "1"..="1000000000",
         /// How many producers (`Producer-Id`) one stream remembers. Above it: 429.

@@ -6,7 +6,6 @@
 mod echo;
 mod publishing;
 mod session;
-mod subscriptions;
 
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::settings::Settings;
@@ -75,8 +74,8 @@ pub(super) trait Talk {
     fn on_reply(&mut self, number: u32, reply: Reply);
     /// See [`Exchange`].
     fn on_changed(&mut self, number: u32);
-    /// Goes on as far as it can; `out` is for whole frames, `shared` for those that others get too.
-    fn advance(&mut self, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) -> Advance;
+    /// Goes on as far as it can, and says whole frames.
+    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
     /// Nothing was sent for the heartbeat interval.
     fn on_silence(&mut self, out: &mut Vec<u8>);
     /// The server is about to end.
@@ -197,11 +196,7 @@ impl<T: Talk> Exchange for Connection<T> {
                 until_ms => Advance::Wait { until_ms },
             },
             State::Open | State::Draining { .. } => {
-                let mut own = Vec::new();
-                let mut shared = Vec::new();
-                let advance = self.talk.advance(core, &mut own, &mut shared);
-                out.push(own.into());
-                out.append(&mut shared);
+                let advance = self.talk.advance(core, out);
                 let State::Draining { since } = self.state else { return advance };
                 let mut last = Vec::new();
                 let advance = self.end_drain(since, core, &mut last);

@@ -37,7 +37,7 @@ impl Talk for Echo {
 
     fn on_changed(&mut self, _number: u32) {}
 
-    fn advance(&mut self, _core: &mut Core, _out: &mut Vec<u8>, _shared: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         Advance::WAIT
     }
 
