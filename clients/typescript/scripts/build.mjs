@@ -1,0 +1,42 @@
+// Builds the package: `dist/*.js`, minified, with private properties (those that end in `_`) renamed, and `dist/*.d.ts`.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { entries } from "./entries.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+rmSync("dist", { recursive: true, force: true });
+mkdirSync("dist");
+
+for (const { name, external } of entries) {
+  await build({
+    entryPoints: [`src/${name}.ts`],
+    outfile: `dist/${name}.js`,
+    bundle: true,
+    external,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    mangleProps: /[^_]_$/,
+    legalComments: "none",
+  });
+}
+
+execFileSync("node_modules/.bin/tsc", ["--project", "tsconfig.types.json"], { stdio: "inherit" });
+const copied = new Set();
+for (const { name } of entries) copyTypes(name);
+
+/** Copies a declaration, and those that it imports. */
+function copyTypes(name) {
+  if (copied.has(name)) return;
+  copied.add(name);
+  mkdirSync(`dist/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
+  copyFileSync(`build/types/${name}.d.ts`, `dist/${name}.d.ts`);
+  const text = readFileSync(`dist/${name}.d.ts`, "utf8");
+  const folder = name.includes("/") ? name.replace(/\/[^/]*$/, "/") : "";
+  for (const [, path] of text.matchAll(/from "\.\/([^"]+?)(?:\.js|\.ts)"/g)) copyTypes(folder + path);
+  writeFileSync(`dist/${name}.d.ts`, text.replaceAll(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
+}

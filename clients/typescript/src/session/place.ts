@@ -1,0 +1,19 @@
+/** Offsets, and what follows on what. */
+
+import type { From, Offset } from "../types.ts";
+
+/** Whether a reader stands at an offset; else no answer has named one yet. */
+export const isAt = (place: From): place is Offset => typeof place == "string" && /^[0-9a-f]{16}_\d{16}$/.test(place);
+
+/** The number of messages before a place. */
+export const indexOf = (offset: Offset): number => +offset.slice(17);
+
+/** Whether both are places of one incarnation of a stream. */
+export const isSameStream = (one: Offset, other: Offset): boolean => one.slice(0, 16) == other.slice(0, 16);
+
+/**
+ * How many messages lie between the place of a reader and another place: negative when it has passed that. `NaN` for
+ * another incarnation: then nothing can be said, and no comparison holds.
+ */
+export const distance = (place: Offset, offset: Offset): number =>
+  isSameStream(place, offset) ? indexOf(offset) - indexOf(place) : NaN;
