@@ -17,12 +17,17 @@ const BURST_MAX = 25;
 export class Load {
   /** How many are on their way. */
   waiting = 0;
+  /** All of ours that were stored, and that came back. */
+  totals = { published: 0, received: 0 };
+  /** Whether each of ours has followed on the one before it. */
+  isInOrder = true;
   #stream;
   #me;
   #published = new Rate(2_000);
   #received = new Rate(2_000);
   #timer;
   #n = 0;
+  #seen = 0;
   /** Milliseconds from publishing to seeing a message, of the newest of ours. */
   thereAndBack;
 
@@ -59,7 +64,11 @@ export class Load {
   take({ data }) {
     const now = performance.now();
     this.#received.add(now);
-    if (data.by === this.#me) this.thereAndBack = now - data.at;
+    if (data.by !== this.#me) return;
+    this.totals.received += 1;
+    this.thereAndBack = now - data.at;
+    this.isInOrder &&= data.n === this.#seen + 1;
+    this.#seen = data.n;
   }
 
   async #publish(now) {
@@ -68,6 +77,7 @@ export class Load {
     this.#n += 1;
     try {
       await this.#stream.publish({ by: this.#me, n: this.#n, at: now, value: signal(this.#n) });
+      this.totals.published += 1;
       this.#published.add(performance.now());
     } catch {
       // Refused, or given up when the page ends: the figures show it.
