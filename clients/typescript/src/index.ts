@@ -1,5 +1,6 @@
 /** The client of a tidings server. */
 
+export { connect } from "./connect.ts";
 export { ResetError, TidingsError } from "./errors.ts";
 export type { ClientErrorCode, ErrorCode, ResetReason, ServerErrorCode } from "./errors.ts";
 export type * from "./types.ts";

@@ -8,7 +8,7 @@
 import { TidingsError } from "./errors.ts";
 import { type Attempt, createAttempt, isLive, patienceEnds, rank, silenceEnds, TRANSPORTS } from "./session/attempt.ts";
 import { createBars } from "./session/bars.ts";
-import { distance, isAt } from "./session/place.ts";
+import { distance, isAt, wireFrom } from "./session/place.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { From, Offset, Timing, Transport } from "./types.ts";
 
@@ -44,13 +44,14 @@ export interface Loss {
 /** Streams, and from where they are asked for. */
 export type Question = [stream: string, from: From][];
 
-/** What the driver has to do. */
+/** What the driver has to do. `send` is for WebSockets, and ready to be sent. */
 export type Action =
-  | { do_: "open"; id_: number; attempt_: Attempt; question_: Question }
-  | { do_: "ask"; id_: number; question_: Question }
-  | { do_: "subscribe"; id_: number; stream_: string; from_: From }
-  | { do_: "unsubscribe"; id_: number; stream_: string }
-  | { do_: "ping" | "close"; id_: number };
+  | { do_: "open" | "ask"; id_: number; attempt_: Attempt; question_: Question }
+  | { do_: "send"; id_: number; frame_: ClientFrame }
+  | { do_: "close"; id_: number };
+
+/** What a session says over a WebSocket. */
+export type ClientFrame = { type: "subscribe" | "unsubscribe" | "ping"; stream?: string; offset?: string; last?: number };
 
 /** What the user is told. All but `messages` and `failed` carry a frame, made up where none came. */
 export type SessionEvent =
@@ -119,6 +120,9 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     attempt.cause = cause;
   };
 
+  const send = (attempt: Attempt, type: ClientFrame["type"], stream?: string, from?: From) =>
+    actions.push({ do_: "send", id_: attempt.id, frame_: { type, stream, ...(from && wireFrom(from)) } });
+
   const close = (attempt: Attempt, cause: string) => {
     end(attempt, cause);
     actions.push({ do_: "close", id_: attempt.id });
@@ -157,7 +161,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       if (attempt.transport != "websocket") attempt.streams_.delete(stream);
       else if (attempt.streams_.get(stream) !== null) {
         attempt.streams_.set(stream, null);
-        actions.push({ do_: "unsubscribe", id_: attempt.id, stream_: stream });
+        send(attempt, "unsubscribe", stream);
       }
     }
   };
@@ -272,6 +276,8 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
 
   const onFrame = (attempt: Attempt, frame: Frame): boolean => {
     hasSpoken = true;
+    // After one more message of a stream whose place is known there is nothing to do but to wait for the next.
+    isTurnDue ||= frame.type != "message" || !attempt.live || !isAt(follows.get(frame.stream!)?.place_ ?? "");
     const stream = frame.stream!;
     const reached = attempt.streams_.get(stream);
     if (frame.type == "hello") {
@@ -297,7 +303,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
   };
 
   const onPage = (attempt: Attempt, count: number, page: PageEnd) => {
-    hasSpoken = true;
+    hasSpoken = isTurnDue = true;
     tries = 0;
     attempt.live ??= time;
     if (attempt.isLeaving_) return close(attempt, "replaced");
@@ -335,6 +341,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
 
   const onLost = (attempt: Attempt, loss: Loss) => {
     const { kind_: kind, retryAfter_: retryAfter } = loss;
+    isTurnDue = true;
     end(attempt, loss.error_?.message ?? kind);
     if (via == "auto") judge(attempt, loss);
     if (
@@ -379,16 +386,16 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     return asked.map(({ name_: name, place_: place }) => [name, place]);
   };
 
+  const ask = (attempt: Attempt, asked: Follow[], how: "open" | "ask" = "ask") =>
+    actions.push({ do_: how, id_: attempt.id, attempt_: attempt, question_: question(attempt, asked) });
+
   const open = (transport: Transport, asked: Follow[]) => {
     const attempt = createAttempt(++lastId, transport, time);
     attempts.push(attempt);
-    actions.push({ do_: "open", id_: attempt.id, attempt_: attempt, question_: question(attempt, asked) });
+    ask(attempt, asked, "open");
     // Taken on trust: a plain read was answered, and its first answer may take as long as it is held.
     if (transport == "long-poll") onProof(attempt);
   };
-
-  const ask = (attempt: Attempt, asked: Follow[]) =>
-    actions.push({ do_: "ask", id_: attempt.id, question_: question(attempt, asked) });
 
   const subscribe = (attempt: Attempt) => {
     for (const follow of follows.values()) {
@@ -396,7 +403,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       if (attempt.streams_.has(name) || follow.retryAt_ > time || !mayAsk(follow, attempt)) continue;
       if (!attempt.streams_.size) attempt.asked_ = attempt.heard_ = time;
       attempt.streams_.set(name, isAt(place) ? place : undefined);
-      actions.push({ do_: "subscribe", id_: attempt.id, stream_: name, from_: place });
+      send(attempt, "subscribe", name, place);
     }
   };
 
@@ -496,10 +503,10 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       if (attempt.probeUntil_) {
         attempt.probeUntil_ = undefined;
         attempt.isLeaving_ = false;
+        isTurnDue = true;
         onProof(attempt);
       }
       if (frames.every((frame) => onFrame(attempt, frame)) && page) onPage(attempt, frames.length, page);
-      turn();
     },
 
     /** An attempt has failed. */
@@ -507,7 +514,6 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       const attempt = attempts.find((it) => it.id == id);
       time = now;
       if (attempt) onLost(attempt, loss);
-      turn();
     },
 
     /** Time has passed. */
@@ -547,7 +553,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
           attempt.isLeaving_ = true;
           if (attempt.transport == "websocket") {
             attempt.probeUntil_ = now + timing.probe;
-            actions.push({ do_: "ping", id_: attempt.id });
+            send(attempt, "ping");
           }
         }
       }
@@ -577,6 +583,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       }
     },
 
+    isTurnDue_: () => isTurnDue,
     actions_: () => actions.splice(0),
     events_: () => events.splice(0),
     status_: status,

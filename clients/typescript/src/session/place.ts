@@ -17,3 +17,7 @@ export const isSameStream = (one: Offset, other: Offset): boolean => one.slice(0
  */
 export const distance = (place: Offset, offset: Offset): number =>
   isSameStream(place, offset) ? indexOf(offset) - indexOf(place) : NaN;
+
+/** A place, as the protocol says it. */
+export const wireFrom = (from: From) =>
+  typeof from == "object" ? { last: from.last } : { offset: from == "beginning" ? "-1" : from };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { TidingsError, type ErrorCode } from "../../src/errors.ts";
 import { createSession, type Action, type Frame, type Loss, type Question, type Session, type SessionEvent } from "../../src/session.ts";
 import { defaultTiming } from "../../src/timing.ts";
-import type { From, Timing, Transport } from "../../src/types.ts";
+import type { From, Timing } from "../../src/types.ts";
 
 /** One case, as it stands in the file. */
 export interface Case {
@@ -93,7 +93,6 @@ class Script {
       this.session.turn_(this.now);
     }
     this.now = until;
-    this.session.turn_(until);
   }
 
   private hear(id: number, heard: Json): void {
@@ -181,19 +180,20 @@ function question(asked: Question): Json {
 
 function action(done: Action): Json {
   switch (done.do_) {
-    case "open": {
+    case "open":
+    case "ask": {
       const { transport } = done.attempt_;
-      const asked = transport == ("websocket" satisfies Transport) ? [] : [question(done.question_)];
-      return { open: [done.id_, transport, ...asked] };
+      const first = done.do_ == "open" ? [done.id_, transport] : [done.id_];
+      return { [done.do_]: transport == "websocket" ? first : [...first, question(done.question_)] };
     }
-    case "ask":
-      return { ask: [done.id_, question(done.question_)] };
-    case "subscribe":
-      return { subscribe: [done.id_, done.stream_, writtenFrom(done.from_)] };
-    case "unsubscribe":
-      return { unsubscribe: [done.id_, done.stream_] };
-    default:
-      return { [done.do_]: done.id_ };
+    case "send": {
+      const { type, stream, offset: place, last } = done.frame_;
+      if (type == "ping") return { ping: done.id_ };
+      if (type == "unsubscribe") return { unsubscribe: [done.id_, stream] };
+      return { subscribe: [done.id_, stream, last === undefined ? writtenFrom(place == "-1" ? "beginning" : place!) : { last }] };
+    }
+    case "close":
+      return { close: done.id_ };
   }
 }
 
