@@ -109,17 +109,11 @@ export class Connection {
       after(attempt.live, attempt.began),
       attempt.ended === undefined ? "open" : `${attempt.cause ?? "ended"}, after ${span(attempt.ended - attempt.began)}`,
     ]);
-    const bars = barred.map(({ transport, until }) => `${TRANSPORTS[transport]} is left out for ${span(until - now)}. `);
+    const bars = barred.map(({ transport, until }) => make("p", {}, `${TRANSPORTS[transport]} is left out for ${span(until - now)}.`));
+    const heard = streams.map(({ name, offset, live }) => [name, make("code", {}, offset ?? "–"), live ? "live" : "catching up"]);
     this.explanation.replaceChildren(
-      ...(bars.length === 0 ? [] : [make("p", {}, ...bars)]),
-      make("h2", {}, "Attempts, the newest first"),
-      table(["Transport", "Began", "First byte", "First frame", "Now"], rows),
-      make("h2", {}, "Streams over this one connection"),
-      table(["Stream", "Offset", ""], streams.map(({ name, offset, live }) => [
-        name,
-        make("code", {}, offset ?? "–"),
-        live ? "live" : "catching up",
-      ])),
+      section("Attempts, the newest first", table(["Transport", "Began", "First byte", "Live", "How it went"], rows), ...bars),
+      section("Streams over this one connection", table(["Stream", "Offset", "State"], heard)),
     );
   }
 }
@@ -134,6 +128,10 @@ export function make(name, properties = {}, ...children) {
 /** Changes a text only when it is another one, so that nobody is told twice. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function section(title, ...children) {
+  return make("section", {}, make("h2", {}, title), ...children);
 }
 
 function table(heads, rows) {

@@ -12,6 +12,9 @@ const PREFIX = "examples/rooms/";
 
 const FIRST_ROOM = "lobby";
 
+/** How often a hidden page is brought up to date, in milliseconds. */
+const HIDDEN_FRAME = 500;
+
 const byId = (id) => document.getElementById(id);
 
 const tidings = connect(location.origin);
@@ -22,6 +25,7 @@ const list = new MessageList(byId("log"), byId("newer"), person);
 /** Rooms by name, each with who is there and its line in the list of rooms. */
 const rooms = new Map();
 let shown;
+let isDue = false;
 
 start();
 
@@ -62,10 +66,10 @@ function addRoom(name) {
   const link = make("a", { href: `#${encodeURIComponent(name)}` }, make("span", { className: "name" }, name), people, unread);
   byId("rooms").append(make("li", {}, link));
   rooms.set(name, { room, presence, link, unread, people });
-  room.addEventListener("change", () => onRoom(name));
+  room.addEventListener("change", onRoom);
   presence.addEventListener("change", () => onPeople(name));
   room.follow((message, isLive) => connection.saw(message, isLive));
-  presence.follow((message) => connection.saw(message, false));
+  presence.follow((message, isLive) => connection.saw(message, isLive));
 }
 
 /** Shows the room that the address names. */
@@ -79,27 +83,38 @@ function openRoom() {
   shown = next;
   shown.link.setAttribute("aria-current", "page");
   setText(byId("room-name"), `#${name}`);
-  document.title = `#${name} · tidings`;
   connection.stream = shown.room.stream;
   list.open(shown.room);
   shown.room.join();
   if (document.visibilityState === "visible" && !person.isNew) shown.presence.enter();
-  onRoom(name);
+  onRoom();
   onPeople(name);
 }
 
-function onRoom(name) {
-  const { room, unread, link } = rooms.get(name);
-  if (shown?.room === room) {
-    list.show();
-    markRead();
+/** Something has changed in a room. However many messages come, the page is drawn once a frame; a hidden page has no frames, but a title. */
+function onRoom() {
+  if (isDue) return;
+  isDue = true;
+  if (document.visibilityState === "visible") requestAnimationFrame(showRooms);
+  else setTimeout(showRooms, HIDDEN_FRAME);
+}
+
+function showRooms() {
+  isDue = false;
+  list.show();
+  markRead();
+  showUnread();
+}
+
+function showUnread() {
+  let all = 0;
+  for (const [name, { room, unread, link }] of rooms) {
+    const count = room.unread;
+    all += count;
+    setText(unread, count === 0 ? "" : String(count));
+    link.setAttribute("aria-label", count === 0 ? name : `${name}, ${count} unread`);
   }
-  const count = room.unread;
-  setText(unread, count === 0 ? "" : String(count));
-  link.setAttribute("aria-label", count === 0 ? name : `${name}, ${count} unread`);
-  const all = [...rooms.values()].reduce((sum, { room }) => sum + room.unread, 0);
-  const title = `#${shown?.room.name ?? name} · tidings`;
-  document.title = all === 0 ? title : `(${all}) ${title}`;
+  document.title = `${all === 0 ? "" : `(${all}) `}#${shown.room.name} · tidings`;
 }
 
 /** What is on the screen has been read. */
@@ -127,12 +142,9 @@ function showPerson({ id, name }) {
 }
 
 function onVisibility() {
-  if (document.visibilityState === "visible") {
-    if (!person.isNew) shown?.presence.enter();
-    markRead();
-  } else {
-    shown?.presence.leave();
-  }
+  if (document.visibilityState === "hidden") shown?.presence.leave();
+  else if (!person.isNew) shown?.presence.enter();
+  showRooms();
 }
 
 function onSend(event) {

@@ -58,11 +58,11 @@ export class MessageList {
     const isNew = (item) => item.message?.isLive && !this.#elements.has(item.key) && item.message.by !== this.#person.id;
     if (!this.#isFollowing) this.#missed += items.filter(isNew).length;
     this.#place(items);
-    this.#log.setAttribute("aria-busy", String(!this.#room.isLive));
+    this.#log.setAttribute("aria-busy", String(!this.#room.isReady));
     if (this.#isFollowing) this.toEnd();
     this.#showNewer();
     // From now on what is added is read aloud.
-    if (this.#room.isLive) requestAnimationFrame(() => this.#log.setAttribute("aria-live", "polite"));
+    if (this.#room.isReady) requestAnimationFrame(() => this.#log.setAttribute("aria-live", "polite"));
   }
 
   toEnd() {
@@ -94,11 +94,11 @@ export class MessageList {
     let before;
     let isLineDrawn = false;
     for (const message of [...this.#room.messages, ...this.#room.outbox]) {
-      const messageDay = DAY.format(new Date(message.time));
-      if (messageDay !== day) items.push({ key: `day ${messageDay}`, line: messageDay });
+      const messageDay = new Date(message.time).toDateString();
+      if (messageDay !== day) items.push({ key: messageDay, day: message.time });
       const isNew = this.#newFrom !== undefined && this.#newFrom < message.offset && message.by !== this.#person.id;
       if (isNew && !isLineDrawn) {
-        items.push({ key: "new", line: "New" });
+        items.push({ key: "new", isNewLine: true });
         isLineDrawn = true;
         before = undefined;
       }
@@ -108,7 +108,7 @@ export class MessageList {
       day = messageDay;
       before = message;
     }
-    if (items.length === 0 && this.#room.isLive) items.push({ key: "empty", empty: this.#room.name });
+    if (items.length === 0 && this.#room.isReady) items.push({ key: "empty", empty: this.#room.name });
     if (this.#room.notice) items.push({ key: this.#room.notice, notice: this.#room.notice });
     return items;
   }
@@ -128,8 +128,9 @@ export class MessageList {
     this.#elements = kept;
   }
 
-  #make({ line, empty, notice, message }) {
-    if (line !== undefined) return make("p", { className: line === "New" ? "line new" : "line" }, make("span", {}, line));
+  #make({ day, isNewLine, empty, notice, message }) {
+    if (day !== undefined) return make("p", { className: "line" }, make("span", {}, DAY.format(new Date(day))));
+    if (isNewLine) return make("p", { className: "line new" }, make("span", {}, "New"));
     if (empty !== undefined) return make("p", { className: "empty" }, `Nobody has said anything in #${empty} yet. Begin.`);
     if (notice !== undefined) return make("p", { className: "notice" }, notice);
     const name = String(message.name ?? "?");

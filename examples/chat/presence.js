@@ -1,5 +1,7 @@
 // Who is in a room, with nothing but a stream: whoever is there says so every few seconds, and is gone when it has not for a while.
 
+import { follow } from "../follow.js";
+
 /** How often we say that we are here, in milliseconds. */
 const HEARTBEAT = 5_000;
 
@@ -30,22 +32,19 @@ export class Presence extends EventTarget {
     return [...this.#people].map(([id, { name }]) => ({ id, name })).sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** Follows the room for ever. */
+  /** Follows the room for ever; `onMessage` is told of each message, and whether it is live. */
   async follow(onMessage) {
     setInterval(() => this.#forget(), 1_000);
-    for (let from = { last: LAST }; ; from = { last: LAST }) {
-      try {
-        for await (const message of this.#stream.messages({ from })) {
-          onMessage(message);
-          this.#take(message);
-        }
-        return;
-      } catch (error) {
-        // A reset: the server was started anew, and with it everybody says again that they are here.
-        if (error.code !== "reset") throw error;
-        this.#people.clear();
-      }
-    }
+    const take = (message, isLive) => {
+      onMessage(message, isLive);
+      this.#take(message, isLive);
+    };
+    // The server was started anew, and with it everybody says again that they are here.
+    const reset = () => {
+      this.#people.clear();
+      return { last: LAST };
+    };
+    await follow(this.#stream, { last: LAST }, { take, reset });
   }
 
   /** We are here from now on. */
@@ -70,14 +69,14 @@ export class Presence extends EventTarget {
     if (this.#isSaying || this.#here === undefined) return;
     this.#isSaying = true;
     const { id, name } = this.#person;
-    const said = this.#stream.publish({ id, name, here: true });
+    const said = this.#stream.publish({ id, name, here: true }, { create: true });
     said.catch(() => {}).finally(() => (this.#isSaying = false));
   }
 
-  #take({ data, time }) {
+  #take({ data, time }, isLive) {
     if (typeof data?.id !== "string" || typeof data.name !== "string") return;
     // What was stored before we came is as old as it says, if the clocks agree; what comes now is new whatever they say.
-    const seen = this.#stream.live ? Date.now() : Math.min(Date.now(), Date.parse(time));
+    const seen = isLive ? Date.now() : Math.min(Date.now(), Date.parse(time));
     if (data.here && Date.now() - seen < GONE_AFTER) this.#people.set(data.id, { name: data.name.slice(0, 40), seen });
     else this.#people.delete(data.id);
     this.dispatchEvent(new Event("change"));

@@ -1,5 +1,6 @@
 // One room: its messages in order, what is on its way to the server, and how far we have read.
 
+import { follow } from "../follow.js";
 import { newId } from "./person.js";
 
 /** How much of the past is read on joining. */
@@ -14,6 +15,8 @@ export class Room extends EventTarget {
   messages = [];
   /** Ours that were not seen in the stream yet: `{ id, by, name, text, time, state, why }`, where the state is `pending`, `sent` or `refused`. */
   outbox = [];
+  /** Whether everything that was stored has arrived. */
+  isReady = false;
   /** What ended or broke, in a sentence. */
   notice = "";
   /** The stream behind it. */
@@ -21,7 +24,7 @@ export class Room extends EventTarget {
   #person;
   #key;
   #read;
-  #joined = false;
+  #joined;
 
   constructor(tidings, name, person) {
     super();
@@ -31,7 +34,6 @@ export class Room extends EventTarget {
     this.#key = `tidings-chat/read/${name}`;
     this.#read = localStorage.getItem(this.#key) ?? undefined;
     this.#joined = this.#read === undefined;
-    this.stream.addEventListener("live", () => this.#onLive());
     // Another tab has read it.
     addEventListener("storage", (event) => event.key === this.#key && this.#moveRead(event.newValue));
   }
@@ -41,11 +43,6 @@ export class Room extends EventTarget {
     return this.#read;
   }
 
-  /** Whether everything that is stored has arrived. */
-  get isLive() {
-    return this.stream.live;
-  }
-
   /** How many messages of others came after the last that we have read. */
   get unread() {
     return this.messages.filter((message) => this.#isUnread(message)).length;
@@ -53,33 +50,35 @@ export class Room extends EventTarget {
 
   /**
    * Follows the room for ever. It begins where we have read to on the last visit: what comes is unread. On the first visit it begins with
-   * the history.
+   * the history. `onMessage` is told of each message, and whether it is live.
    */
   async follow(onMessage) {
-    for (let from = this.#read ?? { last: HISTORY }; ; from = { last: HISTORY }) {
-      try {
-        for await (const message of this.stream.messages({ from })) {
-          onMessage(message, this.stream.live);
-          this.#insert(message, this.stream.live);
-        }
-        this.notice = "This room is closed.";
-        return this.#changed();
-      } catch (error) {
-        if (error.code !== "reset") {
-          this.notice = `This room can't be followed: ${error.message}`;
-          return this.#changed();
-        }
-        this.#onReset(error);
-      }
+    const take = (message, isLive) => {
+      onMessage(message, isLive);
+      this.#insert(message, isLive);
+    };
+    const caughtUp = (offset) => this.#onCaughtUp(offset);
+    const reset = (error) => this.#onReset(error);
+    try {
+      await follow(this.stream, this.#read ?? { last: HISTORY }, { take, caughtUp, reset });
+      this.notice = "This room is closed.";
+    } catch (error) {
+      this.notice = `This room can't be followed: ${error.message}`;
     }
+    this.#changed();
   }
 
   /** Comes in for the first time: reads what was said before. */
   async join() {
     if (this.#joined) return;
     this.#joined = true;
-    const { messages } = await this.stream.read({ from: { last: HISTORY } });
-    for (const message of messages) this.#insert(message, false);
+    try {
+      const { messages } = await this.stream.read({ from: { last: HISTORY } });
+      for (const message of messages) this.#insert(message, false);
+    } catch {
+      // It will be read the next time that somebody comes in.
+      this.#joined = false;
+    }
   }
 
   /** Everything that is here has been read. */
@@ -139,20 +138,22 @@ export class Room extends EventTarget {
     return this.#read !== undefined && this.#read < message.offset && message.by !== this.#person.id;
   }
 
-  #onLive() {
+  #onCaughtUp(offset) {
+    this.isReady = true;
     // On the first visit all that was said before is past, not unread.
-    if (this.#read === undefined && this.stream.offset !== undefined) {
-      this.#read = this.stream.offset;
-      localStorage.setItem(this.#key, this.#read);
+    if (this.#read === undefined) {
+      this.#read = offset;
+      localStorage.setItem(this.#key, offset);
     }
     this.#changed();
   }
 
   #onReset({ reason }) {
-    this.notice = `The history of this room has a gap (${reason}).`;
+    this.notice = `Something was lost before this: ${reason}.`;
     this.messages = [];
     this.#read = undefined;
     this.#changed();
+    return { last: HISTORY };
   }
 
   #moveRead(offset) {

@@ -2,7 +2,7 @@
 //
 // It draws what lay a moment ago, so that a value which comes once a second lets the line grow smoothly and not in jumps.
 
-const MARGIN = { top: 8, right: 2, bottom: 20, left: 44 };
+const MARGIN = { top: 8, right: 2, bottom: 20, left: 54 };
 
 /** How far the picture has to move before it is worth drawing it again, in pixels of the screen. */
 const STEP = 0.5;

@@ -2,6 +2,7 @@
 
 import { connect } from "../tidings.js";
 import { Connection, setText } from "../connection.js";
+import { follow } from "../follow.js";
 import { Rate } from "../rate.js";
 import { Chart, niceAbove } from "./chart.js";
 import { Load } from "./load.js";
@@ -54,24 +55,12 @@ const loadChart = new Chart(byId("load-chart"), {
 globalThis.liveData = { charts: { ...charts, load: loadChart }, load };
 
 connection.stream = machine;
-follow(machine, { last: FIGURES }, showFigures);
-follow(made, "now", showLoad);
+const reset = () => "beginning";
+follow(machine, { last: FIGURES }, { take: showFigures, reset });
+follow(made, "now", { take: showLoad, reset });
 byId("load-button").addEventListener("click", toggleLoad);
 setInterval(showLoadFigures, 500);
 requestAnimationFrame(draw);
-
-/** Follows a stream for ever; after a reset from the earliest message that is kept. */
-async function follow(stream, from, show) {
-  for (;;) {
-    try {
-      for await (const message of stream.messages({ from })) show(message, stream.live);
-      return;
-    } catch (error) {
-      if (error.code !== "reset") throw error;
-      from = "beginning";
-    }
-  }
-}
 
 function showFigures(message, isLive) {
   const { cpu, cores, memory, network } = message.data;

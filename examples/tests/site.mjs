@@ -4,7 +4,7 @@ import { after, before } from "node:test";
 import { launchChromium } from "../../conformance/foreign/chromium.mjs";
 import { Server } from "../../conformance/foreign/server.mjs";
 
-export { eventually } from "../../conformance/foreign/server.mjs";
+export { createStream, eventually } from "../../conformance/foreign/server.mjs";
 
 /** How long something may take that takes a moment. */
 export const PATIENCE = 20_000;

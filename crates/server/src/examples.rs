@@ -54,6 +54,7 @@ static FILES: &[File] = &[
     file!("base.css", CSS),
     file!("connection.css", CSS),
     file!("connection.js", SCRIPT),
+    file!("follow.js", SCRIPT),
     file!("rate.js", SCRIPT),
     file!("server-clock.js", SCRIPT),
     file!("icon.svg", SVG),
