@@ -112,7 +112,7 @@ export class Connection {
     const bars = barred.map(({ transport, until }) => make("p", {}, `${TRANSPORTS[transport]} is left out for ${span(until - now)}.`));
     const heard = streams.map(({ name, offset, live }) => [name, make("code", {}, offset ?? "–"), live ? "live" : "catching up"]);
     this.explanation.replaceChildren(
-      section("Attempts, the newest first", table(["Transport", "Began", "First byte", "Live", "How it went"], rows), ...bars),
+      section("Attempts, the newest first", table(["Transport", "Began", "First byte", "Live after", "How it went"], rows), ...bars),
       section("Streams over this one connection", table(["Stream", "Offset", "State"], heard)),
     );
   }
@@ -150,7 +150,7 @@ function ago(ms) {
 }
 
 function after(time, began) {
-  return time === undefined ? "–" : `after ${span(time - began)}`;
+  return time === undefined ? "–" : span(time - began);
 }
 
 function span(ms) {

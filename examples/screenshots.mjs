@@ -38,7 +38,7 @@ try {
 /** Two people: one before a desk, one with a phone in the dark. */
 async function takeChat() {
   const desk = await openPage(
-    await browser.newContext({ viewport: { width: 940, height: 660 } }),
+    await browser.newContext({ viewport: { width: 1020, height: 660 } }),
     `${server.url}/examples/chat/`,
   );
   const phone = await openPage(
@@ -63,7 +63,7 @@ async function takeChat() {
 
 /** The charts under a load, and the strip that explains what the client did. */
 async function takeLiveData() {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 960 } });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 1010 } });
   const page = await openPage(context, `${server.url}/examples/live-data/`);
   await page.getByRole("button", { name: "Start" }).click();
   for (const transport of ["sse", "long-poll", "auto"]) {
@@ -83,7 +83,7 @@ async function sayIn(room) {
 
 /** One picture of several, side by side. */
 async function beside(pictures) {
-  const page = await browser.newPage({ viewport: { width: 1364, height: 700 } });
+  const page = await browser.newPage({ viewport: { width: 1444, height: 700 } });
   const images = pictures.map((picture) => `<img src="data:image/png;base64,${picture.toString("base64")}">`);
   await page.setContent(`<style>
     body { display: flex; gap: 20px; margin: 0; padding: 20px 22px; background: #cfd5e2; }

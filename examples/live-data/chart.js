@@ -74,7 +74,7 @@ export class Chart {
     context.beginPath();
     context.rect(MARGIN.left, 0, plot.right - MARGIN.left, plot.bottom + 1);
     context.clip();
-    for (let index = 0; index < this.#options.series.length; index += 1) this.#drawLine(plot, index, right);
+    for (let index = 0; index < this.#options.series.length; index += 1) this.#drawLine(plot, index);
     context.restore();
   }
 
@@ -123,7 +123,7 @@ export class Chart {
     context.fillText("now", right, bottom + 15);
   }
 
-  #drawLine(plot, index, right) {
+  #drawLine(plot, index) {
     const points = this.#times.map((time, at) => [plot.x(time), plot.y(this.#rows[at][index])]);
     if (points.length === 0) return;
     const context = this.#context;
@@ -133,7 +133,10 @@ export class Chart {
     context.strokeStyle = color;
     context.lineWidth = 1.8;
     context.lineJoin = "round";
+    // Where two lines lie on each other, both can be seen.
+    context.setLineDash(index === 0 ? [] : [5, 4]);
     context.stroke();
+    context.setLineDash([]);
     if (!this.#options.fill) return;
     context.lineTo(points.at(-1)[0], plot.bottom);
     context.lineTo(points[0][0], plot.bottom);

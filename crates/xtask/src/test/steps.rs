@@ -60,6 +60,7 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             "EventSource and WebSocket of Chromium",
             node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
         ),
+        run("examples", "the chat and the charts, in Chromium", examples(workspace)),
     ]
 }
 
@@ -98,6 +99,13 @@ fn node(workspace: &Workspace, arguments: &[&str]) -> Program {
 
 fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
     node(workspace, &[&["--test", "--test-reporter=spec"], files].concat()).counting(Form::Node)
+}
+
+/// One file after the other: the charts are measured. Needs the npm packages, and the client as it was built.
+fn examples(workspace: &Workspace) -> Program {
+    let files = ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs"];
+    let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
+    Program { folder: PathBuf::from("examples"), ..tests }
 }
 
 fn program(path: OsString, arguments: &[&str], folder: PathBuf) -> Program {
