@@ -3,6 +3,8 @@
 //! To add one: write its file beside the others, with a type that implements [`Exchange`](crate::exchange::Exchange)
 //! and steps the reader that it is given, and put its line into [`TRANSPORTS`]. (A WebSocket has no line there: it is
 //! asked for by an upgrade.)
+//!
+//! Many streams over one connection or in one request are a [`feed`], of which the WebSocket and [`read_many`] are forms.
 
 mod feed;
 mod long_poll;

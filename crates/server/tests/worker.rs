@@ -40,6 +40,8 @@ mod pipelining;
 mod process;
 #[path = "worker/random_bytes.rs"]
 mod random_bytes;
+#[path = "worker/read_many.rs"]
+mod read_many;
 #[path = "worker/requests.rs"]
 mod requests;
 #[path = "worker/slow_peers.rs"]

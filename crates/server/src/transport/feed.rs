@@ -24,8 +24,10 @@ use tidings_protocol::{ErrorCode, Problem};
 /// What a step of a feed came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stepped {
-    /// It went on as far as it could.
-    On,
+    /// None could go on.
+    Nobody,
+    /// The stream of that number went on as far as it could.
+    On { number: u32 },
     /// It goes on with the reply of the disk.
     AskedTheDisk,
 }
@@ -81,7 +83,8 @@ impl Feed {
         self.next_number
     }
 
-    /// Begins with a stream, as a follower of that kind, or to read what is there; writes what there is to say of that.
+    /// Begins with a stream, as a follower of that kind, or to read what is there; writes what there is to say of that. Gives
+    /// its number, which is above all before.
     pub(super) fn subscribe(
         &mut self,
         name: &StreamName,
@@ -89,7 +92,8 @@ impl Feed {
         kind: Option<FollowerKind>,
         core: &mut Core,
         out: &mut Vec<u8>,
-    ) {
+    ) -> u32 {
+        let number = self.number();
         match open(name, start, core) {
             Err(problem) => self.refuse(name, &problem, out),
             Ok(Err(reset)) => self.wrapping.write(out, |text| write_reset(text, name, &reset)),
@@ -105,10 +109,10 @@ impl Feed {
                 if !is_known {
                     self.wrapping.write(out, |text| write_subscribed(text, name, offset));
                 }
-                let number = self.number();
                 self.subscriptions.add(number, reader, is_known, self.owner, kind, core);
             }
         }
+        number
     }
 
     /// Ends with a stream; says whether there was anything to end.
@@ -137,20 +141,21 @@ impl Feed {
 
     /// One step of the stream whose turn it is.
     pub(super) fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Stepped {
-        let Some(number) = self.subscriptions.next_ready() else { return Stepped::On };
-        let Some(subscription) = self.subscriptions.get(number) else { return Stepped::On };
+        let Some(number) = self.subscriptions.next_ready() else { return Stepped::Nobody };
+        let on = Stepped::On { number };
+        let Some(subscription) = self.subscriptions.get(number) else { return on };
         let step = match subscription.fetched.take().map(|reply| *reply) {
             Some(Reply::Fetched(Ok(batches))) => core.slices.fetched(&mut subscription.reader, batches),
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => {
                 self.on_unreadable(number, core, out);
-                return Stepped::On;
+                return on;
             }
-            None if subscription.fetching => return Stepped::On,
+            None if subscription.fetching => return on,
             None => core.slices.step(&mut subscription.reader),
         };
         if let Some(skip) = subscription.reader.skip() {
             self.on_skip(number, &skip, out);
-            return Stepped::On;
+            return on;
         }
         match step {
             Step::Page(page) => self.on_page(number, &page, core, out),
@@ -158,7 +163,7 @@ impl Feed {
             Step::Reset(reset) => self.on_reset(number, &reset, core, out),
             Step::Stored => return self.on_stored(number, core),
         }
-        Stepped::On
+        on
     }
 
     /// It stayed behind on a stream whose rule is `latest`.
@@ -176,11 +181,16 @@ impl Feed {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         out.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.take(page);
-        if page.at_tail && subscription.live && !page.closed && !answers_once {
+        if answers_once {
+            subscription.live = false;
+            // An answer says of every stream in it whether that was all, also when it is full now.
+            if page.at_tail {
+                return self.on_tail(number, page.closed, core, out);
+            }
+        } else if page.at_tail && subscription.live && !page.closed {
             return;
         }
-        // An answer says of every stream in it whether that was all.
-        subscription.live &= page.at_tail && !answers_once;
+        subscription.live &= page.at_tail;
         self.subscriptions.queue(number);
     }
 

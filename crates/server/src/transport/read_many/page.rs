@@ -1,7 +1,7 @@
 //! Poll and long poll of many streams: one array of frames.
 //!
 //! The streams have their turns as those of a WebSocket have, a slice each, until nothing is left or the page is full. So a stream that is
-//! far behind takes what the others leave, and the slices are the ones that other followers get.
+//! far behind takes what the others leave, and the slices are the ones that other followers get. What they said is then put in order.
 
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::Wrapping;
@@ -16,8 +16,8 @@ use tidings_protocol::{CacheControl, HeaderValue, ReadManyRequest, Response, hea
 /// An answer that is being gathered, or waits for its first frame.
 struct Page {
     feed: Feed,
-    /// Elements of the array, each with a comma behind it.
-    frames: Vec<Bytes>,
+    /// Elements of the array, each with a comma behind it, and the number of their stream.
+    frames: Vec<(u32, Bytes)>,
     wait: Wait,
     /// Until the reply is here nobody else has a turn: each gets its share. Nor is it answered: the reply would reach what
     /// is asked next.
@@ -62,15 +62,17 @@ fn open(
     // A poll watches nothing: what others found before it came may be older than what its client knows.
     core.slices.forget_found();
     let mut feed = Feed::new(follower.owner, Wrapping::Element, asked.streams.len());
-    let mut first = Vec::new();
+    let mut frames = Vec::new();
     for (name, start) in &asked.streams {
-        feed.subscribe(name, *start, kind, core, &mut first);
+        let mut first = Vec::new();
+        let number = feed.subscribe(name, *start, kind, core, &mut first);
+        if !first.is_empty() {
+            frames.push((number, first.into()));
+        }
     }
     // A page that is full may leave some streams out: not always the same.
     let first_turn = usize::try_from(core.random() >> 32).unwrap_or_default();
     feed.turn_by(first_turn);
-    let mut frames = Vec::new();
-    Wrapping::Element.push(first, &mut frames);
     let poll_interval = poll_interval(asked, core);
     let mut page = Page { feed, frames, wait, asked_the_disk: false, poll_interval };
     match page.advance(core, &mut Vec::new()) {
@@ -92,18 +94,24 @@ fn poll_interval(asked: &ReadManyRequest, core: &Core) -> Duration {
 impl Page {
     /// Gathers what there is, until nothing is left or the page is full.
     fn gather(&mut self, core: &mut Core) {
-        let mut bytes: usize = self.frames.iter().map(Bytes::len).sum();
-        while !self.asked_the_disk && bytes < core.settings.page_bytes && self.feed.any_ready() {
-            let before = self.frames.len();
-            self.asked_the_disk = self.feed.advance(core, &mut self.frames) == Stepped::AskedTheDisk;
-            bytes += self.frames[before..].iter().map(Bytes::len).sum::<usize>();
+        let mut bytes: usize = self.frames.iter().map(|(_, frames)| frames.len()).sum();
+        let mut said = Vec::new();
+        while !self.asked_the_disk && bytes < core.settings.page_bytes {
+            match self.feed.advance(core, &mut said) {
+                Stepped::Nobody => break,
+                Stepped::AskedTheDisk => self.asked_the_disk = true,
+                Stepped::On { number } => {
+                    bytes += said.iter().map(Bytes::len).sum::<usize>();
+                    self.frames.extend(said.drain(..).map(|frames| (number, frames)));
+                }
+            }
         }
     }
 
     fn respond(&mut self, core: &Core) -> Response {
         let response = match (self.frames.is_empty(), self.wait) {
             (true, Wait::Until { .. }) => Response::new(204),
-            _ => Response::new(200).with_body("application/json", array(&self.frames)),
+            _ => Response::new(200).with_body("application/json", array(std::mem::take(&mut self.frames))),
         };
         let response = response
             .with(header_name::CACHE_CONTROL, CacheControl::NoStore)
@@ -115,12 +123,14 @@ impl Page {
     }
 }
 
-/// Elements with a comma behind each, as one array.
-fn array(elements: &[Bytes]) -> Vec<u8> {
-    let bytes: usize = elements.iter().map(Bytes::len).sum();
+/// Elements with a comma behind each, as one array in the order of the streams.
+fn array(mut elements: Vec<(u32, Bytes)>) -> Vec<u8> {
+    // Stable: those of one stream stay in their order.
+    elements.sort_by_key(|(number, _)| *number);
+    let bytes: usize = elements.iter().map(|(_, element)| element.len()).sum();
     let mut array = Vec::with_capacity(bytes + 2);
     array.push(b'[');
-    for element in elements {
+    for (_, element) in &elements {
         array.extend_from_slice(element);
     }
     array.pop_if(|last| *last == b',');

@@ -72,7 +72,9 @@ impl Session {
     fn subscribe(&mut self, name: &StreamName, start: Start, core: &mut Core, out: &mut Vec<u8>) {
         match self.check_subscription(name, core) {
             Err(problem) => self.feed.refuse(name, &problem, out),
-            Ok(()) => self.feed.subscribe(name, start, Some(WEBSOCKET), core, out),
+            Ok(()) => {
+                self.feed.subscribe(name, start, Some(WEBSOCKET), core, out);
+            }
         }
     }
 
