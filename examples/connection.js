@@ -57,6 +57,8 @@ export class Connection {
     const fieldset = make("fieldset", { className: "switch" }, make("legend", { className: "visually-hidden" }, "Transport"));
     for (const [value, words] of Object.entries(TRANSPORTS)) {
       const input = make("input", { type: "radio", name: "transport", value, checked: value === "auto" });
+      // A browser that comes back to the page would put back the choice, and not the transport.
+      input.autocomplete = "off";
       input.addEventListener("change", () => this.#tidings.use(value));
       fieldset.append(make("label", {}, input, make("span", {}, words)));
     }
@@ -84,13 +86,13 @@ export class Connection {
   }
 
   #show() {
-    const { state, transport, retryAt } = this.#tidings.status;
-    const seconds = retryAt === undefined ? 0 : Math.max(0, Math.ceil((retryAt - Date.now()) / 1_000));
-    let words = STATES[state] ?? TRANSPORTS[transport] ?? "Live";
-    if (state === "waiting" && 0 < seconds) words = `Again in ${seconds} s`;
-    setText(this.status, words);
-    this.status.dataset.state = state;
-    this.status.dataset.transport = transport ?? "";
+    const status = this.#tidings.status;
+    setText(this.status, words(status));
+    // Not a part of the text, which is read aloud whenever it changes.
+    this.status.dataset.again = again(status);
+    this.status.title = status.error?.message ?? "";
+    this.status.dataset.state = status.state;
+    this.status.dataset.transport = status.transport ?? "";
     const offset = this.stream?.offset ?? "";
     setText(this.figures.Offset, short(offset));
     this.figures.Offset.title = offset;
@@ -128,6 +130,17 @@ export function make(name, properties = {}, ...children) {
 /** Changes a text only when it is another one, so that nobody is told twice. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** A status in a word or three. */
+function words({ state, transport, shared }) {
+  return state === "live" ? `${TRANSPORTS[transport] ?? "Live"}${shared ? " of another tab" : ""}` : STATES[state];
+}
+
+/** When it is tried again, while it waits. */
+function again({ state, retryAt = 0 }) {
+  const seconds = Math.ceil((retryAt - Date.now()) / 1_000);
+  return state === "waiting" && 0 < seconds ? `${seconds} s` : "";
 }
 
 function section(title, ...children) {

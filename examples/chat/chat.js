@@ -82,6 +82,7 @@ function openRoom() {
   shown?.link.removeAttribute("aria-current");
   shown = next;
   shown.link.setAttribute("aria-current", "page");
+  shown.link.scrollIntoView({ block: "nearest", inline: "nearest" });
   setText(byId("room-name"), `#${name}`);
   connection.stream = shown.room.stream;
   list.open(shown.room);

@@ -23,6 +23,7 @@ const machine = tidings.stream("examples/machine");
 const made = tidings.stream("examples/load");
 const load = new Load(made, Math.random().toString(36).slice(2));
 const frames = new Rate(2_000);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const slow = { span: TWO_MINUTES, delay: DELAY };
 const percent = (value) => `${Math.round(value)}%`;
@@ -120,7 +121,9 @@ function draw() {
   frames.add(performance.now());
   for (const chart of Object.values(charts)) chart.draw(now);
   loadChart.draw(now);
-  requestAnimationFrame(draw);
+  // Who asked for little motion gets a new picture once a second.
+  if (calm.matches) setTimeout(draw, 1_000);
+  else requestAnimationFrame(draw);
 }
 
 /** A number of bytes with three digits at most. */
