@@ -18,9 +18,9 @@ const FLAGS = [
 ]
 
 /** A running browser without a profile; each `newContext` of it is another device. */
-export async function launchChromium() {
+export async function launchChromium(flags = []) {
   await checkChromium()
-  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS })
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] })
 }
 
 async function checkChromium() {

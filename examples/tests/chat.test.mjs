@@ -124,6 +124,19 @@ describe("with a server that runs", { concurrency: true }, () => {
   });
 });
 
+test("a page that comes over plain HTTP from another machine works too", async (t) => {
+  const context = await site.browser.newContext();
+  t.after(() => context.close());
+  const page = await openPage(context, `${site.elsewhere}/examples/chat/#music`);
+  assert.equal(await page.evaluate(() => isSecureContext), false);
+  await comeIn(page, "Far");
+  await send(page, "from afar");
+  await page.locator('.message[data-state="sent"]', { hasText: "from afar" }).waitFor({ timeout: PATIENCE });
+  await page.locator("#people .name", { hasText: "Far" }).waitFor({ timeout: PATIENCE });
+  await force(page, "sse");
+  assert.deepEqual(page.complaints, []);
+});
+
 test("what is sent while the server is away waits, and is stored once", async (t) => {
   const ada = await site.person(t, "Ada", { room: "coffee" });
   await send(ada, "before");

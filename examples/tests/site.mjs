@@ -9,6 +9,10 @@ export { createStream, eventually } from "../../conformance/foreign/server.mjs";
 /** How long something may take that takes a moment. */
 export const PATIENCE = 20_000;
 
+/** A name of this machine that a browser takes for another one's: a page from there has less than a secure one. */
+const ELSEWHERE = "tidings.test";
+const FLAGS = [`--host-resolver-rules=MAP ${ELSEWHERE} 127.0.0.1`];
+
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
 /** The server and the browser of a file of tests. */
@@ -17,7 +21,7 @@ export class Site {
   static forTests() {
     const site = new Site();
     before(async () => {
-      [site.server, site.browser] = await Promise.all([Server.start({ flags: ["--examples"] }), launchChromium()]);
+      [site.server, site.browser] = await Promise.all([Server.start({ flags: ["--examples"] }), launchChromium(FLAGS)]);
     });
     after(async () => {
       await site.browser?.close();
@@ -31,6 +35,11 @@ export class Site {
     const context = await this.browser.newContext({ ...DESKTOP, ...options });
     t.after(() => context.close());
     return openPage(context, this.server.url + path);
+  }
+
+  /** The server's address as it would be on another machine, over plain HTTP. */
+  get elsewhere() {
+    return this.server.url.replace("127.0.0.1", ELSEWHERE);
   }
 
   /** A page of the chat, with somebody who has come in. */
