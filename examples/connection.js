@@ -140,7 +140,7 @@ function words({ state, transport, shared }) {
 /** When it is tried again, while it waits. */
 function again({ state, retryAt = 0 }) {
   const seconds = Math.ceil((retryAt - Date.now()) / 1_000);
-  return state === "waiting" && 0 < seconds ? `${seconds} s` : "";
+  return state === "waiting" && 0 < seconds ? `again in ${seconds} s` : "";
 }
 
 function section(title, ...children) {

@@ -113,6 +113,8 @@ function showLoadFigures() {
   setText(byId("load-lag"), lag === undefined || received === 0 ? "–" : `${lag.toFixed(lag < 10 ? 1 : 0)} ms`);
   setText(byId("load-waiting"), String(load.waiting));
   setText(byId("load-frames"), `${Math.round(frames.perSecond(now))} /s`);
+  byId("load-refusal").hidden = load.refusal === "";
+  setText(byId("load-refusal"), `A message was refused: ${load.refusal}`);
   byId("load-empty").hidden = load.isOn || !loadChart.isEmpty;
 }
 

@@ -28,6 +28,8 @@ export class Load {
   #timer;
   #n = 0;
   #seen = 0;
+  /** What the last publish was refused with. */
+  refusal = "";
   /** Milliseconds from publishing to seeing a message, of the newest of ours. */
   thereAndBack;
 
@@ -79,8 +81,8 @@ export class Load {
       await this.#stream.publish({ by: this.#me, n: this.#n, at: now, value: signal(this.#n) });
       this.totals.published += 1;
       this.#published.add(performance.now());
-    } catch {
-      // Refused, or given up when the page ends: the figures show it.
+    } catch (error) {
+      this.refusal = error.message;
     } finally {
       this.waiting -= 1;
     }

@@ -14,7 +14,7 @@ const LOOK = 5_000;
 const look = (page) =>
   page.evaluate(() => {
     const { load, charts } = globalThis.liveData;
-    return { ...load.totals, waiting: load.waiting, lag: load.thereAndBack, frames: charts.load.frames };
+    return { ...load.totals, refusal: load.refusal, waiting: load.waiting, lag: load.thereAndBack, frames: charts.load.frames };
   });
 
 test("a hundred messages a second are published, come back, and are drawn", async (t) => {
@@ -62,6 +62,7 @@ test("figures and load go on while the switch moves", async (t) => {
     const now = await look(page);
     return now.waiting === 0 && now.published === now.received;
   });
+  assert.equal((await look(page)).refusal, "");
   assert.equal(await page.evaluate(() => globalThis.liveData.load.isInOrder), true);
   // What the strip says.
   await page.getByRole("button", { name: "Explain" }).click();
