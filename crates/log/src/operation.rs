@@ -96,7 +96,7 @@ pub enum Identity {
     Key {
         /// The key.
         key: Arc<str>,
-        /// A hash of the body, so that another body with the same key is refused.
+        /// A hash of the messages, so that others with the same key are refused.
         body_hash: [u8; 16],
     },
 }

@@ -110,8 +110,8 @@ pub enum Refusal {
         /// The last one.
         last: Arc<str>,
     },
-    /// The idempotency key was used with another body.
-    #[error("the idempotency key was used with another body")]
+    /// The idempotency key was used with other messages.
+    #[error("the idempotency key was used with other messages")]
     KeyReused,
     /// The limit of streams is reached.
     #[error("there are as many streams as the settings allow")]

@@ -93,7 +93,7 @@ error_codes! {
     ProducerGap = "producer_gap", 409, Later, "A producer sequence is missing";
     /// `Stream-Seq` is not greater than the last one.
     SeqRegressed = "seq_regressed", 409, Never, "Stream-Seq went back";
-    /// The idempotency key was used with another body.
+    /// The idempotency key was used with other messages.
     IdempotencyConflict = "idempotency_conflict", 422, Never, "Idempotency key used before";
     /// The rules don't allow it.
     Forbidden = "forbidden", 403, Never, "Not allowed";

@@ -5,7 +5,7 @@
 
 mod wrapping;
 
-pub(crate) use wrapping::{LAST_CHUNK, Wrapping, chunk};
+pub(crate) use wrapping::{LAST_CHUNK, Wrapping, chunk, heartbeat};
 
 use crate::settings::Settings;
 use bytes::Bytes;

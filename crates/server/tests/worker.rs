@@ -38,6 +38,8 @@ mod parity;
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/publishing_order.rs"]
+mod publishing_order;
 #[path = "worker/random_bytes.rs"]
 mod random_bytes;
 #[path = "worker/read_many.rs"]

@@ -53,6 +53,14 @@ mod scenario_07_switched_every_50_to_500_ms {
     }
 }
 
+/// Number 11 again, with a change of transport between the tries.
+mod scenario_11_repeated_over_another_transport {
+    #[test]
+    fn by_post_and_websocket() {
+        super::publishing::repeated_over_another_transport();
+    }
+}
+
 fn transport(name: &str) -> Transport {
     match name {
         "poll" => Transport::Poll,

@@ -59,3 +59,38 @@ fn publish_over_websocket(address: SocketAddr) -> Option<String> {
         }
     }
 }
+
+/// A key stands for its messages: what was sent by `POST` may be sent again over a WebSocket, an array too.
+pub(crate) fn repeated_over_another_transport() {
+    let server = Server::start();
+    let mut api = Api::new(server.address());
+    api.create(STREAM, &[]);
+    let post = |body: &str| {
+        let request =
+            Request::post(format!("/v1/stream/{STREAM}")).header("Idempotency-Key", "once").json(body);
+        Api::new(server.address()).ask(&request).unwrap()
+    };
+    let first = post("[ [1, 2] ]");
+    assert_eq!(first.status, 204, "{}", first.text());
+    let offset = first.header("stream-next-offset").expect("a publish is answered with an offset");
+    let publish = |data: &str| publish_frame_over_websocket(server.address(), data);
+    assert_eq!(publish("[1, 2]")["offset"], offset);
+    assert_eq!(publish("[1, 2]")["duplicate"], true);
+    assert_eq!(post("[[1, 2]]").header("stream-duplicate"), Some("true"));
+    assert_eq!(publish("[1, 3]")["code"], "idempotency_conflict");
+    assert_eq!(post("[1, 2]").status, 422, "two messages are not the array of both");
+}
+
+/// Publishes with the key `once`; the answer.
+fn publish_frame_over_websocket(address: SocketAddr, data: &str) -> Value {
+    let Ok(Upgrade::Open(mut socket)) = Socket::open(address, "/v1/ws") else { panic!("no WebSocket") };
+    let publish = format!(r#"{{"type":"publish","id":"1","stream":"{STREAM}","key":"once","data":{data}}}"#);
+    socket.send_text(&publish).unwrap();
+    loop {
+        let Ok(Some(Frame::Text(text))) = socket.next(Deadline::patient()) else { panic!("no answer") };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["type"] != "hello" {
+            return frame;
+        }
+    }
+}

@@ -76,7 +76,7 @@ pub enum PublishError {
         epoch: Option<u64>,
     },
     /// The key was used before with other messages.
-    #[error("the idempotency key was used before with another body")]
+    #[error("the idempotency key was used before with other messages")]
     IdempotencyConflict,
     /// The exchange failed. If it broke, the messages may be stored or not.
     #[error(transparent)]

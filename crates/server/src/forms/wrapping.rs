@@ -1,7 +1,7 @@
 //! What a frame of `tidings.v1` is wrapped in, by the transport that carries it. The text of the frame is the same in all.
 
 use bytes::Bytes;
-use tidings_protocol::sse::write_plain_event;
+use tidings_protocol::sse::{HEARTBEAT, write_plain_event};
 use tidings_protocol::websocket::deflate::{Deflater, Window};
 use tidings_protocol::websocket::frame::write_text_frame;
 
@@ -74,5 +74,22 @@ pub(crate) fn chunk(content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A comment of SSE that says nothing: everybody gets the same bytes.
+pub(crate) fn heartbeat(chunked: bool) -> Bytes {
+    Bytes::from_static(if chunked { HEARTBEAT_CHUNK } else { HEARTBEAT })
+}
+
+const HEARTBEAT_CHUNK: &[u8] = b"d\r\n: heartbeat\n\n\r\n";
+
 /// The end of a chunked response.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heartbeat_is_one_chunk() {
+        assert_eq!(chunk(HEARTBEAT), HEARTBEAT_CHUNK);
+    }
+}

@@ -26,13 +26,12 @@ pub(crate) fn publish<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let asked = PublishRequest::parse(query, request.headers)?;
     authorise(&Principal::Anybody, Right::Publish, name)?;
-    let identity = identity(&asked.identity, &request.body);
     if request.body.is_empty() {
-        return close(name, asked.close, identity, request, core);
+        return close(name, &asked, request, core);
     }
     let create = match core.engine.find(name, core.now) {
         Some(stream) => {
-            check_early(&stream, &asked, &identity)?;
+            check_early(&stream, &asked)?;
             None
         }
         None if asked.create || core.settings.policies.for_stream(name).create_on_publish => {
@@ -51,9 +50,9 @@ pub(crate) fn publish<H: Headers + ?Sized>(
         incarnation: None,
         create,
         content_type: Some(content_type.clone()),
+        identity: identity(&asked.identity, &messages),
         messages,
         seq: asked.seq,
-        identity,
         close: asked.close,
     });
     submit(operation, request.owner, core, respond)
@@ -61,11 +60,11 @@ pub(crate) fn publish<H: Headers + ?Sized>(
 
 /// What the engine will check again, in its order, when it is this request's turn. Looked at here so that a body that
 /// is not JSON is refused last, after all that is wrong with the request beside it.
-fn check_early(stream: &Stream, asked: &PublishRequest, identity: &Identity) -> Result<(), Problem> {
+fn check_early(stream: &Stream, asked: &PublishRequest) -> Result<(), Problem> {
     let (tail, closed) = stream.tail();
     if closed {
         // A repetition of the request that closed it must come through.
-        let may_repeat = !matches!(identity, Identity::None);
+        let may_repeat = asked.identity != PublishIdentity::None;
         return if may_repeat { Ok(()) } else { Err(Problem::stream_closed(stream.offset(tail))) };
     }
     let own = &stream.config().content_type;
@@ -77,15 +76,14 @@ fn check_early(stream: &Stream, asked: &PublishRequest, identity: &Identity) -> 
 
 fn close<H: Headers + ?Sized>(
     name: &StreamName,
-    close: bool,
-    identity: Identity,
+    asked: &PublishRequest,
     request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
-    if !close {
+    if !asked.close {
         return Err(Problem::new(ErrorCode::EmptyBody, "send a message, or `Stream-Closed: true` to close"));
     }
-    let producer = match identity {
+    let producer = match identity(&asked.identity, &[]) {
         Identity::Producer(producer) => Some(producer),
         Identity::None | Identity::Key { .. } => None,
     };
@@ -135,19 +133,25 @@ pub(crate) fn messages(
     Ok(messages)
 }
 
-fn identity(asked: &PublishIdentity, body: &Bytes) -> Identity {
+/// Who publishes, over whatever transport: a key stands for its messages, not for how they were sent.
+pub(crate) fn identity(asked: &PublishIdentity, messages: &[Bytes]) -> Identity {
     match asked {
         PublishIdentity::None => Identity::None,
         PublishIdentity::Producer(producer) => {
             Identity::Producer(Producer { id: producer.id.clone(), epoch: producer.epoch, seq: producer.seq })
         }
-        PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: body_hash(body) },
+        PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: hash(messages) },
     }
 }
 
-/// What tells one body from another, for good: nobody can make two bodies that pass for each other.
-pub(crate) fn body_hash(body: &[u8]) -> [u8; 16] {
-    let digest = Sha256::digest(body);
+/// What tells some messages from others, for good: nobody can make two publishes that pass for each other.
+fn hash(messages: &[Bytes]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for message in messages {
+        hasher.update((message.len() as u64).to_le_bytes());
+        hasher.update(message);
+    }
+    let digest = hasher.finalize();
     std::array::from_fn(|index| digest[index])
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn problem_of(refusal: &Refusal) -> Problem {
         }
         Refusal::KeyReused => {
             let detail =
-                "this `Idempotency-Key` was used with another body; take a new key for a new message";
+                "this `Idempotency-Key` was used with other messages; take a new key for a new message";
             Problem::new(ErrorCode::IdempotencyConflict, detail)
         }
         Refusal::TooManyStreams => {

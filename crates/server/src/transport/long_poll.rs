@@ -77,7 +77,7 @@ impl Exchange for LongPoll {
 
     fn leave(&mut self, core: &mut Core) {
         if let Some(following) = self.following.take() {
-            core.followers.unfollow(following, core.now);
+            core.followers.unfollow(following, self.read.reader.stream(), core.now);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Read, SSE};
 use crate::exchange::{Advance, Exchange, Opened};
-use crate::forms::{Form, LAST_CHUNK, chunk};
+use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
 use crate::worker::core::Core;
 use crate::worker::followers::Following;
 use bytes::Bytes;
@@ -187,7 +187,7 @@ impl Exchange for Sse {
 
     fn on_silence(&mut self, out: &mut Vec<Bytes>) {
         if self.state != State::Ended {
-            self.push(sse::HEARTBEAT.to_vec(), out);
+            out.push(heartbeat(self.read.chunked));
         }
     }
 
@@ -205,7 +205,7 @@ impl Exchange for Sse {
 
     fn leave(&mut self, core: &mut Core) {
         if let Some(following) = self.following.take() {
-            core.followers.unfollow(following, core.now);
+            core.followers.unfollow(following, self.read.reader.stream(), core.now);
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use super::pages::Pages;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::num::{NonZeroU8, NonZeroU32};
 use tidings_engine::{FollowerKind, Stream, WorkerId};
 use tidings_model::{Incarnation, Timestamp};
 
@@ -56,18 +55,32 @@ struct Group {
     last: Option<Place>,
 }
 
+/// The stream is known to the owner.
 struct Link {
-    stream: Arc<Stream>,
     owner: Owner,
     /// The owner's own number for it.
     number: u32,
-    /// The number of its [`FollowerKind`], of which there are a few.
-    kind: u8,
+    kind: Kind,
     previous: Option<Place>,
     next: Option<Place>,
 }
 
-const _: () = assert!(size_of::<Option<Link>>() <= 32, "a follower has one for each stream");
+const _: () = assert!(size_of::<Option<Link>>() <= 24, "a follower has one for each stream");
+
+/// The number of a [`FollowerKind`], of which there are a few: one above it, so that "no link" takes no room.
+#[derive(Clone, Copy, Debug)]
+struct Kind(NonZeroU8);
+
+impl Kind {
+    fn of(kind: FollowerKind) -> Kind {
+        let above = u8::try_from(kind.0 + 1).ok().and_then(NonZeroU8::new);
+        Kind(above.expect("there are a few kinds"))
+    }
+
+    fn follower_kind(self) -> FollowerKind {
+        FollowerKind(usize::from(self.0.get()) - 1)
+    }
+}
 
 impl Followers {
     pub(crate) fn new(worker: WorkerId) -> Followers {
@@ -77,20 +90,13 @@ impl Followers {
     /// From here on the owner hears of every change of the stream. Call it before the step that may find the tail.
     pub(crate) fn follow(
         &mut self,
-        stream: &Arc<Stream>,
+        stream: &Stream,
         owner: Owner,
         number: u32,
         kind: FollowerKind,
     ) -> Following {
         stream.follower_came(kind);
-        let link = Link {
-            stream: Arc::clone(stream),
-            owner,
-            number,
-            kind: u8::try_from(kind.0).expect("there are a few kinds"),
-            previous: None,
-            next: None,
-        };
+        let link = Link { owner, number, kind: Kind::of(kind), previous: None, next: None };
         let place = Place::of(self.links.insert(link));
         let worker = self.worker;
         let group = self.groups.entry(stream.incarnation()).or_insert_with(|| {
@@ -107,10 +113,11 @@ impl Followers {
         Following(place)
     }
 
-    pub(crate) fn unfollow(&mut self, following: Following, now: Timestamp) {
+    /// Ends it. The stream is the one that was followed.
+    pub(crate) fn unfollow(&mut self, following: Following, stream: &Stream, now: Timestamp) {
         let link = self.links.remove(following.0.index()).expect("who follows has a link");
-        link.stream.follower_left(FollowerKind(usize::from(link.kind)));
-        let incarnation = link.stream.incarnation();
+        stream.follower_left(link.kind.follower_kind());
+        let incarnation = stream.incarnation();
         let Some(group) = self.groups.get_mut(&incarnation) else { return };
         match link.previous {
             None => group.first = link.next,
@@ -122,7 +129,7 @@ impl Followers {
         }
         if group.first.is_none() {
             self.groups.remove(&incarnation);
-            link.stream.unwatch(self.worker, now);
+            stream.unwatch(self.worker, now);
         }
     }
 

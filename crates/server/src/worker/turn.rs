@@ -169,7 +169,12 @@ impl Worker {
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
-        let News { changed, replies } = self.core.take_news();
+        let news = self.core.take_news();
+        self.hear_news(news);
+    }
+
+    /// Whoever it concerns can go on.
+    fn hear_news(&mut self, News { changed, replies }: News) {
         for (token, reply) in replies {
             self.on_reply(token, reply);
         }
@@ -218,8 +223,10 @@ impl Worker {
         const LOOK_AT_THE_TIME_EVERY: usize = 64;
         for step in 1.. {
             let Some(owner) = self.core.ready.pop_front() else {
-                // Who has more to say is ready again once this is sent.
+                // Who has more to say is ready again once this is sent, and so is who published.
                 self.send_together();
+                let news = self.core.commit_in_memory();
+                self.hear_news(news);
                 if self.core.ready.is_empty() {
                     break;
                 }
@@ -235,6 +242,8 @@ impl Worker {
             }
         }
         self.send_together();
+        let news = self.core.commit_in_memory();
+        self.hear_news(news);
         self.core.ready.is_empty()
     }
 

@@ -24,6 +24,14 @@ pub(super) struct Subscription {
 
 const _: () = assert!(size_of::<Subscription>() <= 48, "a follower has one for each stream");
 
+impl Subscription {
+    fn leave(self, core: &mut Core) {
+        if let Some(following) = self.following {
+            core.followers.unfollow(following, self.reader.stream(), core.now);
+        }
+    }
+}
+
 /// All of one feed, and which of them can go on.
 #[derive(Default)]
 pub(super) struct Subscriptions {
@@ -111,8 +119,8 @@ impl Subscriptions {
     }
 
     pub(super) fn remove(&mut self, number: u32, core: &mut Core) {
-        if let Some(following) = self.take(number).and_then(|gone| gone.following) {
-            core.followers.unfollow(following, core.now);
+        if let Some(gone) = self.take(number) {
+            gone.leave(core);
         }
     }
 
@@ -133,8 +141,8 @@ impl Subscriptions {
 
     pub(super) fn remove_all(&mut self, core: &mut Core) {
         let others = self.others.take().into_iter().flat_map(|others| others.all);
-        for following in self.first.take().into_iter().chain(others).filter_map(|gone| gone.following) {
-            core.followers.unfollow(following, core.now);
+        for gone in self.first.take().into_iter().chain(others) {
+            gone.leave(core);
         }
     }
 

@@ -1,7 +1,7 @@
 //! SSE of many streams: each frame is an event without a name.
 
 use crate::exchange::{Advance, Exchange, Opened};
-use crate::forms::{LAST_CHUNK, Wrapping};
+use crate::forms::{LAST_CHUNK, Wrapping, heartbeat};
 use crate::transport::feed::Feed;
 use crate::transport::{Follower, SSE};
 use crate::worker::core::Core;
@@ -47,10 +47,12 @@ impl Events {
         self.feed.wrapping().push(events, out);
     }
 
+    fn is_chunked(&self) -> bool {
+        self.feed.wrapping() == (Wrapping::Event { chunked: true })
+    }
+
     fn end(&mut self, out: &mut Vec<Bytes>) -> Advance {
-        if !std::mem::replace(&mut self.ended, true)
-            && self.feed.wrapping() == (Wrapping::Event { chunked: true })
-        {
+        if !std::mem::replace(&mut self.ended, true) && self.is_chunked() {
             out.push(Bytes::from_static(LAST_CHUNK));
         }
         Advance::End
@@ -82,7 +84,7 @@ impl Exchange for Events {
 
     fn on_silence(&mut self, out: &mut Vec<Bytes>) {
         if !self.ended {
-            self.push(sse::HEARTBEAT.to_vec(), out);
+            out.push(heartbeat(self.is_chunked()));
         }
     }
 

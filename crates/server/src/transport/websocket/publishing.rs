@@ -1,18 +1,17 @@
 //! Publishes that came over a WebSocket and wait to be stored.
 
 use crate::authorise::{Principal, Right, authorise};
-use crate::operation::publish::{body_hash, new_stream};
+use crate::operation::publish::{identity, new_stream};
 use crate::operation::refusal::problem_of;
 use crate::worker::core::Core;
-use bytes::Bytes;
-use tidings_engine::{Identity, Operation, Outcome, Producer, Reply};
+use tidings_engine::{Operation, Outcome, Reply};
 use tidings_model::{ContentType, StreamName};
 use tidings_protocol::websocket::client_message::Publish;
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::writer::{
     ErrorFrame, PublishedFrame, write_error, write_published,
 };
-use tidings_protocol::{ErrorCode, Problem, PublishIdentity};
+use tidings_protocol::{ErrorCode, Problem};
 
 /// One that is on its way.
 struct Waiting {
@@ -86,21 +85,11 @@ pub(super) fn operation(publish: &Publish<'_>, core: &Core) -> Result<Operation,
         incarnation: None,
         create,
         content_type: publish.content_type.clone(),
-        identity: identity(&publish.identity, &message),
+        identity: identity(&publish.identity, std::slice::from_ref(&message)),
         messages: vec![message],
         seq: publish.seq.clone(),
         close: publish.close,
     }))
-}
-
-fn identity(asked: &PublishIdentity, message: &Bytes) -> Identity {
-    match asked {
-        PublishIdentity::None => Identity::None,
-        PublishIdentity::Producer(producer) => {
-            Identity::Producer(Producer { id: producer.id.clone(), epoch: producer.epoch, seq: producer.seq })
-        }
-        PublishIdentity::Key(key) => Identity::Key { key: key.clone(), body_hash: body_hash(message) },
-    }
 }
 
 /// Writes the frame that refuses a publish.
