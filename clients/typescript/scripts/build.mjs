@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { entries } from "./entries.mjs";
@@ -21,6 +22,7 @@ for (const { name, external } of entries) {
     target: "es2022",
     minify: true,
     mangleProps: /[^_]_$/,
+    mangleQuoted: true,
     legalComments: "none",
   });
 }
@@ -36,7 +38,6 @@ function copyTypes(name) {
   mkdirSync(`dist/${name}`.replace(/\/[^/]*$/, ""), { recursive: true });
   copyFileSync(`build/types/${name}.d.ts`, `dist/${name}.d.ts`);
   const text = readFileSync(`dist/${name}.d.ts`, "utf8");
-  const folder = name.includes("/") ? name.replace(/\/[^/]*$/, "/") : "";
-  for (const [, path] of text.matchAll(/from "\.\/([^"]+?)(?:\.js|\.ts)"/g)) copyTypes(folder + path);
-  writeFileSync(`dist/${name}.d.ts`, text.replaceAll(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
+  for (const [, path] of text.matchAll(/(?:from |import\()"(\.[^"]+?)(?:\.js|\.ts)"/g)) copyTypes(join(dirname(name), path));
+  writeFileSync(`dist/${name}.d.ts`, text.replaceAll(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));
 }

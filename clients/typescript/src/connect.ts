@@ -9,6 +9,7 @@ import { systemClock } from "./time.ts";
 import { defaultTiming } from "./timing.ts";
 import type { ConnectOptions, StreamTypes, Tidings, WebSocketConstructor } from "./types.ts";
 
+/** @internal */
 export type Client = ReturnType<typeof createClient>;
 
 const createClient = (url: string | URL, options: ConnectOptions, onStatus: () => void) => {

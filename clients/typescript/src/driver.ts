@@ -1,6 +1,6 @@
 /** Carries out what the session wants, with real connections and timers, and tells it what they hear. */
 
-import type { TidingsError } from "./errors.ts";
+import { TidingsError } from "./errors.ts";
 import type { Http } from "./http.ts";
 import { watchPage } from "./lifecycle.ts";
 import type { Attempt } from "./session/attempt.ts";
@@ -148,7 +148,7 @@ export const createDriver = (
       flush();
     },
     (hidden) => {
-      session.hide_(hidden);
+      session.hide_(now(), hidden);
       flush();
     },
     (paused) => {
@@ -182,7 +182,7 @@ export const createDriver = (
       isClosed = true;
       session.pause_(now(), true);
       flush();
-      controller.abort();
+      controller.abort(new TidingsError("closed"));
     },
 
     /** Sends a publish over the live WebSocket, if there is one; the answer, or nothing when it broke. */

@@ -11,10 +11,7 @@ export const watchPage = (
     target?.addEventListener?.(type, call, { signal });
   const page = globalThis.document as Document | undefined;
   watch(globalThis, "online", onWake);
-  watch(page, "visibilitychange", () => {
-    onHidden(page!.hidden);
-    if (!page!.hidden) onWake();
-  });
+  watch(page, "visibilitychange", () => onHidden(page!.hidden));
   watch(globalThis, "pagehide", () => onPause(true));
   watch(page, "freeze", () => onPause(true));
   watch(globalThis, "pageshow", () => onPause(false));

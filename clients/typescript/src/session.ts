@@ -70,7 +70,7 @@ export interface SessionOptions {
 }
 
 /** A stream that is wanted. */
-interface Follow {
+export interface Follow {
   name_: string;
   place_: From;
   /** Whether to wait for it while it is missing. */
@@ -352,7 +352,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       return failAll(loss.error_ ?? new TidingsError(kind == "refused" ? "forbidden" : "malformed"));
     }
     if (attempts.some(isLive)) return; // It was a candidate, or has been replaced: nobody waits for it.
-    if (attempt.live !== undefined) for (const follow of follows.values()) follow.told_ = undefined;
+    if (attempt.live !== undefined) forgetLive();
     if (retryAfter !== undefined) waitFor(retryAfter * (1 + random() / 4));
     // Several that fail together wait together.
     else if (!attempt.isLeaving_ && waitUntil <= time) waitFor(backoff(tries++, timing.backoffCap));
@@ -471,6 +471,26 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     walkDown();
   };
 
+  const wake = (now: number) => {
+    time = waitUntil = now;
+    isTurnDue = true;
+    bars.end_();
+    for (const attempt of attempts) {
+      if (!isLive(attempt)) {
+        if (!attempt.isLeaving_) close(attempt, "woken");
+        continue;
+      }
+      attempt.isLeaving_ = true;
+      if (attempt.transport != "websocket") continue;
+      attempt.probeUntil_ = now + timing.probe;
+      send(attempt, "ping");
+    }
+  };
+
+  const forgetLive = () => {
+    for (const follow of follows.values()) follow.told_ = undefined;
+  };
+
   const status = (): SessionStatus => {
     if (failure) return "failed";
     if (!follows.size) return "idle";
@@ -540,28 +560,12 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       return Math.min(...times.map((at) => (at > time ? at : Infinity)));
     },
 
-    /** The machine has slept, the network has come back, or the page has become visible. */
-    wake_(now: number) {
-      time = now;
-      isTurnDue = true;
-      waitUntil = now;
-      bars.end_();
-      for (const attempt of attempts) {
-        if (!isLive(attempt)) {
-          if (!attempt.isLeaving_) close(attempt, "woken");
-        } else {
-          attempt.isLeaving_ = true;
-          if (attempt.transport == "websocket") {
-            attempt.probeUntil_ = now + timing.probe;
-            send(attempt, "ping");
-          }
-        }
-      }
-    },
+    /** The machine has slept, or the network has come back. */
+    wake_: wake,
 
-    hide_(hidden: boolean) {
+    hide_(now: number, hidden: boolean) {
       isHidden = hidden;
-      isTurnDue = true;
+      if (!hidden) wake(now);
     },
 
     /** Everything is closed, until it is resumed. */
@@ -569,6 +573,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       time = waitUntil = now;
       isPaused = paused;
       isTurnDue = true;
+      forgetLive();
     },
 
     via_(now: number, wanted: Transport | "auto") {

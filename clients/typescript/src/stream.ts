@@ -61,7 +61,17 @@ export class StreamTarget<T> extends EventTarget {
     const { from_: from } = settings;
     if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from)) throw new TidingsError("invalid_offset", from);
     for await (const given of this.client_.hub_.follow_(this.name, { wait_: this.options_.wait, ...settings })) {
-      if ("messages_" in given) await this.check_(given.messages_);
+      if (this.options_.schema && "messages_" in given) {
+        for (const [index, message] of given.messages_.entries()) {
+          try {
+            await this.check_([message]);
+          } catch (error) {
+            // What comes before it is good.
+            yield { messages_: given.messages_.slice(0, index) };
+            throw error;
+          }
+        }
+      }
       yield given;
     }
   }

@@ -92,7 +92,8 @@ export const openSocket = (http: Http, create: () => WebSocketLike, { id }: Atte
       }
       to.hear_(id, [frame]);
     };
-    socket.onerror = () => {};
+    // Some tell of a refusal by an error alone.
+    socket.onerror = () => lose("failed");
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => lose(`closed: ${code} ${reason}`);
   };
 

@@ -203,10 +203,10 @@ export interface StateOptions<T, S> {
   reduce: (value: S, message: Message<T>) => S;
 }
 
-/** A value, and the offset up to which it holds. */
+/** A value, and the offset up to which it holds; or another place from which messages are to be added to it. */
 export interface Loaded<S> {
   value: S;
-  offset: Offset;
+  offset: From;
 }
 
 /** A value that is kept up to date with a stream. */
@@ -295,6 +295,8 @@ export type SchemaResult<Output> =
 
 /** A client of one server. All its streams share one connection. */
 export interface Tidings<Streams extends StreamTypes = Record<string, unknown>> extends TypedEventTarget<{ status: CustomEvent<Status> }> {
+  /** One stream. With a schema its messages have the type that the schema gives them, else that of `Streams`, or what is said on the spot. */
+  stream<T>(name: string, options: StreamOptions<T> & { schema: StandardSchema<T> }): Stream<T>;
   stream<Name extends string & keyof Streams>(name: Name, options?: StreamOptions<Streams[Name]>): Stream<Streams[Name]>;
   stream<T = unknown>(name: string, options?: StreamOptions<T>): Stream<T>;
   readonly status: Status;

@@ -2,6 +2,7 @@
 
 import { ResetError, TidingsError } from "./errors.ts";
 import type { FollowSettings, Given } from "./hub.ts";
+import { isAt } from "./session/place.ts";
 import { sleep } from "./time.ts";
 import type { Clock, From, Message, Offset, StateOptions, Timing, View } from "./types.ts";
 
@@ -21,11 +22,17 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
   const listeners = new Set<() => void>();
   let value = initial;
   let offset: Offset | undefined;
-  let phase: "loading" | "live" | "catching-up" | "failed" = "loading";
+  let phase: View<S>["state"] = "loading";
   let error: TidingsError | undefined;
   let controller: AbortController;
 
-  const changed = () => listeners.forEach((listener) => listener());
+  const state = () => (phase == "live" && !source.isLive_() ? "catching-up" : phase);
+  let toldState = state();
+
+  const changed = () => {
+    toldState = state();
+    listeners.forEach((listener) => listener());
+  };
 
   const failed = (reason: unknown) =>
     reason instanceof TidingsError ? reason : new TidingsError("state_failed", String(reason), true);
@@ -37,11 +44,11 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
       const loaded = await load();
       if (signal.aborted) return;
       value = loaded.value;
-      offset = from = loaded.offset;
+      from = loaded.offset;
     } else {
       value = initial;
-      offset = undefined;
     }
+    offset = typeof from == "string" && isAt(from) ? from : undefined;
     error = undefined;
     phase = "catching-up";
     changed();
@@ -72,7 +79,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
         changed();
         if (isOver) return;
         const { backoffBase, backoffCap } = source.timing_;
-        if (tries) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
+        if (tries || !(reason instanceof ResetError)) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
       }
     }
   };
@@ -85,7 +92,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
   };
 
   refresh();
-  const unwatch = source.watch_(changed);
+  const unwatch = source.watch_(() => state() != toldState && changed());
 
   return {
     get value() {
@@ -95,7 +102,7 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
       return offset;
     },
     get state() {
-      return phase == "live" && !source.isLive_() ? "catching-up" : phase;
+      return state();
     },
     get error() {
       return error;

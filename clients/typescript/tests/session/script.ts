@@ -65,7 +65,7 @@ class Script {
       case "hear":
         return this.hear(value[0], value[1]);
       case "hidden":
-        return session.hide_(value);
+        return session.hide_(this.now, value);
       case "wake":
         return session.wake_(this.now);
       case "pause":
