@@ -105,6 +105,35 @@ describe("with a server that runs", { concurrency: true }, () => {
     assert.deepEqual(ada.complaints, []);
   });
 
+  test("two tabs of one browser are two people, and what one has read is read in the other", async (t) => {
+    await createStream(site.server, "examples/rooms/tabs");
+    const context = await site.browser.newContext();
+    t.after(() => context.close());
+    const one = await openPage(context, `${site.server.url}/examples/chat/#tabs`);
+    await comeIn(one, "Ada");
+    const two = await openPage(context, `${site.server.url}/examples/chat/#tabs`);
+    // The name is that of the browser, and can be changed.
+    await two.getByRole("button", { name: "Change your name: Ada" }).click();
+    await comeIn(two, "Grace");
+    await send(one, "from the one");
+    await two.getByText("from the one").waitFor({ timeout: PATIENCE });
+    await send(two, "from the other");
+    await one.getByText("from the other").waitFor({ timeout: PATIENCE });
+    await one.locator("#people .name", { hasText: "Grace" }).waitFor({ timeout: PATIENCE });
+    // While one looks elsewhere, the other reads.
+    await one.locator("#rooms a", { hasText: "lobby" }).click();
+    await site.say("tabs", "to both");
+    await two.getByText("to both").waitFor({ timeout: PATIENCE });
+    const unread = one.locator("#rooms a", { hasText: "tabs" }).locator(".unread");
+    await eventually("it is read in both", PATIENCE, async () => (await unread.textContent()) === "");
+    // The one that holds the connection goes.
+    await one.close();
+    await site.say("tabs", "to the one that stays");
+    await two.getByText("to the one that stays").waitFor({ timeout: PATIENCE });
+    assert.deepEqual(await texts(two), ["from the one", "from the other", "to both", "to the one that stays"]);
+    assert.deepEqual(two.complaints, []);
+  });
+
   test("what others write is text, whatever it looks like", async (t) => {
     // A room that somebody made: it has no stream yet that says who is there.
     await createStream(site.server, "examples/rooms/garden");
