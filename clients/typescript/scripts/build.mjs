@@ -27,6 +27,8 @@ for (const { name, external } of entries) {
   });
 }
 
+for (const licence of ["LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(`../../${licence}`, `dist/${licence}`);
+
 execFileSync("node_modules/.bin/tsc", ["--project", "tsconfig.types.json"], { stdio: "inherit" });
 const copied = new Set();
 for (const { name } of entries) copyTypes(name);

@@ -1,56 +1,69 @@
 /** A client: one session, and all that share it. */
 
+import type { Context } from "./context.ts";
 import { createDriver } from "./driver.ts";
-import { createHttp } from "./http.ts";
+import { TidingsError } from "./errors.ts";
 import { createHub } from "./hub.ts";
 import { createOutbox } from "./outbox.ts";
+import { createTabs } from "./tabs.ts";
 import { StreamTarget } from "./stream.ts";
 import { systemClock } from "./time.ts";
 import { defaultTiming } from "./timing.ts";
-import type { ConnectOptions, StreamTypes, Tidings, WebSocketConstructor } from "./types.ts";
+import type { ConnectOptions, StreamOptions, StreamTypes, Tidings, WebSocketConstructor } from "./types.ts";
 
 /** @internal */
 export type Client = ReturnType<typeof createClient>;
 
-const createClient = (url: string | URL, options: ConnectOptions, onStatus: () => void) => {
-  const { clock = systemClock, random = Math.random, linger = 1000, outbox = 1000 } = options;
-  const timing = { ...defaultTiming, ...options.timing };
-  const base = String(new URL(url, globalThis.location?.href)).replace(/\/+$/, "");
-  const http = createHttp(base, options);
-  const watchers = new Set<() => void>([onStatus]);
-  const hub = createHub(() => driver, http, clock, timing, random, linger);
-  const openWebSocket = () => new (options.WebSocket ?? (WebSocket as unknown as WebSocketConstructor))(base.replace(/^http/, "ws") + "/v1/ws", "tidings.v1");
-  const driver = createDriver(http, options, clock, timing, openWebSocket, hub.onEvent_, () =>
-    watchers.forEach((changed) => changed()),
-  );
-  return {
-    clock_: clock,
-    random_: random,
-    timing_: timing,
-    http_: http,
-    hub_: hub,
+const createClient = (context: Context, onStatus: () => void) => {
+  const watchers = new Set([onStatus]);
+  const { push_: push, follow_: follow } = createHub(context, () => driver);
+  const openWebSocket = () =>
+    new (context.options_.WebSocket ?? (WebSocket as unknown as WebSocketConstructor))(
+      context.base_.replace("http", "ws") + "/v1/ws",
+      "tidings.v1",
+    );
+  const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } = context.options_;
+  const shared = tabs
+    ? createTabs(context, { follow_: follow, publish_: (...publish) => client.publish_(...publish) }, openWebSocket)
+    : undefined;
+  const driver = createDriver(context, shared?.open_ ?? openWebSocket, shared, push, () => {
+    for (const changed of watchers) changed();
+  });
+  const client = {
+    context_: context,
     driver_: driver,
-    signal_: driver.signal_,
+    follows_: driver.follows_,
+    follow_: follow,
     watchers_: watchers,
-    publish_: createOutbox(driver, http, clock, timing, random, outbox),
-    follow_: (name: string) => driver.session_.follows_.get(name),
+    publish_: createOutbox(context, driver),
   };
+  return client;
 };
 
-/**
- * A client of the server at `url`. Nothing is connected until a stream is followed; all streams share one connection.
- */
-export const connect = <Streams extends StreamTypes = Record<string, unknown>>(url: string | URL, options: ConnectOptions = {}): Tidings<Streams> => {
-  const target = new EventTarget() as unknown as Tidings<Streams>;
-  const client = createClient(url, options, () => target.dispatchEvent(new CustomEvent("status", { detail: driver.status_() })));
-  const driver = client.driver_;
-  return Object.defineProperties(target, Object.getOwnPropertyDescriptors({
-    stream: (name: string, streamOptions = {}) => new StreamTarget(client, name, streamOptions),
-    get status() {
-      return driver.status_();
+/** A client of the server at `url`. Nothing is connected until a stream is followed; all streams share one connection. */
+export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
+  url: string | URL,
+  options: ConnectOptions = {},
+): Tidings<Streams> => {
+  const controller = new AbortController();
+  const target = new EventTarget() as EventTarget & Tidings<Streams>;
+  const client = createClient(
+    {
+      options_: options,
+      base_: new URL(url, globalThis.location?.href).href.replace(/\/$/, ""),
+      clock_: options.clock ?? systemClock,
+      timing_: { ...defaultTiming, ...options.timing },
+      random_: options.random ?? Math.random,
+      signal_: controller.signal,
     },
+    () => target.dispatchEvent(new CustomEvent("status", { detail: target.status })),
+  );
+  const { driver_: driver } = client;
+  Object.defineProperty(target, "status", { get: driver.status_ });
+  return Object.assign(target, {
+    stream: (name: string, streamOptions: StreamOptions<any> = {}) => new StreamTarget<any>(client, name, streamOptions),
     explain: driver.explain_,
     use: driver.use_,
-    close: driver.close_,
-  })) as Tidings<Streams>;
+    close: () => controller.abort(new TidingsError("closed")),
+  });
 };

@@ -1,13 +1,15 @@
 /** Carries out what the session wants, with real connections and timers, and tells it what they hear. */
 
-import { TidingsError } from "./errors.ts";
-import type { Http } from "./http.ts";
+import type { Context } from "./context.ts";
+import type { TidingsError } from "./errors.ts";
 import { watchPage } from "./lifecycle.ts";
 import type { Attempt } from "./session/attempt.ts";
-import { type Action, createSession, type Frame, type Question, type SessionEvent } from "./session.ts";
+import type { Frame } from "./session/words.ts";
+import { createSession } from "./session.ts";
 import { createNow } from "./time.ts";
-import { askOverHttp, type Listener, openSocket, type Connection } from "./transports.ts";
-import type { Clock, ConnectOptions, Explanation, Status, Timing, Transport, WebSocketLike } from "./types.ts";
+import { askOverHttp } from "./transport/http.ts";
+import { openSocket } from "./transport/websocket.ts";
+import type { Explanation, Status, Transport, WebSocketLike } from "./types.ts";
 
 /** How many attempts are remembered. */
 const ATTEMPTS_MAX = 50;
@@ -19,186 +21,123 @@ const TICK = 5000;
 export type Driver = ReturnType<typeof createDriver>;
 
 export const createDriver = (
-  http: Http,
-  options: ConnectOptions,
-  clock: Clock,
-  timing: Timing,
-  openWebSocket: () => WebSocketLike,
-  onEvent: (event: SessionEvent) => void,
+  context: Context,
+  openWebSocket: () => WebSocketLike | Promise<WebSocketLike>,
+  tabs: { pause_(paused: boolean): void; isShared_(): boolean } | undefined,
+  tell: (frame: Frame) => void,
   onStatus: (status: Status) => void,
 ) => {
+  const { options_: options, clock_: clock, timing_: timing, signal_: signal } = context;
   const now = createNow(clock);
-  const session = createSession({
-    via_: options.transport ?? "auto",
-    pollInterval_: options.pollInterval,
-    timing_: timing,
-    random_: options.random ?? Math.random,
-  });
-  const connections = new Map<number, Connection>();
   const answers = new Map<string, (answer?: Frame) => void>();
-  const controller = new AbortController();
   let attempts: Attempt[] = [];
   let lastId = 0;
   let timer: unknown;
   let due = Infinity;
-  let isFlushDue = false;
-  let isClosed = false;
   let lastError: TidingsError | undefined;
-  let via = options.transport ?? "auto";
   let status: Status = { state: "idle", since: now() };
 
-  const listener: Listener = {
-    hear_(id, frames, page) {
-      for (const frame of frames ?? []) answers.get(frame.id!)?.(frame);
-      session.hear_(now(), id, frames, page);
-      flush();
+  const session = createSession(options.transport ?? "auto", options.pollInterval, timing, context.random_, {
+    ask_(attempt, question) {
+      const hear = (frames?: Frame[], page?: Parameters<typeof session.hear_>[3]) => {
+        for (const { id, ...answer } of frames ?? []) answers.get(id!)?.(answer as Frame);
+        session.hear_(now(), attempt, frames, page);
+        flush();
+      };
+      const lose = (error: TidingsError) => {
+        if (!attempt.ended) lastError = error;
+        close(attempt);
+        session.lose_(now(), attempt, error);
+        flush();
+      };
+      attempt.close_?.();
+      if (!attempts.includes(attempt)) attempts = [...attempts.slice(1 - ATTEMPTS_MAX), attempt];
+      if (attempt.transport == "websocket") openSocket(context, openWebSocket, attempt, hear, lose);
+      else askOverHttp(context, attempt, question, hear, lose);
     },
-    lose_(id, loss) {
-      lastError = loss.error_;
-      drop(id);
-      session.lose_(now(), id, loss);
-      flush();
-    },
+    send_: (attempt, frame) => attempt.send_!(frame),
+    close_: (attempt) => close(attempt),
+    tell_: tell,
+  });
+
+  const close = (attempt: Attempt) => {
+    attempt.close_!();
+    // Whether what it was sent has arrived, nobody will say.
+    if (attempt.send_) for (const answer of answers.values()) answer();
   };
 
-  const drop = (id: number) => {
-    const connection = connections.get(id);
-    connections.delete(id);
-    connection?.close_();
-    if (connection?.send_) for (const answer of answers.values()) answer();
-  };
-
-  const connect = (attempt: Attempt, question: Question): Connection =>
-    attempt.transport == "websocket"
-      ? openSocket(http, openWebSocket, attempt, listener)
-      : { close_: askOverHttp(http, timing, attempt, question, listener) };
-
-  const perform = (action: Action) => {
-    const { id_: id } = action;
-    const connection = connections.get(id);
-    switch (action.do_) {
-      case "open":
-        attempts = [...attempts.slice(1 - ATTEMPTS_MAX), action.attempt_];
-        connections.set(id, connect(action.attempt_, action.question_));
-        break;
-      case "ask":
-        connection!.close_();
-        connections.set(id, connect(action.attempt_, action.question_));
-        break;
-      case "close":
-        drop(id);
-        break;
-      default:
-        connection!.send_!(action.frame_);
-    }
-  };
-
-  const schedule = () => {
+  /** Takes the turn that is due, and sets the timer for the next. */
+  const flush = () => {
+    if (!session.isTurnDue_()) return;
+    session.turn_(now());
     clock.clearTimeout(timer);
-    due = Math.min(session.next_(), now() + TICK);
-    if (session.next_() < Infinity) timer = clock.setTimeout(onTime, Math.max(0, due - now()));
+    const next = session.next_();
+    if (next < Infinity) timer = clock.setTimeout(onTime, (due = Math.min(next, now() + TICK)) - now());
+    tellStatus();
   };
 
   const onTime = () => {
     const time = now();
     if (time > due + LATE) session.wake_(time);
-    session.turn_(time);
-    flush(true);
-  };
-
-  const flush = (isTurn = session.isTurnDue_()) => {
-    if (isTurn) {
-      if (session.isTurnDue_()) session.turn_(now());
-      session.actions_().forEach(perform);
-      schedule();
-    }
-    session.events_().forEach(onEvent);
-    if (isTurn) tellStatus();
+    session.dirty_();
+    flush();
   };
 
   const tellStatus = () => {
-    const is = session.status_();
-    const isWorking = !["idle", "connecting", "waiting", "failed"].includes(is);
-    const state = isClosed ? "closed" : isWorking ? "live" : (is as Status["state"]);
-    const transport = isWorking ? (is as Transport) : undefined;
+    const is = signal.aborted ? "closed" : session.status_();
+    const state = is == "idle" || is == "connecting" || is == "waiting" || is == "failed" || is == "closed" ? is : "live";
+    const transport = state == "live" ? (is as Transport) : undefined;
     if (state == status.state && transport == status.transport) return;
+    const isWaiting = state == "waiting";
     status = {
       state,
       transport,
       since: now(),
-      retryAt: state == "waiting" ? session.waitUntil_() : undefined,
-      error: state == "failed" ? session.error_() : state == "waiting" ? lastError : undefined,
+      shared: transport == "websocket" && !!tabs?.isShared_(),
+      retryAt: isWaiting ? session.waitUntil_() : undefined,
+      error: isWaiting ? lastError : session.error_(),
     };
     onStatus(status);
   };
 
-  /** Soon, so that what is wanted together is asked for together. */
-  const flushSoon = () => {
-    if (isFlushDue) return;
-    isFlushDue = true;
-    queueMicrotask(() => {
-      isFlushDue = false;
-      flush();
-    });
-  };
+  /** Whatever is done to the session, a turn follows; soon, so that what is wanted together is asked for together. */
+  const then =
+    <A extends unknown[]>(call: (...values: A) => void) =>
+    (...values: A) => {
+      call(...values);
+      queueMicrotask(flush);
+    };
 
-  watchPage(
-    () => {
-      session.wake_(now());
-      flush();
-    },
-    (hidden) => {
-      session.hide_(now(), hidden);
-      flush();
-    },
-    (paused) => {
-      session.pause_(now(), paused);
-      flush();
-    },
-    controller.signal,
-  );
+  const pause = then((paused: boolean) => {
+    session.pause_(now(), paused);
+    tabs?.pause_(paused);
+  });
+  watchPage(then(() => session.wake_(now())), then((hidden) => session.hide_(now(), hidden)), pause, signal);
+  signal.addEventListener("abort", () => {
+    session.pause_(now(), true);
+    flush();
+  });
 
   return {
-    session_: session,
-    signal_: controller.signal,
-    now_: now,
-
-    want_: ((...want) => {
-      session.want_(...want);
-      flushSoon();
-    }) as typeof session.want_,
-
-    drop_(stream: string) {
-      session.drop_(stream);
-      flushSoon();
-    },
-
-    use_(transport: Transport | "auto") {
-      session.via_(now(), (via = transport));
-      flush();
-    },
-
-    close_() {
-      isClosed = true;
-      session.pause_(now(), true);
-      flush();
-      controller.abort(new TidingsError("closed"));
-    },
+    follows_: session.follows_,
+    want_: then(session.want_),
+    drop_: then(session.drop_),
+    use_: then((transport: Transport | "auto") => session.via_(now(), transport)),
 
     /** Sends a publish over the live WebSocket, if there is one; the answer, or nothing when it broke. */
     publish_(frame: object): Promise<Frame | undefined> | undefined {
-      const live = attempts.find((it) => it.transport == "websocket" && it.live && !it.ended && !it.isLeaving_);
+      const live = session.attempts_().find((it) => it.send_ && it.live && !it.isLeaving_);
       if (!live) return;
       const id = String(++lastId);
       return new Promise((resolve) => {
-        const timeout = clock.setTimeout(() => answer(), timing.dialMax);
         const answer = (answer?: Frame) => {
           clock.clearTimeout(timeout);
           answers.delete(id);
           resolve(answer);
         };
+        const timeout = clock.setTimeout(answer, timing.dialMax);
         answers.set(id, answer);
-        connections.get(live.id)!.send_!({ type: "publish", id, ...frame });
+        live.send_!({ type: "publish", id, ...frame });
       });
     },
 
@@ -206,7 +145,7 @@ export const createDriver = (
 
     explain_: (): Explanation => ({
       status,
-      via,
+      via: session.chosen_(),
       streams: [...session.follows_.values()].map(({ name_: name, place_: place, told_: told }) => ({
         name,
         offset: place as string,

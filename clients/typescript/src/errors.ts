@@ -71,6 +71,8 @@ export type ErrorCode = ClientErrorCode | ServerErrorCode;
 export class TidingsError extends Error {
   /** Where this code is explained. */
   readonly docs: string;
+  /** Milliseconds after which to ask again, as the server says. @internal */
+  retryAfter_?: number | undefined;
 
   constructor(
     readonly code: ErrorCode,

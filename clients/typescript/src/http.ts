@@ -1,60 +1,79 @@
-/** Requests to the server, and how they fail. */
+/** Requests to the server, what they are answered, and how they fail. */
 
-import { type ErrorCode, TidingsError } from "./errors.ts";
-import type { Loss } from "./session.ts";
-import type { ConnectOptions } from "./types.ts";
+import { type Context, within } from "./context.ts";
+import { TidingsError } from "./errors.ts";
+import { wireFrom } from "./session/place.ts";
+import type { Frame, PageEnd, Question } from "./session/words.ts";
+import type { From } from "./types.ts";
 
-export type Http = ReturnType<typeof createHttp>;
+/** Whatever was thrown. What can't be parsed is not of our server; all else means that it can't be reached. */
+export const asError = (error: unknown): TidingsError =>
+  error instanceof TidingsError
+    ? error
+    : new TidingsError(error instanceof SyntaxError ? "malformed" : "unreachable", String(error), true);
 
-/** Whatever was thrown, as a reason for which an attempt was lost. */
-export const lossOf = (error: unknown): Loss =>
-  (error as Loss).kind_ ? (error as Loss) : loss("unreachable", new TidingsError("unreachable", String(error), true));
+/** The token, asked anew for each connection. */
+export const bearer = async ({ options_: { token } }: Context) => (typeof token == "function" ? token() : token);
 
-export const loss = (kind: Loss["kind_"], error: TidingsError, retryAfter?: number): Loss => ({
-  kind_: kind,
-  error_: error,
-  retryAfter_: retryAfter,
-});
-
-export const malformed = (what: string): Loss => loss("malformed", new TidingsError("malformed", what));
-
-export const createHttp = (base: string, options: ConnectOptions) => {
-  /** Asked anew for each connection. */
-  const token = async () => (typeof options.token == "function" ? options.token() : options.token);
-
-  return {
-    token_: token,
-
-    /** Asks. What is not a success is thrown, as a `Loss`. */
-    async ask_(path: string, body: BodyInit, signal: AbortSignal, headers: Record<string, string> = {}): Promise<Response> {
-      const bearer = await token();
-      if (bearer) headers.authorization = "Bearer " + bearer;
-      const response = await (options.fetch ?? fetch)(base + path, { method: "POST", body, headers, signal, cache: "no-store" });
-      if (response.ok) return response;
-      throw await refusal(response, !!bearer);
-    },
-  };
+/** Asks. What is not a success is thrown. */
+export const request = async (
+  context: Context,
+  path: string,
+  body: BodyInit,
+  signal: AbortSignal,
+  headers: Record<string, string> = {},
+): Promise<Response> => {
+  const token = await bearer(context);
+  if (token) headers.authorization = "Bearer " + token;
+  const response = await (context.options_.fetch ?? fetch)(context.base_ + path, { method: "POST", body, headers, signal, cache: "no-store" });
+  const { ok, status } = response;
+  if (ok) return response;
+  // Without a code it is the answer of somebody on the way.
+  const { code = status < 500 && status != 429 ? "malformed" : status == 429 || status == 503 ? "too_busy" : "unreachable", detail, retryable = true } =
+    await response.json().catch(() => ({}));
+  // The next token may be a better one.
+  const error = new TidingsError(code, detail ?? "HTTP " + status, retryable || (status == 401 && !!token), status);
+  error.retryAfter_ = +response.headers.get("retry-after")! * 1000;
+  throw error;
 };
 
-/** What an answer says that is not a success. Without a code it is of somebody on the way. */
-const refusal = async (response: Response, hasToken: boolean): Promise<Loss> => {
-  const { status } = response;
-  const { code, detail, retryable } = await response.json().catch(() => ({}));
-  const retryAfter = +response.headers.get("retry-after")! * 1000 || undefined;
-  const isBusy = retryable || status == 429 || status == 503 || (status == 401 && hasToken);
-  const kind = isBusy ? "busy" : code ? "refused" : status < 500 ? "malformed" : "unreachable";
-  const fallback = kind == "malformed" ? kind : "unreachable";
-  return loss(kind, new TidingsError((code as ErrorCode) ?? fallback, detail ?? "HTTP " + status, !code || retryable, status), retryAfter);
-};
+/** Asks for streams. */
+export const ask = (context: Context, query: string, question: Question, signal: AbortSignal) =>
+  request(context, "/v1/read" + query, JSON.stringify({ streams: question.map(([stream, from]) => ({ stream, ...wireFrom(from) })) }), signal);
+
+/** Asks for a page of one stream. */
+export const readPage = (context: Context, stream: string, from: From, signal: AbortSignal) =>
+  within(context, signal, async (limited, heard) => readFrames(await ask(context, "", [[stream, from]], limited), heard));
 
 /** Reads a body as it arrives. */
-export const readText = async (response: Response, onText: (text: string) => void): Promise<void> => {
-  if (!response.body) return;
+export const readText = async ({ body }: Response, onText: (text: string) => void): Promise<void> => {
   const decoder = new TextDecoder();
-  const reader = response.body.getReader();
+  const reader = body!.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
     onText(decoder.decode(value, { stream: true }));
   }
+};
+
+/** The frames of an answer that has an end, and what it says of them. */
+export const readFrames = async (response: Response, onBytes?: () => void): Promise<[Frame[], PageEnd]> => {
+  const { status, headers } = response;
+  const isEmpty = status == 204;
+  let text = isEmpty ? "[]" : "";
+  if (!isEmpty) {
+    await readText(response, (piece) => {
+      text += piece;
+      onBytes?.();
+    });
+  }
+  const frames = JSON.parse(text);
+  if (!frames.every) throw new SyntaxError("not an array");
+  return [
+    frames,
+    {
+      upToDate_: isEmpty || headers.has("stream-up-to-date"),
+      interval_: +headers.get("stream-poll-interval")! * 1000 || undefined,
+    },
+  ];
 };

@@ -1,73 +1,19 @@
 /**
  * The session of a client: which transport is used for its streams, when to try again, what to give to the user.
  *
- * Pure: takes what is heard and `now`, gives actions and events. Knows no socket, no timer, no clock. The rules, and the
- * cases that this and the Rust client both pass, are in `conformance/session`.
+ * Pure: takes what is heard and `now`, says what is to be done. Knows no socket, no timer, no clock. The rules, and the
+ * cases that this and the Rust client both pass, are in `conformance/session`. Times are never 0.
  */
 
 import { TidingsError } from "./errors.ts";
-import { type Attempt, createAttempt, isLive, patienceEnds, rank, silenceEnds, TRANSPORTS } from "./session/attempt.ts";
+import { type Attempt, type Doer, isLive, patienceEnds, rank, silenceEnds, TRANSPORTS } from "./session/attempt.ts";
 import { createBars } from "./session/bars.ts";
 import { distance, isAt, wireFrom } from "./session/place.ts";
-import type { ErrorCode } from "./errors.ts";
+import type { Frame, PageEnd } from "./session/words.ts";
 import type { From, Offset, Timing, Transport } from "./types.ts";
-
-/** A frame of the protocol, as it came. */
-export interface Frame {
-  type: string;
-  stream?: string;
-  id?: string;
-  offset?: Offset;
-  from?: Offset;
-  code?: string;
-  [member: string]: unknown;
-}
-
-/** The end of the answer to a poll or a long poll. */
-export interface PageEnd {
-  upToDate_: boolean;
-  /** The server's advice, in milliseconds. */
-  interval_?: number | undefined;
-}
-
-/**
- * How an attempt was lost. `refused`: by us, and asking again does not help. `malformed`: what answered is not ours. `busy`:
- * asking again later helps. `silent` and `gap` are found by the session itself.
- */
-export interface Loss {
-  kind_: "unreachable" | "refused" | "malformed" | "busy" | "silent" | "gap";
-  /** Milliseconds. */
-  retryAfter_?: number | undefined;
-  error_?: TidingsError | undefined;
-}
-
-/** Streams, and from where they are asked for. */
-export type Question = [stream: string, from: From][];
-
-/** What the driver has to do. `send` is for WebSockets, and ready to be sent. */
-export type Action =
-  | { do_: "open" | "ask"; id_: number; attempt_: Attempt; question_: Question }
-  | { do_: "send"; id_: number; frame_: ClientFrame }
-  | { do_: "close"; id_: number };
-
-/** What a session says over a WebSocket. */
-export type ClientFrame = { type: "subscribe" | "unsubscribe" | "ping"; stream?: string; offset?: string; last?: number };
-
-/** What the user is told. All but `messages` and `failed` carry a frame, made up where none came. */
-export type SessionEvent =
-  | { type_: "messages"; stream_: string; frames_: Frame[] }
-  | { type_: "live" | "skipped" | "reset" | "closed" | "missing"; stream_: string; frame_: Frame }
-  | { type_: "failed"; stream_: string; error_: TidingsError };
 
 /** Where a session stands as a whole. */
 export type SessionStatus = "idle" | "connecting" | "waiting" | "failed" | Transport;
-
-export interface SessionOptions {
-  via_: Transport | "auto";
-  pollInterval_?: number | undefined;
-  timing_: Timing;
-  random_: () => number;
-}
 
 /** A stream that is wanted. */
 export interface Follow {
@@ -76,20 +22,25 @@ export interface Follow {
   /** Whether to wait for it while it is missing. */
   wait_: boolean;
   /** The place at which the user was told that this is everything; undefined when it has fallen behind since. */
-  told_: Offset | undefined;
+  told_?: Offset | undefined;
   /** How often in a row it was answered with an error. While it is not 0, only polls and WebSockets ask for it. */
   troubles_: number;
   /** When it may be asked for again. */
   retryAt_: number;
 }
 
+/** @internal */
 export type Session = ReturnType<typeof createSession>;
 
-export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_: timing, random_: random }: SessionOptions) => {
+export const createSession = (
+  via: Transport | "auto",
+  pollInterval: number | undefined,
+  timing: Timing,
+  random: () => number,
+  { ask_: doAsk, send_: send, close_: doClose, tell_: tell }: Doer,
+) => {
   const follows = new Map<string, Follow>();
   const bars = createBars(timing, random);
-  let actions: Action[] = [];
-  let events: SessionEvent[] = [];
   let attempts: Attempt[] = [];
   let lastId = 0;
   /** The time of the last call. */
@@ -111,8 +62,14 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
 
   const isOpen = (transport: Transport) => isAllowed(transport) && !bars.isBarred_(transport, time, isHidden);
 
+  const wanted = () => [...follows.values()];
+
   /** Full jitter: drawn evenly from 0 to a bound that doubles. */
   const backoff = (failures: number, cap: number) => random() * Math.min(cap, timing.backoffBase * 2 ** failures);
+
+  const waitFor = (ms: number) => {
+    waitUntil = Math.max(waitUntil, time + ms);
+  };
 
   const end = (attempt: Attempt, cause: string) => {
     attempts = attempts.filter((other) => other != attempt);
@@ -120,189 +77,155 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     attempt.cause = cause;
   };
 
-  const send = (attempt: Attempt, type: ClientFrame["type"], stream?: string, from?: From) =>
-    actions.push({ do_: "send", id_: attempt.id, frame_: { type, stream, ...(from && wireFrom(from)) } });
-
   const close = (attempt: Attempt, cause: string) => {
     end(attempt, cause);
-    actions.push({ do_: "close", id_: attempt.id });
+    doClose(attempt);
   };
 
   const closeWhere = (isDone: (attempt: Attempt) => unknown, cause: string) => {
     for (const attempt of attempts) if (isDone(attempt)) close(attempt, cause);
   };
 
-  // ---- What the user is told.
+  const drop = (stream: string) => {
+    isTurnDue = true;
+    follows.delete(stream);
+    for (const attempt of attempts) {
+      const { streams_: streams } = attempt;
+      if (!attempt.isGreeted_) streams.delete(stream);
+      else if (streams.has(stream) && streams.get(stream) !== null) {
+        streams.set(stream, null);
+        send(attempt, { type: "unsubscribe", stream });
+      }
+    }
+  };
 
-  const tell = (type: "live" | "skipped" | "reset" | "closed" | "missing", stream: string, frame: Frame) =>
-    events.push({ type_: type, stream_: stream, frame_: frame });
+  /** It ends for the user. */
+  const finish = (stream: string, frame: Frame) => {
+    drop(stream);
+    tell({ ...frame, stream });
+  };
 
   const tellLive = (follow: Follow) => {
     const offset = follow.place_ as Offset;
-    if (!follow.told_) tell("live", follow.name_, { type: "live", offset });
+    if (!follow.told_) tell({ type: "live", stream: follow.name_, offset });
     follow.told_ = offset;
   };
 
-  const tellMessage = (stream: string, frame: Frame) => {
-    const last = events.at(-1);
-    if (last?.type_ == "messages" && last.stream_ == stream) last.frames_.push(frame);
-    else events.push({ type_: "messages", stream_: stream, frames_: [frame] });
-  };
-
-  const fail = (follow: Follow, error: TidingsError) => {
-    drop(follow.name_);
-    events.push({ type_: "failed", stream_: follow.name_, error_: error });
-  };
-
-  const drop = (stream: string) => {
-    follows.delete(stream);
-    for (const attempt of attempts) {
-      if (!attempt.streams_.has(stream)) continue;
-      if (attempt.transport != "websocket") attempt.streams_.delete(stream);
-      else if (attempt.streams_.get(stream) !== null) {
-        attempt.streams_.set(stream, null);
-        send(attempt, "unsubscribe", stream);
-      }
-    }
+  const forgetLive = () => {
+    for (const follow of wanted()) follow.told_ = undefined;
   };
 
   // ---- What is heard.
 
   /** It brings something of ours: those that are no better have done their part. */
-  const onProof = (attempt: Attempt) => {
-    if (attempt.isLeaving_ || attempt.transport == "poll") return;
+  const prove = (attempt: Attempt) => {
+    const { transport } = attempt;
+    if (attempt.isLeaving_ || transport == "poll") return;
     attempt.live ??= time;
     closeWhere(
-      (other) => other != attempt && (rank(other.transport) <= rank(attempt.transport) || !isAllowed(other.transport)),
-      "replaced by " + attempt.transport,
+      (other) => other != attempt && (rank(other.transport) <= rank(transport) || !isAllowed(other.transport)),
+      "replaced",
     );
   };
 
-  /** Everything before `offset` was sent. False when something is missing; the attempt is then lost. */
-  const reach = (attempt: Attempt, follow: Follow, offset: Offset) => {
-    if (!isAt(follow.place_)) follow.place_ = offset;
-    if (!(distance(follow.place_, offset) <= 0)) return onGap(attempt);
-    attempt.streams_.set(follow.name_, offset);
-    return true;
-  };
-
-  const onGap = (attempt: Attempt) => {
-    actions.push({ do_: "close", id_: attempt.id });
-    // Asked again from the place, the server either goes on or says why it can't.
-    onLost(attempt, { kind_: "gap" });
-    return false;
-  };
-
-  const onMessage = (attempt: Attempt, follow: Follow, frame: Frame) => {
-    const offset = frame.offset!;
-    const ahead = isAt(follow.place_) ? distance(follow.place_, offset) : 1;
-    if (!(ahead <= 1)) return onGap(attempt);
-    attempt.streams_.set(follow.name_, offset);
-    if (ahead == 1) {
-      follow.place_ = offset;
-      tries = 0;
-      tellMessage(follow.name_, frame);
+  /** A stream is answered with an error. */
+  const onError = (attempt: Attempt, follow: Follow, frame: Frame) => {
+    const stream = follow.name_;
+    const isMissing = frame.code == "stream_not_found";
+    attempt.streams_.delete(stream);
+    if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });
+    follow.retryAt_ = time + backoff(follow.troubles_++, timing.missingMax);
+    if (isMissing) {
+      // Whatever is published from now on comes after the beginning.
+      follow.place_ = "beginning";
+      tell(frame);
     }
-    return true;
   };
 
-  /** What was skipped and nobody else has brought is told; what another brings of it later is old. */
-  const onSkipped = (attempt: Attempt, follow: Follow, frame: Frame) => {
-    const offset = frame.offset!;
-    if (!isAt(follow.place_)) follow.place_ = frame.from!;
-    if (!(distance(follow.place_, frame.from!) <= 0)) return onGap(attempt);
-    attempt.streams_.set(follow.name_, offset);
-    const messages = distance(follow.place_, offset);
-    if (messages > 0) {
-      tell("skipped", follow.name_, { ...frame, from: follow.place_, messages });
+  /** A reset counts when it speaks of a place that nobody has gone on from; else it is asked again from there. */
+  const onReset = (attempt: Attempt, { name_: stream, place_: place }: Follow, frame: Frame) => {
+    const reached = attempt.streams_.get(stream);
+    attempt.streams_.delete(stream);
+    if (!isAt(place) || (reached && distance(reached, place) <= 0)) finish(stream, frame);
+  };
+
+  /** A frame that speaks of a stream. False when the attempt is lost by it. */
+  const onFrameOf = (attempt: Attempt, follow: Follow, frame: Frame) => {
+    const { type, offset } = frame;
+    const { name_: stream, place_: place } = follow;
+    const isKnown = isAt(place);
+    if (!attempt.live) prove(attempt);
+    if (type == "error") {
+      if (frame.code != "stream_not_found" || !isKnown) onError(attempt, follow, frame);
+      else onReset(attempt, follow, { type: "reset", reason: "deleted", earliest: null, tail: null });
+      return true;
+    }
+    follow.troubles_ = 0;
+    if (type == "reset") onReset(attempt, follow, frame);
+    if (!offset || type == "reset") return true;
+
+    // All others say that what lies before some offset was sent; a message, that the one before it was.
+    const isMessage = type == "message";
+    const before = type == "skipped" ? frame.from! : offset;
+    const ahead = isKnown ? distance(place, before) : +isMessage;
+    if (!(ahead <= +isMessage)) {
+      // Asked again from the place, the server either goes on or says why it can't.
+      doClose(attempt);
+      lose(attempt, "gap");
+      return false;
+    }
+    attempt.streams_.set(stream, offset);
+    if (isMessage) {
+      if (ahead != 1) return true;
+      tries = 0;
+    }
+    if (isMessage || !isKnown) follow.place_ = before;
+    const skipped = distance(follow.place_ as Offset, offset);
+    if (isMessage) tell(frame);
+    else if (type == "live") tellLive(follow);
+    else if (type == "closed") {
+      attempt.streams_.delete(stream);
+      finish(stream, frame);
+    } else if (type == "skipped" && skipped > 0) {
+      // What another brings of it later is old.
+      tell({ ...frame, from: follow.place_ as Offset, messages: skipped });
       follow.place_ = offset;
       follow.told_ = undefined;
     }
     return true;
   };
 
-  const onReset = (attempt: Attempt, follow: Follow, frame: Frame) => {
-    const reached = attempt.streams_.get(follow.name_);
-    attempt.streams_.delete(follow.name_);
-    // Else it speaks of a place that others have gone on from meanwhile: it is asked again from there.
-    if (!isAt(follow.place_) || (reached && distance(reached, follow.place_) <= 0)) {
-      drop(follow.name_);
-      tell("reset", follow.name_, frame);
-    }
-    return true;
-  };
-
-  const onError = (attempt: Attempt, follow: Follow, frame: Frame) => {
-    const isMissing = frame.code == "stream_not_found";
-    if (isMissing && isAt(follow.place_)) {
-      return onReset(attempt, follow, { type: "reset", reason: "deleted", earliest: null, tail: null });
-    }
-    attempt.streams_.delete(follow.name_);
-    if (isMissing ? !follow.wait_ : !frame.retryable) {
-      fail(follow, new TidingsError(frame.code as ErrorCode, frame.message as string, !!frame.retryable));
-      return true;
-    }
-    follow.retryAt_ = time + backoff(follow.troubles_++, timing.missingMax);
-    if (isMissing) {
-      // Whatever is published from now on comes after the beginning.
-      follow.place_ = "beginning";
-      tell("missing", follow.name_, frame);
-    }
-    return true;
-  };
-
-  const onDrain = (attempt: Attempt, windowMs: number) => {
-    attempt.isLeaving_ = true;
-    waitUntil = Math.max(waitUntil, time + random() * windowMs);
-  };
-
-  /** A frame that speaks of a stream. False when the attempt is lost by it. */
-  const onFrameOf = (attempt: Attempt, follow: Follow, frame: Frame) => {
-    if (attempt.live === undefined) onProof(attempt);
-    if (frame.type == "error") return onError(attempt, follow, frame);
-    follow.troubles_ = 0;
-    if (frame.type == "message") return onMessage(attempt, follow, frame);
-    if (frame.type == "skipped") return onSkipped(attempt, follow, frame);
-    if (frame.type == "reset") return onReset(attempt, follow, frame);
-    if (!reach(attempt, follow, frame.offset!)) return false;
-    if (frame.type == "live") tellLive(follow);
-    if (frame.type == "closed") {
-      attempt.streams_.delete(follow.name_);
-      drop(follow.name_);
-      tell("closed", follow.name_, frame);
-    }
-    return true;
-  };
-
   const onFrame = (attempt: Attempt, frame: Frame): boolean => {
+    const { type, stream } = frame;
+    const { streams_: streams } = attempt;
+    const follow = follows.get(stream!);
     hasSpoken = true;
     // After one more message of a stream whose place is known there is nothing to do but to wait for the next.
-    isTurnDue ||= frame.type != "message" || !attempt.live || !isAt(follows.get(frame.stream!)?.place_ ?? "");
-    const stream = frame.stream!;
-    const reached = attempt.streams_.get(stream);
-    if (frame.type == "hello") {
+    isTurnDue ||= type != "message" || !attempt.live || !isAt(follow?.place_);
+    if (type == "hello") {
       if (!attempt.isGreeted_) attempt.asked_ = time;
       attempt.isGreeted_ = true;
       attempt.heartbeat_ = Math.min(Math.max((frame.heartbeat as number) * 1000, 1000), 3_600_000);
-    } else if (frame.type == "drain") {
-      onDrain(attempt, (frame.within as number) * 1000);
-    } else if (reached === null) {
-      // All that was sent before it heard that it shall leave the stream is of the past.
-      if (frame.type == "unsubscribed" || frame.code == "not_subscribed") attempt.streams_.delete(stream);
-    } else if (attempt.streams_.has(stream) && frame.id === undefined) {
-      return onFrameOf(attempt, follows.get(stream)!, frame);
     }
+    if (type == "drain") {
+      attempt.isLeaving_ = true;
+      waitFor(random() * (frame.within as number) * 1000);
+    }
+    if (streams.get(stream!) === null) {
+      // All that was sent before it heard that it shall leave the stream is of the past.
+      if (type == "unsubscribed" || frame.code == "not_subscribed") streams.delete(stream!);
+    } else if (streams.has(stream!) && !frame.id) return onFrameOf(attempt, follow!, frame);
     return true;
   };
 
   /** How long until the next poll, after one that had everything. */
   const interval = (advice: number | undefined) => {
-    let wait = pollInterval ?? advice ?? timing.pollIntervalDefault;
-    if (attempts.some((it) => it.transport != "poll" && !it.isLeaving_)) wait = Math.min(wait, timing.bridgeInterval);
-    return isHidden ? Math.max(wait, timing.hiddenPollInterval) : wait;
+    const wait = pollInterval ?? advice ?? timing.pollIntervalDefault;
+    const isBridge = attempts.some((it) => it.transport != "poll" && !it.isLeaving_);
+    return Math.max(Math.min(wait, isBridge ? timing.bridgeInterval : Infinity), isHidden ? timing.hiddenPollInterval : 0);
   };
 
-  const onPage = (attempt: Attempt, count: number, page: PageEnd) => {
+  const onPage = (attempt: Attempt, count: number, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
     hasSpoken = isTurnDue = true;
     tries = 0;
     attempt.live ??= time;
@@ -310,165 +233,152 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     for (const stream of attempt.streams_.keys()) {
       const follow = follows.get(stream)!;
       follow.troubles_ = 0;
-      if (page.upToDate_) tellLive(follow);
+      if (isUpToDate) tellLive(follow);
       else if (follow.told_ != follow.place_) follow.told_ = undefined;
     }
-    if (via == "poll") closeWhere((other) => other != attempt, "replaced by poll");
-    const wait =
-      attempt.transport == "poll"
-        ? page.upToDate_ && interval(page.interval_)
-        : // It was not held, for whatever reason: asked again at once it would be a storm.
-          !count && time < attempt.asked_ + timing.heldMin && timing.heldMin;
-    attempt.restUntil_ = time + (wait || 0);
+    if (via == "poll") closeWhere((other) => other != attempt, "replaced");
+    attempt.restUntil_ = time;
+    if (attempt.transport == "poll") attempt.restUntil_ += isUpToDate ? interval(advice) : 0;
+    // It was not held, for whatever reason: asked again at once it would be a storm.
+    else if (!count && time < attempt.asked_ + timing.heldMin) attempt.restUntil_ += timing.heldMin;
   };
 
   // ---- What fails.
 
-  /** What the end of an attempt says about its transport. */
-  const judge = ({ transport, live, isLeaving_: isLeaving }: Attempt, { kind_: kind }: Loss) => {
-    if (transport == "poll") {
-      if (kind == "unreachable" || kind == "silent") bars.onServerAway_(heard);
-      if (kind == "refused" || (kind == "malformed" && !hasSpoken)) bars.add_(transport, time);
-    } else if (live !== undefined && time - live >= timing.shortLife) {
-      bars.forget_(transport);
-      tries = 0;
-    } else if (kind == "refused" || kind == "malformed" || (kind == "silent" && live === undefined)) {
-      bars.add_(transport, time);
-    } else if (!isLeaving && kind != "busy") {
-      bars.addShortLife_(transport, time);
-    }
-  };
-
-  const onLost = (attempt: Attempt, loss: Loss) => {
-    const { kind_: kind, retryAfter_: retryAfter } = loss;
+  /**
+   * An attempt has failed: `refused` by us, so that asking again does not help; `malformed`, an answer that is not ours;
+   * `busy`, so that asking later helps; `unreachable`; or, as the session itself finds, `silent`, or with a `gap`.
+   */
+  const lose = (attempt: Attempt, kind: string, error?: TidingsError) => {
+    const { transport, live, isLeaving_: isLeaving } = attempt;
+    const isForeign = kind == "malformed" && !hasSpoken;
+    const isRefused = kind == "refused" || isForeign;
     isTurnDue = true;
-    end(attempt, loss.error_?.message ?? kind);
-    if (via == "auto") judge(attempt, loss);
-    if (
-      (kind == "refused" || (kind == "malformed" && !hasSpoken)) &&
-      !attempts.length &&
-      (via != "auto" || !TRANSPORTS.some(isOpen))
-    ) {
-      return failAll(loss.error_ ?? new TidingsError(kind == "refused" ? "forbidden" : "malformed"));
+    end(attempt, error?.message ?? kind);
+    if (via == "auto") {
+      // What its end says about its transport.
+      const isUnheard = kind == "silent" && !live;
+      if (transport == "poll") {
+        if (kind == "unreachable" || kind == "silent") bars.onServerAway_(heard);
+        if (isRefused) bars.add_(transport, time);
+      } else if (live && time - live >= timing.shortLife) {
+        bars.forget_(transport);
+        tries = 0;
+      } else if (isRefused || kind == "malformed" || isUnheard) bars.add_(transport, time);
+      else if (!isLeaving && kind != "busy") bars.addShortLife_(transport, time);
+    } else if (live && time - live >= timing.shortLife) tries = 0;
+
+    if (isRefused && !attempts.length && (via != "auto" || !TRANSPORTS.some(isOpen))) {
+      failure = error!;
+      bars.clear_();
+      for (const stream of follows.keys()) finish(stream, { type: "failed", ...failure, message: failure.message });
     }
     if (attempts.some(isLive)) return; // It was a candidate, or has been replaced: nobody waits for it.
-    if (attempt.live !== undefined) forgetLive();
-    if (retryAfter !== undefined) waitFor(retryAfter * (1 + random() / 4));
+    if (live) forgetLive();
+    if (error?.retryAfter_) waitFor(error.retryAfter_ * (1 + random() / 4));
     // Several that fail together wait together.
-    else if (!attempt.isLeaving_ && waitUntil <= time) waitFor(backoff(tries++, timing.backoffCap));
-  };
-
-  const waitFor = (ms: number) => {
-    waitUntil = Math.max(waitUntil, time + ms);
-  };
-
-  const failAll = (error: TidingsError) => {
-    failure = error;
-    bars.clear_();
-    for (const follow of follows.values()) fail(follow, error);
+    else if (!isLeaving && waitUntil <= time) waitFor(backoff(tries++, timing.backoffCap));
   };
 
   // ---- A turn: gives up who is silent, and starts what should be running and is not.
+
+  const running = (transport: Transport) => attempts.find((it) => it.transport == transport && !it.isLeaving_);
 
   /** Whether this attempt may ask for the stream: of several, only one may turn `now` into an offset. */
   const mayAsk = (follow: Follow, attempt?: Attempt) =>
     isAt(follow.place_) ||
     !attempts.some((other) => other != attempt && !other.isLeaving_ && other.streams_.has(follow.name_));
 
-  /** The streams that SSE and long polls follow. */
-  const listed = () => [...follows.values()].filter((follow) => !follow.troubles_);
-
-  /** Notes what the attempt is asked for. */
-  const question = (attempt: Attempt, asked: Follow[]): Question => {
+  /** Notes that the attempt is asked for these streams. */
+  const note = (attempt: Attempt, asked: Follow[]) => {
     attempt.asked_ = attempt.heard_ = time;
-    attempt.restUntil_ = undefined;
-    attempt.streams_ = new Map(asked.map(({ name_: name, place_: place }) => [name, isAt(place) ? place : undefined]));
-    return asked.map(({ name_: name, place_: place }) => [name, place]);
+    for (const { name_: name, place_: place } of asked) attempt.streams_.set(name, isAt(place) ? place : undefined);
   };
 
-  const ask = (attempt: Attempt, asked: Follow[], how: "open" | "ask" = "ask") =>
-    actions.push({ do_: how, id_: attempt.id, attempt_: attempt, question_: question(attempt, asked) });
+  const ask = (attempt: Attempt, asked: Follow[]) => {
+    attempt.restUntil_ = undefined;
+    attempt.streams_.clear();
+    note(attempt, asked);
+    doAsk(attempt, asked.map(({ name_: name, place_: place }) => [name, place]));
+  };
 
   const open = (transport: Transport, asked: Follow[]) => {
-    const attempt = createAttempt(++lastId, transport, time);
+    const attempt = { id: ++lastId, transport, began: time, heartbeat_: 25_000, streams_: new Map() } as Attempt;
     attempts.push(attempt);
-    ask(attempt, asked, "open");
+    ask(attempt, asked);
     // Taken on trust: a plain read was answered, and its first answer may take as long as it is held.
-    if (transport == "long-poll") onProof(attempt);
+    if (transport == "long-poll") prove(attempt);
   };
 
   const subscribe = (attempt: Attempt) => {
-    for (const follow of follows.values()) {
-      const { name_: name, place_: place } = follow;
-      if (attempt.streams_.has(name) || follow.retryAt_ > time || !mayAsk(follow, attempt)) continue;
-      if (!attempt.streams_.size) attempt.asked_ = attempt.heard_ = time;
-      attempt.streams_.set(name, isAt(place) ? place : undefined);
-      send(attempt, "subscribe", name, place);
+    for (const follow of wanted()) {
+      const { name_: stream, place_: place } = follow;
+      const { streams_: streams, asked_: asked } = attempt;
+      if (streams.has(stream) || follow.retryAt_ > time || !mayAsk(follow, attempt)) continue;
+      const isFirst = !streams.size;
+      note(attempt, [follow]);
+      if (!isFirst) attempt.asked_ = asked;
+      send(attempt, { type: "subscribe", stream, ...wireFrom(place) });
     }
   };
 
   /** What is followed is what is wanted. */
-  const followChanges = () => {
-    for (const attempt of attempts) {
-      const { transport } = attempt;
-      if (transport == "poll" || attempt.isLeaving_) continue;
-      if (transport == "websocket") {
-        if (attempt.isGreeted_) subscribe(attempt);
-        continue;
-      }
-      const isLongPoll = transport == "long-poll";
-      const list = listed().filter((follow) => !isLongPoll || mayAsk(follow, attempt));
-      const isShort = list.some((follow) => !attempt.streams_.has(follow.name_));
-      if (isLongPoll) {
-        if (!list.length) close(attempt, "nothing to ask");
-        else if (isShort || attempt.restUntil_! <= time) ask(attempt, list);
-      } else if (!attempt.streams_.size || (isShort && attempt.live === undefined)) close(attempt, "other streams");
-      else if (isShort) attempt.isLeaving_ = true;
-    }
+  const followChanges = (attempt: Attempt) => {
+    const { transport, streams_: streams } = attempt;
+    if (attempt.isLeaving_ || transport == "poll") return;
+    if (transport == "websocket") return attempt.isGreeted_ && subscribe(attempt);
+    const isLongPoll = transport == "long-poll";
+    // A stream in trouble is left to the polls.
+    const listed = wanted().filter((follow) => !follow.troubles_ && (!isLongPoll || mayAsk(follow, attempt)));
+    const isShort = listed.some((follow) => !streams.has(follow.name_));
+    if (!(isLongPoll ? listed.length : streams.size) || (isShort && !attempt.live)) close(attempt, "other streams");
+    else if (!isLongPoll) attempt.isLeaving_ = isShort;
+    else if (isShort || attempt.restUntil_! <= time) ask(attempt, listed);
   };
 
   /** Polls while nothing live works, and for streams that are in trouble. */
   const keepPolling = () => {
-    const isPolled = (follow: Follow) =>
-      (isOpen("poll") || (follow.troubles_ && via != "websocket")) &&
-      !attempts.some((it) => isLive(it) && (it.transport == "websocket" || it.streams_.has(follow.name_)));
-    const poll = attempts.find((attempt) => attempt.transport == "poll" && !attempt.isLeaving_);
-    const polled = [...follows.values()].filter(isPolled);
+    const poll = running("poll");
+    const polled = wanted().filter(
+      (follow) =>
+        (isOpen("poll") || (follow.troubles_ && via != "websocket")) &&
+        !attempts.some((it) => isLive(it) && (it.transport == "websocket" || it.streams_.has(follow.name_))),
+    );
     const due = polled.filter((follow) => follow.retryAt_ <= time && mayAsk(follow, poll));
     if (!poll) {
       if (due.length && waitUntil <= time) open("poll", due);
-    } else if (poll.restUntil_ !== undefined) {
-      if (!polled.length) close(poll, "nothing to ask");
+    } else if (poll.restUntil_) {
+      if (!polled.length) close(poll, "replaced");
       else if (due.some((follow) => poll.restUntil_! <= time || !poll.streams_.has(follow.name_))) ask(poll, due);
     }
   };
 
   /** Starts the best transport that may be tried; where that is slow to show something, the next one beside it. */
   const walkDown = () => {
-    if (time < waitUntil) return;
     for (const transport of ["websocket", "sse", "long-poll"] as const) {
       if (!isOpen(transport)) continue;
-      const running = attempts.find((attempt) => attempt.transport == transport && !attempt.isLeaving_);
-      if (!running) {
-        if (transport == "websocket") open(transport, []);
-        else if (listed().length && listed().every((follow) => mayAsk(follow))) open(transport, listed());
-        return;
-      }
-      if (running.live !== undefined || time < patienceEnds(running, timing)) return;
+      const attempt = running(transport);
+      if (attempt && !attempt.live && patienceEnds(attempt, timing) <= time) continue;
+      const listed = wanted().filter((follow) => transport != "websocket" && !follow.troubles_);
+      const mayOpen = transport == "websocket" || (listed[0] && listed.every((follow) => mayAsk(follow)));
+      if (!attempt && mayOpen) open(transport, listed);
+      return;
     }
   };
 
-  const turn = () => {
+  const turn = (now: number) => {
+    time = now;
     isTurnDue = false;
-    if (isPaused || !follows.size) return closeWhere(() => true, isPaused ? "paused" : "nothing to follow");
+    if (isPaused || !follows.size) return closeWhere(() => true, isPaused ? "paused" : "unused");
     for (const attempt of attempts) {
       if (silenceEnds(attempt, timing) > time) continue;
-      actions.push({ do_: "close", id_: attempt.id });
-      onLost(attempt, { kind_: "silent" });
+      doClose(attempt);
+      lose(attempt, "silent");
     }
-    followChanges();
+    attempts.forEach(followChanges);
     keepPolling();
-    walkDown();
+    if (waitUntil <= time) walkDown();
+    isTurnDue = false;
   };
 
   const wake = (now: number) => {
@@ -483,20 +393,8 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       attempt.isLeaving_ = true;
       if (attempt.transport != "websocket") continue;
       attempt.probeUntil_ = now + timing.probe;
-      send(attempt, "ping");
+      send(attempt, { type: "ping" });
     }
-  };
-
-  const forgetLive = () => {
-    for (const follow of follows.values()) follow.told_ = undefined;
-  };
-
-  const status = (): SessionStatus => {
-    if (failure) return "failed";
-    if (!follows.size) return "idle";
-    const working = attempts.filter((attempt) => attempt.live !== undefined);
-    const best = working.sort((one, other) => rank(other.transport) - rank(one.transport))[0];
-    return best ? best.transport : attempts.length || waitUntil <= time ? "connecting" : "waiting";
   };
 
   return {
@@ -504,43 +402,41 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     want_(stream: string, from: From, wait: boolean) {
       drop(stream);
       failure = undefined;
-      isTurnDue = true;
-      follows.set(stream, { name_: stream, place_: from, wait_: wait, told_: undefined, troubles_: 0, retryAt_: 0 });
+      follows.set(stream, { name_: stream, place_: from, wait_: wait, troubles_: 0, retryAt_: 0 });
     },
 
-    drop_(stream: string) {
-      drop(stream);
-      isTurnDue = true;
-    },
+    drop_: drop,
 
     /** Frames came, or, without any, other bytes; `page` with the last of an answer to a poll or a long poll. */
-    hear_(now: number, id: number, frames: Frame[] = [], page?: PageEnd) {
-      const attempt = attempts.find((it) => it.id == id);
+    hear_(now: number, attempt: Attempt, frames: Frame[] = [], page?: PageEnd) {
       time = now;
-      if (!attempt) return; // Given up meanwhile.
+      if (attempt.ended) return; // Given up meanwhile.
       attempt.heard_ = heard = now;
       attempt.firstByte ??= now;
       if (attempt.probeUntil_) {
         attempt.probeUntil_ = undefined;
         attempt.isLeaving_ = false;
         isTurnDue = true;
-        onProof(attempt);
+        prove(attempt);
       }
       if (frames.every((frame) => onFrame(attempt, frame)) && page) onPage(attempt, frames.length, page);
     },
 
     /** An attempt has failed. */
-    lose_(now: number, id: number, loss: Loss) {
-      const attempt = attempts.find((it) => it.id == id);
+    lose_(now: number, attempt: Attempt, error: TidingsError) {
       time = now;
-      if (attempt) onLost(attempt, loss);
+      const { code } = error;
+      const isOurs = code != "unreachable" && code != "malformed";
+      if (!attempt.ended) lose(attempt, isOurs ? (error.retryable ? "busy" : "refused") : code, error);
     },
 
     /** Time has passed. */
-    turn_(now: number) {
-      time = now;
-      turn();
-    },
+    turn_: turn,
+
+    isTurnDue_: () => isTurnDue,
+
+    /** Time has passed: a turn is due. */
+    dirty_: () => (isTurnDue = true),
 
     /** When the next turn is due, if nothing is heard before. */
     next_(): number {
@@ -549,7 +445,7 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
       const times = [
         waitUntil,
         ...bars.list_().map((bar) => bar.until),
-        ...[...follows.values()].map((follow) => follow.retryAt_),
+        ...wanted().map((follow) => follow.retryAt_),
         ...attempts.flatMap((attempt) => [
           silenceEnds(attempt, timing),
           patienceEnds(attempt, timing),
@@ -571,31 +467,35 @@ export const createSession = ({ via_: via, pollInterval_: pollInterval, timing_:
     /** Everything is closed, until it is resumed. */
     pause_(now: number, paused: boolean) {
       time = waitUntil = now;
-      isPaused = paused;
       isTurnDue = true;
+      isPaused = paused;
       forgetLive();
     },
 
     via_(now: number, wanted: Transport | "auto") {
       time = waitUntil = now;
-      via = wanted;
       isTurnDue = true;
+      via = wanted;
       bars.clear_();
       for (const attempt of attempts) {
         if (isAllowed(attempt.transport)) continue;
-        if (attempt.restUntil_ !== undefined) close(attempt, "another transport");
+        if (attempt.restUntil_) close(attempt, "not allowed");
         attempt.isLeaving_ = true;
       }
     },
 
-    isTurnDue_: () => isTurnDue,
-    actions_: () => actions.splice(0),
-    events_: () => events.splice(0),
-    status_: status,
+    status_(): SessionStatus {
+      if (failure) return "failed";
+      if (!follows.size) return "idle";
+      const [best] = attempts.filter(({ live }) => live).sort((one, other) => rank(other.transport) - rank(one.transport));
+      return best?.transport ?? (attempts.length || waitUntil <= time ? "connecting" : "waiting");
+    },
+
     waitUntil_: () => waitUntil,
     error_: () => failure,
+    chosen_: () => via,
     barred_: bars.list_,
-    follow_: (stream: string) => follows.get(stream),
     follows_: follows,
+    attempts_: () => attempts,
   };
 };

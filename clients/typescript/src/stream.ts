@@ -1,168 +1,124 @@
 /** One stream, as the user sees it. */
 
-import { ResetError, TidingsError } from "./errors.ts";
-import { type FollowSettings, type Given } from "./hub.ts";
-import { lossOf } from "./http.ts";
-import { readPage } from "./page.ts";
-import { isAt } from "./session/place.ts";
 import type { Client } from "./connect.ts";
+import { ResetError, TidingsError } from "./errors.ts";
+import { asError, readPage } from "./http.ts";
+import { createReader, type Given } from "./reader.ts";
+import { isAt } from "./session/place.ts";
+import type { From, Message, MessagesOptions, Offset, Page, Published, PublishOptions, StateOptions, StreamOptions, View } from "./types.ts";
 import { createView } from "./view.ts";
-import type {
-  From,
-  Message,
-  MessagesOptions,
-  Offset,
-  Page,
-  Published,
-  PublishOptions,
-  StateOptions,
-  StreamOptions,
-  View,
-} from "./types.ts";
+
+type Listener = EventListenerOrEventListenerObject | null;
 
 export class StreamTarget<T> extends EventTarget {
-  readonly name: string;
-  client_: Client;
-  options_: StreamOptions<T>;
   /** Who listens for messages; while there is somebody, the stream is followed. */
-  listeners_ = new Map<unknown, AddEventListenerOptions>();
+  listeners_ = new Set<Listener>();
   following_?: AbortController | undefined;
 
-  constructor(client: Client, name: string, options: StreamOptions<T>) {
+  constructor(
+    readonly client_: Client,
+    readonly name: string,
+    readonly options_: StreamOptions<T>,
+  ) {
     super();
-    this.name = name;
-    this.client_ = client;
-    this.options_ = options;
   }
 
   get offset(): Offset | undefined {
-    const place = this.client_.follow_(this.name)?.place_;
-    return place && isAt(place) ? place : undefined;
+    const place = this.client_.follows_.get(this.name)?.place_;
+    return isAt(place) ? place : undefined;
   }
 
   get live(): boolean {
-    return !!this.client_.follow_(this.name)?.told_;
+    return !!this.client_.follows_.get(this.name)?.told_;
   }
 
   async *messages({ from = "now", signal, buffer }: MessagesOptions = {}): AsyncGenerator<Message<T>, void> {
-    let skipped;
-    for await (const given of this.given_({ from_: from, signal_: signal ?? this.client_.signal_, buffer_: buffer })) {
-      if ("skipped_" in given) skipped = given.skipped_;
-      if (!("messages_" in given)) continue;
-      for (const message of given.messages_) {
+    let skipped: object | undefined;
+    for await (const given of this.follow_(from, signal, buffer)) {
+      for (const { message_: message, type, ...frame } of given) {
+        if (type == "skipped") skipped = frame;
+        if (!message) continue;
         yield (skipped ? { ...message, skipped } : message) as Message<T>;
         skipped = undefined;
       }
     }
   }
 
-  /** What a follower is given, checked by the schema. */
-  async *given_(settings: FollowSettings): AsyncGenerator<Given, void> {
-    const { from_: from } = settings;
-    if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from)) throw new TidingsError("invalid_offset", from);
-    for await (const given of this.client_.hub_.follow_(this.name, { wait_: this.options_.wait, ...settings })) {
-      if (this.options_.schema && "messages_" in given) {
-        for (const [index, message] of given.messages_.entries()) {
-          try {
-            await this.check_([message]);
-          } catch (error) {
-            // What comes before it is good.
-            yield { messages_: given.messages_.slice(0, index) };
-            throw error;
-          }
+  follow_(from: From, signal?: AbortSignal, buffer?: number): AsyncGenerator<Given[], void> {
+    return this.client_.follow_(this.name, this.options_, checked(from), signal, buffer);
+  }
+
+  async read({ from = "beginning", signal = this.client_.context_.signal_ }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
+    const { name } = this;
+    const reader = createReader(checked(from), { ...this.options_, wait: false });
+    const messages: Message<T>[] = [];
+    let closed = false;
+    try {
+      const [frames, { upToDate_: upToDate }] = await readPage(this.client_.context_, name, from, signal);
+      for await (const given of reader.give_(frames)) {
+        for (const { message_: message, type } of given) {
+          if (message) messages.push(message as Message<T>);
+          closed ||= type == "closed";
         }
       }
-      yield given;
-    }
-  }
-
-  async check_(messages: readonly { data: unknown }[]): Promise<void> {
-    const schema = this.options_.schema?.["~standard"];
-    if (!schema) return;
-    for (const message of messages) {
-      const result = await schema.validate(message.data);
-      if (result.issues) throw new TidingsError("invalid_message", result.issues[0]!.message);
-      message.data = result.value;
-    }
-  }
-
-  async read({ from = "beginning", signal }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
-    try {
-      const page = await readPage(this.client_.http_, this.name, from, signal ?? this.client_.signal_);
-      await this.check_(page.messages);
-      return page as Page<T>;
+      return { messages, offset: reader.place_() as Offset, upToDate, closed };
     } catch (error) {
-      signal?.throwIfAborted();
-      throw error instanceof Error ? error : lossOf(error).error_;
+      signal.throwIfAborted();
+      throw asError(error);
     }
   }
 
   state<S>(options: StateOptions<T, S>): View<S> {
-    const { client_: client } = this;
-    return createView(
-      {
-        follow_: (settings) => this.given_(settings),
-        isLive_: () => this.live,
-        watch_: (changed) => {
-          client.watchers_.add(changed);
-          return () => client.watchers_.delete(changed);
-        },
-        clock_: client.clock_,
-        timing_: client.timing_,
-        random_: client.random_,
-      },
-      options,
-    );
+    const source = {
+      follow_: (from: From, signal: AbortSignal) => this.follow_(from, signal),
+      isLive_: () => this.live,
+      watchers_: this.client_.watchers_,
+    };
+    return createView(this.client_.context_, source, options);
   }
 
-  publish(data: T, options: PublishOptions = {}): Promise<Published> {
+  publish(data: T, options?: PublishOptions): Promise<Published> {
     return this.client_.publish_(this.name, data, options);
   }
 
-  override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void {
+  override addEventListener(type: string, listener: Listener, options?: AddEventListenerOptions | boolean): void {
     super.addEventListener(type, listener, options);
-    if (type != "message" || !listener) return;
-    const settings = typeof options == "object" ? options : {};
-    this.listeners_.set(listener, settings);
-    settings.signal?.addEventListener("abort", () => this.forget_(listener));
+    if (type != "message") return;
+    const { once, signal } = Object(options);
+    const remove = () => this.removeEventListener(type, listener);
+    this.listeners_.add(listener);
+    signal?.addEventListener("abort", remove);
+    if (once) super.addEventListener(type, remove, options);
     if (!this.following_) void this.dispatchAll_((this.following_ = new AbortController()).signal);
   }
 
-  override removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: EventListenerOptions | boolean): void {
+  override removeEventListener(type: string, listener: Listener, options?: EventListenerOptions | boolean): void {
     super.removeEventListener(type, listener, options);
-    if (type == "message") this.forget_(listener);
-  }
-
-  forget_(listener: unknown): void {
-    this.listeners_.delete(listener);
-    if (this.listeners_.size) return;
+    if (type != "message" || !this.listeners_.delete(listener) || this.listeners_.size) return;
     this.following_?.abort();
     this.following_ = undefined;
   }
 
   /** Follows for the listeners, over resets. */
   async dispatchAll_(signal: AbortSignal): Promise<void> {
-    const dispatch = (type: string, detail: unknown) => super.dispatchEvent(new CustomEvent(type, { detail }));
-    let from: From = "now";
-    while (!signal.aborted) {
+    const dispatch = (type: string, detail: unknown) => this.dispatchEvent(new CustomEvent(type, { detail }));
+    for (let from: From | undefined = "now"; from; ) {
       try {
-        for await (const given of this.given_({ from_: from, signal_: signal })) {
-          if ("messages_" in given) {
-            for (const message of given.messages_) {
-              dispatch("message", message);
-              for (const [listener, { once }] of this.listeners_) if (once) this.forget_(listener);
-            }
-          } else if ("live_" in given) dispatch("live", { offset: given.live_ });
-          else if ("skipped_" in given) dispatch("skipped", given.skipped_);
-          else dispatch("closed", { offset: given.closed_ });
+        for await (const given of this.follow_(from, signal)) {
+          for (const { message_: message, type, ...frame } of given) signal.aborted || dispatch(type, message ?? frame);
         }
         return;
       } catch (error) {
         const isReset = error instanceof ResetError;
         dispatch(isReset ? "reset" : "error", error);
-        if (!isReset) return;
-        from = error.earliest ?? "beginning";
+        from = isReset ? (error.earliest ?? "beginning") : undefined;
       }
     }
   }
 }
+
+/** One wrong offset would fail the request for all streams. */
+const checked = (from: From) => {
+  if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from)) throw new TidingsError("invalid_offset", from);
+  return from;
+};

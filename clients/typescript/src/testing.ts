@@ -104,13 +104,15 @@ export interface Server {
   loseResponse(): void;
   /** The server process is killed and started again: connections break, and streams in memory are lost. */
   restart(): void;
-  /** The server is about to end: it asks everybody to come back within so many seconds, and ends their connections. */
+  /** The server is about to end: it asks everybody to come back within so many seconds (default 10), and ends their connections. */
   drain(within?: number): void;
   /** From now on connections by these transports are refused, as a proxy does that does not know them. */
   refuse(...transports: Transport[]): void;
   /** From now on these transports open and then bring nothing, as behind a proxy that holds everything back; so do those that are open. */
   swallow(...transports: Transport[]): void;
-  /** The network is well again: nothing is refused, swallowed or delayed any more. */
+  /** From now on nothing passes in either direction, and nobody is told, as when a cable is pulled. What is open stays dead for good. */
+  unplug(): void;
+  /** The network is well again: nothing is refused, swallowed, unplugged or delayed any more. */
   heal(): void;
 }
 
@@ -168,16 +170,13 @@ export function createServer(options: ServerOptions = {}): Server {
       network.drop();
       store.restart();
     },
-    drain: (within = 30) => {
+    drain: (within = 10) => {
       for (const each of [...world.draining]) each(within);
     },
     refuse: (...transports) => transports.forEach((transport) => network.refused.add(transport)),
     swallow: (...transports) => network.swallow(transports),
-    heal: () => {
-      network.refused.clear();
-      network.swallowed.clear();
-      network.delay = 0;
-    },
+    unplug: () => network.unplug(),
+    heal: () => network.heal(),
   };
 }
 
@@ -235,7 +234,6 @@ function serveSafely(asked: Asked, world: World, answer: Exchange): void {
       new Response("a proxy does not allow this", { status: 403, headers: { "Content-Type": "text/html" } }),
     );
   }
-  if (asked.transport && world.network.swallowed.has(asked.transport)) return;
   try {
     serve(asked, world, answer);
   } catch (error) {

@@ -1,99 +1,92 @@
 /** A value that is kept up to date with a stream, over resets. */
 
+import { backOff, type Context } from "./context.ts";
 import { ResetError, TidingsError } from "./errors.ts";
-import type { FollowSettings, Given } from "./hub.ts";
+import type { Given } from "./reader.ts";
 import { isAt } from "./session/place.ts";
-import { sleep } from "./time.ts";
-import type { Clock, From, Message, Offset, StateOptions, Timing, View } from "./types.ts";
+import type { From, Message, Offset, StateOptions, View } from "./types.ts";
 
 /** What a view needs of its stream. */
 export interface ViewSource {
-  follow_(settings: FollowSettings): AsyncGenerator<Given, void>;
-  /** Whether the stream is live. */
+  follow_(from: From, signal: AbortSignal): AsyncGenerator<Given[], void>;
   isLive_(): boolean;
-  /** Calls back when the connection changes. Gives a function that ends this. */
-  watch_(changed: () => void): () => void;
-  clock_: Clock;
-  timing_: Timing;
-  random_: () => number;
+  /** Who is called back when the connection changes. */
+  watchers_: Set<() => void>;
 }
 
-export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: StateOptions<T, S>): View<S> => {
+export const createView = <T, S>(
+  context: Context,
+  { follow_: follow, isLive_: isLive, watchers_: watchers }: ViewSource,
+  { load, initial, reduce }: StateOptions<T, S>,
+): View<S> => {
   const listeners = new Set<() => void>();
   let value = initial;
   let offset: Offset | undefined;
   let phase: View<S>["state"] = "loading";
   let error: TidingsError | undefined;
-  let controller: AbortController;
+  let controller: AbortController | undefined;
+  let toldState: View<S>["state"];
 
-  const state = () => (phase == "live" && !source.isLive_() ? "catching-up" : phase);
-  let toldState = state();
+  const state = () => (phase == "live" && !isLive() ? "catching-up" : phase);
 
   const changed = () => {
     toldState = state();
-    listeners.forEach((listener) => listener());
+    for (const listener of listeners) listener();
   };
 
-  const failed = (reason: unknown) =>
-    reason instanceof TidingsError ? reason : new TidingsError("state_failed", String(reason), true);
+  const onStatus = () => state() == toldState || changed();
 
-  /** Loads, and follows until the first error. */
-  const runOnce = async (signal: AbortSignal, onLive: () => void) => {
-    let from: From = "beginning";
-    if (load) {
-      const loaded = await load();
-      if (signal.aborted) return;
-      value = loaded.value;
-      from = loaded.offset;
-    } else {
-      value = initial;
-    }
-    offset = typeof from == "string" && isAt(from) ? from : undefined;
-    error = undefined;
-    phase = "catching-up";
-    changed();
-    for await (const given of source.follow_({ from_: from, signal_: signal })) {
-      if ("messages_" in given) {
-        for (const message of given.messages_) {
-          value = reduce(value as S, message as Message<T>);
-          offset = message.offset;
-        }
-      } else if ("live_" in given) {
-        phase = "live";
-        offset = given.live_;
-        onLive();
-      }
-      changed();
-    }
-  };
-
+  /** Loads, and follows, over resets, until the signal or an error of the stream. */
   const run = async (signal: AbortSignal) => {
-    for (let tries = 0; !signal.aborted; tries += 1) {
+    for (let tries = 0; !signal.aborted; ) {
       try {
-        return await runOnce(signal, () => (tries = 0));
-      } catch (reason) {
+        phase = "loading";
+        const loaded = (await load?.()) ?? { value: initial, offset: "beginning" };
         if (signal.aborted) return;
-        const isOver = !(reason instanceof ResetError) && phase != "loading";
-        error = failed(reason);
+        value = loaded.value;
+        offset = isAt(loaded.offset) ? loaded.offset : undefined;
+        error = undefined;
+        phase = "catching-up";
+        changed();
+        for await (const given of follow(loaded.offset, signal)) {
+          for (const { type, message_: message, offset: reached } of given) {
+            if (message) value = reduce(value as S, message as Message<T>);
+            if (type == "live") {
+              phase = type;
+              tries = 0;
+            }
+            offset = reached;
+          }
+          changed();
+        }
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const isReset = thrown instanceof ResetError;
+        error = thrown instanceof TidingsError ? thrown : new TidingsError("state_failed", String(thrown), true);
+        // What can't be loaded may be loaded later.
+        const isOver = !isReset && phase != "loading";
         phase = isOver ? "failed" : "loading";
         changed();
         if (isOver) return;
-        const { backoffBase, backoffCap } = source.timing_;
-        if (tries || !(reason instanceof ResetError)) await sleep(source.clock_, source.random_() * Math.min(backoffCap, backoffBase * 2 ** tries), signal);
+        if (!isReset || tries) await backOff(context, tries, signal);
+        tries++;
       }
     }
   };
 
-  const refresh = () => {
+  const close = () => {
     controller?.abort();
-    controller = new AbortController();
-    phase = "loading";
-    void run(controller.signal);
+    watchers.delete(onStatus);
+  };
+
+  const refresh = () => {
+    close();
+    watchers.add(onStatus);
+    void run((controller = new AbortController()).signal);
   };
 
   refresh();
-  const unwatch = source.watch_(() => state() != toldState && changed());
-
   return {
     get value() {
       return value;
@@ -112,9 +105,6 @@ export const createView = <T, S>(source: ViewSource, { load, initial, reduce }: 
       return () => listeners.delete(listener);
     },
     refresh,
-    close() {
-      unwatch();
-      controller.abort();
-    },
+    close,
   };
 };

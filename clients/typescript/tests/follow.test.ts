@@ -48,7 +48,7 @@ serverTest("the websocket takes over, and several streams share it", async (serv
   for (const name of names) assert.equal((await server.followers(name)).websocket, 1);
   const { attempts } = tidings.explain();
   assert.deepEqual(attempts.map(({ transport }) => transport), ["poll", "websocket"]);
-  assert.equal(attempts[0]!.cause, "replaced by websocket");
+  assert.equal(attempts[0]!.cause, "replaced");
   tidings.close();
 });
 

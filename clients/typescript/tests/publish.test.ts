@@ -109,7 +109,7 @@ async function flappingProxy(port: number): Promise<{ url: string; close: () => 
     client.pipe(upstream);
     if (mode == 0) upstream.on("data", cut);
     else upstream.pipe(client);
-    if (mode == 1) setTimeout(cut, 40);
+    setTimeout(cut, mode == 1 ? 40 : 150);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const proxy = {
@@ -130,14 +130,14 @@ serverTest("over connections that flap every message is stored once, in order", 
   const tidings = connect(proxy.url, { timing: { backoffCap: 50 } });
   tidings.stream("a").addEventListener("message", () => {});
   const publishing = [];
-  for (let n = 0; n < 150; n += 1) {
+  // Until enough of them were cut.
+  for (let n = 0; n < 150 || proxy.cuts < 20; n += 1) {
     publishing.push(tidings.stream("a").publish(n));
-    await sleep(2);
+    await sleep(5);
   }
   const offsets = (await Promise.all(publishing)).map(({ offset }) => offset!);
-  assert.deepEqual(await server.stored("a"), Array.from({ length: 150 }, (_, n) => n));
+  assert.deepEqual(await server.stored("a"), publishing.map((_, n) => n));
   assert.deepEqual(offsets, [...offsets].sort());
-  assert.ok(proxy.cuts > 5, `${proxy.cuts} cuts`);
   tidings.close();
   proxy.close();
 });

@@ -18,7 +18,10 @@ test("a schema checks each message, and gives its data the form that the schema 
   const { server, stream } = begin();
   server.publish("readings", { celsius: "21.5" });
   const page = await stream.read();
-  assert.deepEqual(page.messages.map(({ data }) => data), [{ celsius: 21.5 }]);
+  assert.deepEqual(
+    page.messages.map(({ data }) => data),
+    [{ celsius: 21.5 }],
+  );
 });
 
 test("a message that does not fit ends a loop with `invalid_message`; those before it were given", async () => {

@@ -1,5 +1,6 @@
 /** One try of one transport: how far it has come, and how long it may stay silent. */
 
+import type { Frame, Question } from "./words.ts";
 import type { Offset, Timing, Transport } from "../types.ts";
 
 /** From worst to best. */
@@ -24,9 +25,9 @@ export interface Attempt {
    */
   streams_: Map<string, Offset | undefined | null>;
   /** It still brings messages, but another is to take its place. */
-  isLeaving_: boolean;
+  isLeaving_?: boolean;
   /** A WebSocket that has said `hello`. */
-  isGreeted_: boolean;
+  isGreeted_?: boolean;
   /** When it was last dialled, greeted or asked. */
   asked_: number;
   heard_: number;
@@ -35,36 +36,39 @@ export interface Attempt {
   restUntil_?: number | undefined;
   /** A WebSocket that was asked for a sign of life: how long that may take. */
   probeUntil_?: number | undefined;
+
+  /** The connection, which is the driver's. */
+  close_?: () => void;
+  send_?: (frame: object) => void;
 }
 
-export const createAttempt = (id: number, transport: Transport, now: number): Attempt => ({
-  id,
-  transport,
-  began: now,
-  streams_: new Map(),
-  isLeaving_: false,
-  isGreeted_: false,
-  asked_: now,
-  heard_: now,
-  heartbeat_: 25_000,
-});
+/** What a session wants done. It is done at once; whatever comes of it is told later. */
+export interface Doer {
+  /** Asks, over HTTP, in place of what was asked before; or dials a WebSocket. */
+  ask_(attempt: Attempt, question: Question): void;
+  send_(attempt: Attempt, frame: object): void;
+  close_(attempt: Attempt): void;
+  /** The user is told: a frame of the server, or one made up in the same form. */
+  tell_(frame: Frame): void;
+}
 
 /** Whether it brings messages and is to stay. Polls don't count: they never replace anything. */
-export const isLive = (attempt: Attempt): boolean =>
-  attempt.transport != "poll" && attempt.live !== undefined && !attempt.isLeaving_;
+export const isLive = ({ transport, live, isLeaving_: isLeaving }: Attempt) => transport != "poll" && live && !isLeaving;
 
 /** Until when nothing else is tried beside it. */
-export const patienceEnds = (attempt: Attempt, timing: Timing): number =>
-  attempt.asked_ + (attempt.transport == "websocket" ? timing.sseAfter : timing.longPollAfter);
+export const patienceEnds = ({ asked_: asked, transport }: Attempt, timing: Timing) =>
+  asked + (transport == "websocket" ? timing.sseAfter : timing.longPollAfter);
 
 /** When it has been silent for too long. */
 export const silenceEnds = (attempt: Attempt, timing: Timing): number => {
-  const { transport, heard_: heard, asked_: asked } = attempt;
-  if (attempt.probeUntil_) return attempt.probeUntil_;
-  if (attempt.restUntil_ !== undefined) return Infinity;
+  const { transport, heard_: heard } = attempt;
+  if (attempt.restUntil_) return Infinity;
   if (transport == "poll") return heard + timing.answerMax;
   if (transport == "long-poll") return heard + timing.hold + timing.holdSlack;
   const isWaitingForPlaces = attempt.isGreeted_ && !attempt.streams_.size;
-  // Before something of ours has come, other bytes don't count: a proxy may send them.
-  return attempt.live !== undefined || isWaitingForPlaces ? heard + 2.5 * attempt.heartbeat_ : asked + timing.dialMax;
+  return (
+    attempt.probeUntil_ ??
+    // Before something of ours has come, other bytes don't count: a proxy may send them.
+    (attempt.live || isWaitingForPlaces ? heard + 2.5 * attempt.heartbeat_ : attempt.asked_ + timing.dialMax)
+  );
 };

@@ -3,7 +3,7 @@
 import type { From, Offset } from "../types.ts";
 
 /** Whether a reader stands at an offset; else no answer has named one yet. */
-export const isAt = (place: From): place is Offset => typeof place == "string" && /^[0-9a-f]{16}_\d{16}$/.test(place);
+export const isAt = (place: From | undefined): place is Offset => typeof place == "string" && /^[0-9a-f]{16}_\d{16}$/.test(place);
 
 /** The number of messages before a place. */
 export const indexOf = (offset: Offset): number => +offset.slice(17);

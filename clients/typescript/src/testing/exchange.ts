@@ -46,6 +46,8 @@ export function exchange(
     const abort = () => fail(signal.reason);
     const line: Line = network.open(asked.transport, () => fail(new TypeError("the connection was lost")));
     signal.addEventListener("abort", abort);
+    // It never arrives.
+    if (line.dead) return;
     serve({
       onOver: (run) => over.push(run),
       respond: (response) =>

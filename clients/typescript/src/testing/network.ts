@@ -22,6 +22,8 @@ interface OpenLine extends Line {
 /** The network of one server. */
 export class Network {
   delay = 0;
+  /** Whether nothing passes at all, and nobody is told. */
+  unplugged = false;
   readonly refused = new Set<Transport>();
   readonly swallowed = new Set<Transport>();
   readonly #open = new Set<OpenLine>();
@@ -38,7 +40,7 @@ export class Network {
     let last = 0;
     const line: OpenLine = {
       transport,
-      dead: transport !== undefined && this.swallowed.has(transport),
+      dead: this.unplugged || (transport !== undefined && this.swallowed.has(transport)),
       broken,
       send: (arrived) => {
         if (line.dead || !this.#open.has(line)) return;
@@ -65,6 +67,20 @@ export class Network {
     for (const line of this.#open) {
       if (line.transport !== undefined && transports.includes(line.transport)) line.dead = true;
     }
+  }
+
+  /** From now on nothing passes over anything, over what is open neither, for good; and nobody is told. */
+  unplug(): void {
+    this.unplugged = true;
+    for (const line of this.#open) line.dead = true;
+  }
+
+  /** Everything passes again, at once. */
+  heal(): void {
+    this.refused.clear();
+    this.swallowed.clear();
+    this.unplugged = false;
+    this.delay = 0;
   }
 
   /** All that is open breaks, as when a cable is pulled. */

@@ -62,7 +62,7 @@ export function socketClass(world: World, asked: (upgrade: Upgrade) => void): ty
         world.network.refused.has("websocket") || (parsed.pathname !== "/v1/ws" && !this.#first());
       if (refused) queueMicrotask(() => this.#over(1006, "", false));
       // What swallows frames lets the handshake pass.
-      else if (this.#line.dead) queueMicrotask(() => this.#opened());
+      else if (this.#line.dead && !world.network.unplugged) queueMicrotask(() => this.#opened());
       else this.#line.send(() => this.#begin());
     }
 

@@ -1,4 +1,4 @@
-/** The code blocks of the guide and of the README, as files that can be checked and run. */
+/** The code blocks of the guide, of the errors and of the README, as files that can be checked and run. */
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -23,6 +23,7 @@ export function blocks(): Block[] {
   const pages = readdirSync(guide).filter((name) => name.endsWith(".md"));
   return [
     ...pages.map((name) => [name, join(guide, name)] as const),
+    ["errors.md", join(ROOT, "../../docs/errors.md")] as const,
     ["README.md", join(ROOT, "README.md")] as const,
   ].flatMap(([name, path]) => blocksOf(name.replace(".md", ""), readFileSync(path, "utf8")));
 }

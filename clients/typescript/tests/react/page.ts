@@ -54,7 +54,7 @@ const scenarios = {
   /** A hidden part of the page goes on where it stood. */
   async hiddenAndShown() {
     const { server, client, react } = begin();
-    server.create("words");
+    server.publish("words", "before it was mounted");
     const show = (mode: "visible" | "hidden") =>
       react.render(
         h(StrictMode, null, h(App, { client }, h(Activity, { mode, children: h(List, { name: "words" }) }))),
@@ -154,7 +154,7 @@ const scenarios = {
     hydrateRoot(root, h(StrictMode, null, h(App, { client }, h(Sum, { name: "sum", loaded }))), {
       onRecoverableError: (error) => seen.push(String(error)),
     });
-    await until("everything", () => text("#sum") === "21");
+    await until("everything", () => text("#sum") === "1021");
     return { rendered, seen };
   },
 };

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { TidingsError, type ErrorCode } from "../../src/errors.ts";
-import { createSession, type Action, type Frame, type Loss, type Question, type Session, type SessionEvent } from "../../src/session.ts";
+import { createSession, type Session } from "../../src/session.ts";
+import type { Attempt } from "../../src/session/attempt.ts";
+import type { Frame, Question } from "../../src/session/words.ts";
 import { defaultTiming } from "../../src/timing.ts";
 import type { From, Timing } from "../../src/types.ts";
 
@@ -28,10 +30,14 @@ export function runCase({ name, options = {}, steps }: Case): void {
   });
 }
 
+/** What the clock shows when a case begins. */
+const BEGIN = 1_000_000;
+
 /** A session and its made-up clock. */
 class Script {
   private readonly session: Session;
-  private now = 0;
+  private readonly attempts = new Map<number, Attempt>();
+  private now = BEGIN;
   private actions: Json[] = [];
   private events: Json[] = [];
 
@@ -42,12 +48,27 @@ class Script {
       assert.ok(camel in timing, `no such option: ${key}`);
       timing[camel] = value;
     }
-    this.session = createSession({
-      via_: via,
-      pollInterval_: poll_interval,
-      timing_: timing as unknown as Timing,
-      random_: () => random,
+    this.session = createSession(via, poll_interval, timing as unknown as Timing, () => random, {
+      ask_: (attempt, asked) => this.onAsk(attempt, asked),
+      send_: ({ id }, frame) => this.actions.push(sent(id, frame as Frame)),
+      close_: ({ id }) => this.actions.push({ close: id }),
+      tell_: (frame) => this.onTold(eventOf(frame)),
     });
+    this.session.turn_(BEGIN);
+  }
+
+  private onAsk(attempt: Attempt, asked: Question): void {
+    const { id, transport } = attempt;
+    const asking = transport == "websocket" ? [] : [question(asked)];
+    this.actions.push(this.attempts.has(id) ? { ask: [id, ...asking] } : { open: [id, transport, ...asking] });
+    this.attempts.set(id, attempt);
+  }
+
+  private onTold(event: Json[]): void {
+    const last = this.events.at(-1);
+    // Given one after another, they were given together.
+    if (event[0] == "messages" && last?.[0] == "messages" && last[1] == event[1]) last.push(...event.slice(2));
+    else this.events.push(event);
   }
 
   take(verb: string, value: Json): void {
@@ -60,8 +81,8 @@ class Script {
       case "drop":
         return session.drop_(value);
       case "at":
-        assert.ok(value >= this.now, "time goes back");
-        return this.passUntil(value);
+        assert.ok(BEGIN + value >= this.now, "time goes back");
+        return this.passUntil(BEGIN + value);
       case "hear":
         return this.hear(value[0], value[1]);
       case "hidden":
@@ -74,10 +95,8 @@ class Script {
       case "via":
         return session.via_(this.now, value);
       case "actions":
-        this.collect();
         return assert.deepEqual(this.actions.splice(0), value);
       case "events":
-        this.collect();
         return assert.deepEqual(this.events.splice(0), value);
       case "status":
         return assert.equal(session.status_(), value);
@@ -97,23 +116,14 @@ class Script {
 
   private hear(id: number, heard: Json): void {
     const { session, now } = this;
-    if (heard.lost) session.lose_(now, id, loss(heard));
-    else if (heard.hello) session.hear_(now, id, [{ type: "hello", heartbeat: heard.hello / 1000 }]);
+    const attempt = this.attempts.get(id);
+    assert.ok(attempt, `attempt ${id} was not opened`);
+    if (heard.lost) session.lose_(now, attempt, loss(heard));
+    else if (heard.hello) session.hear_(now, attempt, [{ type: "hello", heartbeat: heard.hello / 1000 }]);
     else if (heard.page) {
       const page = { upToDate_: heard.page.up_to_date as boolean, interval_: heard.page.interval };
-      session.hear_(now, id, heard.frames.map(frame), page);
-    } else session.hear_(now, id, heard.frames?.map(frame));
-  }
-
-  private collect(): void {
-    this.actions.push(...this.session.actions_().map(action));
-    for (const event of this.session.events_()) {
-      const told = eventOf(event);
-      const last = this.events.at(-1);
-      // Given one after another, they were given together.
-      if (told[0] == "messages" && last?.[0] == "messages" && last[1] == told[1]) last.push(...told.slice(2));
-      else this.events.push(told);
-    }
+      session.hear_(now, attempt, heard.frames.map(frame), page);
+    } else session.hear_(now, attempt, heard.frames?.map(frame));
   }
 }
 
@@ -169,48 +179,36 @@ function frame([type, stream, ...rest]: Json[]): Frame {
   }
 }
 
-function loss({ lost, retry_after, code }: Json): Loss {
-  const error = code && new TidingsError(code as ErrorCode);
-  return { kind_: lost, retryAfter_: retry_after, error_: error };
+function loss({ lost, retry_after, code }: Json): TidingsError {
+  const codes: Record<string, ErrorCode> = { refused: "forbidden", busy: "too_busy" };
+  const error = new TidingsError(code ?? codes[lost] ?? lost, "", lost != "refused");
+  error.retryAfter_ = retry_after;
+  return error;
 }
 
 function question(asked: Question): Json {
   return Object.fromEntries(asked.map(([stream, place]) => [stream, writtenFrom(place)]));
 }
 
-function action(done: Action): Json {
-  switch (done.do_) {
-    case "open":
-    case "ask": {
-      const { transport } = done.attempt_;
-      const first = done.do_ == "open" ? [done.id_, transport] : [done.id_];
-      return { [done.do_]: transport == "websocket" ? first : [...first, question(done.question_)] };
-    }
-    case "send": {
-      const { type, stream, offset: place, last } = done.frame_;
-      if (type == "ping") return { ping: done.id_ };
-      if (type == "unsubscribe") return { unsubscribe: [done.id_, stream] };
-      return { subscribe: [done.id_, stream, last === undefined ? writtenFrom(place == "-1" ? "beginning" : place!) : { last }] };
-    }
-    case "close":
-      return { close: done.id_ };
-  }
+function sent(id: number, { type, stream, offset: place, last }: Frame): Json {
+  if (type == "ping") return { ping: id };
+  if (type == "unsubscribe") return { unsubscribe: [id, stream] };
+  return { subscribe: [id, stream, last === undefined ? writtenFrom(place == "-1" ? "beginning" : place!) : { last }] };
 }
 
-function eventOf(event: SessionEvent): Json[] {
-  const { stream_: stream } = event;
-  switch (event.type_) {
-    case "messages":
-      return ["messages", stream, ...event.frames_.map((it) => writtenOffset(it.offset))];
+function eventOf({ type, stream, offset: place, from, code, reason }: Frame): Json[] {
+  switch (type) {
+    case "message":
+      return ["messages", stream, writtenOffset(place)];
     case "failed":
-      return ["failed", stream, event.error_.code];
-    case "missing":
+      return ["failed", stream, code];
+    case "error":
       return ["missing", stream];
     case "skipped":
-      return ["skipped", stream, writtenOffset(event.frame_.from), writtenOffset(event.frame_.offset)];
+      return ["skipped", stream, writtenOffset(from), writtenOffset(place)];
     case "reset":
-      return ["reset", stream, event.frame_.reason];
+      return ["reset", stream, reason];
     default:
-      return [event.type_, stream, writtenOffset(event.frame_.offset)];
+      return [type, stream, writtenOffset(place)];
   }
 }

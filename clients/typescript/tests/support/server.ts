@@ -57,6 +57,15 @@ export class Server {
     await ended;
   }
 
+  /** It tells everybody, and ends. */
+  async askToEnd(): Promise<void> {
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  }
+
   async restart(): Promise<void> {
     await this.kill9();
     await this.launch();

@@ -96,6 +96,26 @@ test("a connection that is swallowed stays dead when the network is well again",
   assert.deepEqual(seen, ["open", "hello"]);
 });
 
+test("unplugged, nothing arrives, nothing is answered and nobody is told", async () => {
+  const server = createServer();
+  server.create("a");
+  const before = dial(server);
+  await server.clock.advance(0);
+  server.unplug();
+  const during = dial(server);
+  const headers = { "Content-Type": "application/json" };
+  let answered = false;
+  void server
+    .fetch(`${server.url}/v1/stream/a`, { method: "POST", headers, body: "1" })
+    .then(() => (answered = true));
+  server.publish("a", 2);
+  await server.clock.advance(600_000);
+  server.heal();
+  await server.clock.advance(600_000);
+  assert.deepEqual([before.seen, during.seen, answered], [["open", "hello"], [], false]);
+  assert.deepEqual(server.messages("a"), [2]);
+});
+
 test("after a restart streams in memory are lost, others are not", async () => {
   const server = createServer();
   server.create("kept");

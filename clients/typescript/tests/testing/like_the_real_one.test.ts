@@ -10,13 +10,26 @@ test(
   { timeout: 60_000 },
   async () => {
     const server = createServer();
-    const inMemory = await run({ ...server, pass: (milliseconds) => server.clock.advance(milliseconds) });
+    const inMemory = await run({
+      ...server,
+      pass: (milliseconds) => server.clock.advance(milliseconds),
+      restart: async () => server.restart(),
+      drain: async () => server.drain(),
+    });
     const real = await Server.start();
     try {
-      assert.deepEqual(
-        inMemory,
-        await run({ url: real.url, fetch, WebSocket, pass: (milliseconds) => sleep(milliseconds) }),
-      );
+      const answered = await run({
+        url: real.url,
+        fetch,
+        WebSocket,
+        pass: (milliseconds) => sleep(milliseconds),
+        restart: () => real.restart(),
+        drain: () => real.askToEnd(),
+      });
+      const differs = answered.findIndex((line, at) => line !== inMemory[at]);
+      const around = (lines: string[]) =>
+        differs < 0 ? lines.length : lines.slice(Math.max(0, differs - 3), differs + 3);
+      assert.deepEqual(around(inMemory), around(answered));
     } finally {
       await real.stop();
     }

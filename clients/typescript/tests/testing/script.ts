@@ -7,6 +7,10 @@ export interface Peer {
   WebSocket: typeof WebSocket;
   /** Lets that much time pass. */
   pass(milliseconds: number): Promise<void>;
+  /** It is killed and started again. */
+  restart(): Promise<void>;
+  /** It is about to end, and tells everybody. */
+  drain(): Promise<void>;
 }
 
 const HEADERS = [
@@ -34,6 +38,8 @@ export async function run(peer: Peer): Promise<string[]> {
   await events(talk);
   await sockets(talk);
   await oneStream(talk);
+  await restarting(talk);
+  await draining(talk);
   return talk.lines;
 }
 
@@ -232,7 +238,7 @@ async function framesUntil(
   }
   // How events are cut into chunks is up to the network, and `retry:` to the server.
   const frames = heard.split("\n").filter((line) => line.startsWith("data:"));
-  const streamOf = (line: string) => (JSON.parse(line.slice(5)) as { stream: string }).stream;
+  const streamOf = (line: string) => (JSON.parse(line.slice(5)) as { stream?: string }).stream ?? "";
   const sorted = frames.toSorted((one, other) => streamOf(one).localeCompare(streamOf(other)));
   for (const line of sorted) talk.note(`< ${line}`);
 }
@@ -335,11 +341,47 @@ async function oneStream(talk: Transcript): Promise<void> {
   await held();
 }
 
+async function restarting(talk: Transcript): Promise<void> {
+  const { b: inMemory = "", kept: onDisk = "" } = talk.offsets;
+  await talk.peer.restart();
+  const streams = [
+    { stream: "b", offset: inMemory },
+    { stream: "kept", offset: onDisk },
+  ];
+  await talk.read(streams);
+  await talk.whole("PUT", "/v1/stream/b", { headers: { ...JSON_TYPE, "Stream-Durability": "memory" } });
+  await talk.read(streams);
+}
+
+async function draining(talk: Transcript): Promise<void> {
+  const streams = [{ stream: "kept", offset: talk.offsets.kept }];
+  const init = { method: "POST", body: JSON.stringify({ streams }) };
+  const socket = new Socket(talk, "/v1/ws");
+  await socket.until("hello");
+  socket.say({ type: "subscribe", stream: "kept" });
+  await socket.until("live");
+  const response = await talk.ask("POST", "/v1/read?live=sse", init);
+  const reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>)
+    .pipeThrough(new TextDecoderStream())
+    .getReader();
+  await framesUntil(talk, reader, '"live"');
+  const held = talk.hold("POST", "/v1/read?live=long-poll&timeout=20", init);
+  await talk.peer.pass(300);
+  const drained = talk.peer.drain();
+  await socket.until("drain");
+  await framesUntil(talk, reader, "never");
+  await held();
+  await drained;
+  talk.note(`closed with ${await socket.closed}`);
+}
+
 /** A WebSocket whose frames are noted as they come. */
 class Socket {
   readonly #socket: WebSocket;
   readonly #frames: string[] = [];
   #changed = () => {};
+  /** The code with which it is closed. */
+  readonly closed: Promise<number>;
 
   constructor(
     readonly talk: Transcript,
@@ -347,6 +389,7 @@ class Socket {
   ) {
     talk.note(`> upgrade ${path}`);
     this.#socket = new talk.peer.WebSocket(talk.peer.url.replace("http", "ws") + path, "tidings.v1");
+    this.closed = new Promise((done) => this.#socket.addEventListener("close", ({ code }) => done(code)));
     this.#socket.onmessage = ({ data }) => {
       this.#frames.push(String(data));
       this.#changed();

@@ -85,7 +85,7 @@ const scenarios = {
       .use(tidingsPlugin, connect(url))
       .mount("#root");
     const hydrated = text("#sum");
-    await until("everything", () => text("#sum") === "21");
+    await until("everything", () => text("#sum") === "1021");
     return { rendered, hydrated };
   },
 };

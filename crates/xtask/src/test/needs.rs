@@ -22,6 +22,13 @@ const NEEDS: &[Need] = &[
     Need { program: "vmstat", package: "procps", why: "the program that never stops in the README" },
     Need { program: "chromium", package: "chromium", why: "a browser's own EventSource and WebSocket" },
     Need { program: "openssl", package: "openssl", why: "a browser speaks HTTP/2 only over TLS" },
+    Need {
+        program: "nginx",
+        package: "nginx-light",
+        why: "clients are run through it, with the settings of the guide",
+    },
+    Need { program: "haproxy", package: "haproxy", why: "likewise" },
+    Need { program: "caddy", package: "caddy", why: "likewise" },
 ];
 
 /// A package that Debian cuts out of Python; without it there is a `python3`, but not all of its modules.
@@ -97,7 +104,9 @@ fn check_node() -> anyhow::Result<()> {
 
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    // Where servers are, which others than root seldom have in their path.
+    let of_servers = Path::new("/usr/sbin").to_path_buf();
+    std::env::split_paths(&path).chain([of_servers]).any(|folder| folder.join(program).is_file())
 }
 
 fn makes_environments_of_python() -> bool {
@@ -116,6 +125,8 @@ fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
     let status = Command::new("apt-get")
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // Nothing that is installed shall be started by that: in this level of a system's start, nothing is.
+        .env("RUNLEVEL", "1")
         .stdin(Stdio::null())
         .status()
         .context("apt-get")?;

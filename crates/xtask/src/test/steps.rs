@@ -10,6 +10,9 @@ use std::path::PathBuf;
 /// Where other people's suites and clients are.
 const FOREIGN: &str = "conformance/foreign";
 
+/// Where the TypeScript client is run through networks as they are.
+const NETWORKS: &str = "clients/typescript/networks";
+
 pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
     let inside = |name, why, action: fn() -> anyhow::Result<()>| Step {
         name,
@@ -61,6 +64,16 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
             node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
         ),
         run("examples", "the chat and the charts, in Chromium", examples(workspace)),
+        run(
+            "networks",
+            "scenarios 15 to 23; nginx, HAProxy and Caddy",
+            network_tests(workspace, NETWORK_TESTS),
+        ),
+        run(
+            "soak",
+            "30 clients in bad networks, 50,000 messages",
+            network_tests(workspace, &["soak/soak.test.mjs"]),
+        ),
     ]
 }
 
@@ -106,6 +119,29 @@ fn examples(workspace: &Workspace) -> Program {
     let files = ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs"];
     let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
     Program { folder: PathBuf::from("examples"), ..tests }
+}
+
+const NETWORK_TESTS: &[&str] = &[
+    "proxies.test.mjs",
+    // The first mostly waits; the others run beside it.
+    "scenarios/default_numbers.test.mjs",
+    "scenarios/websocket.test.mjs",
+    "scenarios/buffers.test.mjs",
+    "scenarios/idle.test.mjs",
+    "scenarios/return.test.mjs",
+    "scenarios/places.test.mjs",
+    "scenarios/tabs.test.mjs",
+    "scenarios/sleep.test.mjs",
+    "scenarios/strict_mode.test.mjs",
+    "scenarios/fronts.test.mjs",
+];
+
+fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {
+    let mut tests = node_tests(workspace, &[&["--test-concurrency=2"], files].concat());
+    tests.folder = PathBuf::from(NETWORKS);
+    // Node.js has a WebSocket by itself from version 22 on.
+    tests.environment.push(("NODE_OPTIONS", "--experimental-websocket --no-warnings".into()));
+    tests
 }
 
 fn program(path: OsString, arguments: &[&str], folder: PathBuf) -> Program {

@@ -1,0 +1,67 @@
+// nginx, HAProxy and Caddy with the settings of the guide: each transport forced, and the one that a client chooses.
+
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import { FRONTS, Front } from "../fronts.mjs";
+import { sceneTest, until } from "../scene.mjs";
+
+const STREAMS = Array.from({ length: 20 }, (_, index) => `stream-${index}`);
+const TRANSPORTS = ["poll", "long-poll", "sse", "websocket"];
+/** What does not get through is refused at once; this is long enough to be sure of it. */
+const REFUSED_MS = 1_500;
+const COLUMNS = ["proxy and settings", ...TRANSPORTS, "chosen"];
+const rows = [];
+
+for (const [program, name, works] of FRONTS) {
+  sceneTest(`${program}, ${name} settings: 20 streams are followed and published to over every transport that gets through`, { streams: STREAMS }, async (scene) => {
+    const front = await Front.start(program, name, scene.proxy.port);
+    const row = { "proxy and settings": front.name };
+    try {
+      for (const transport of TRANSPORTS) row[transport] = await over(transport, scene, front, works);
+      row.chosen = await chosen(scene, front);
+      assert.equal(row.chosen, works.chosen);
+      await scene.nothingIsLost();
+    } finally {
+      rows.push(row);
+      await front.stop();
+    }
+  });
+}
+
+after(() => console.table(Object.fromEntries(rows.map(({ [COLUMNS[0]]: name, ...rest }) => [name, rest]))));
+
+/** One client over one transport: how late the latest message came, or that it does not get through. */
+async function over(transport, scene, front, works) {
+  const client = scene.node({ transport, pollInterval: 200 }, front.url);
+  if (transport === "websocket" && !works.websocket) {
+    await assert.rejects(until(client, "it is live", ({ state }) => state === "live", REFUSED_MS));
+    scene.clients.pop();
+    await client.close();
+    return "refused";
+  }
+  await publishesAndFollows(scene, client);
+  const { lateness } = await client.snapshot();
+  return `${lateness} ms`;
+}
+
+async function chosen(scene, front) {
+  const client = scene.node({}, front.url);
+  await publishesAndFollows(scene, client);
+  const { transport } = await until(client, "it is live", ({ state, statuses }) => state === "live" && Date.now() - statuses.at(-1).at > 500);
+  return transport;
+}
+
+/** The client has what was there; then it and others publish to each stream. */
+async function publishesAndFollows(scene, client) {
+  const before = total(scene);
+  await until(client, "it has what is stored", ({ received, state }) => received >= before && (state === "live" || client.polls));
+  await client.forgetLateness();
+  await scene.publisher.publishOnce();
+  await Promise.all(STREAMS.map((name) => scene.publishBy(client, name, "client")));
+  await until(client, "all has come", ({ received }) => received >= total(scene));
+}
+
+function total(scene) {
+  const counts = [...scene.publisher.published.values(), ...scene.publishedByClients.values()];
+  return counts.reduce((sum, count) => sum + count, 0);
+}
