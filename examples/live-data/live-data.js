@@ -136,5 +136,5 @@ function bytes(count) {
     count /= 1_000;
     unit += 1;
   }
-  return `${count.toFixed(unit === 0 || 100 <= count ? 0 : count < 10 ? 2 : 1).replace(/\.0+$/, "")} ${units[unit]}`;
+  return `${Number(count.toPrecision(3))} ${units[unit]}`;
 }

@@ -115,6 +115,8 @@ describe("with a server that runs", { concurrency: true }, () => {
     // The name is that of the browser, and can be changed.
     await two.getByRole("button", { name: "Change your name: Ada" }).click();
     await comeIn(two, "Grace");
+    // One connection serves both.
+    await two.locator(".connection-status", { hasText: "of another tab" }).waitFor({ timeout: PATIENCE });
     await send(one, "from the one");
     await two.getByText("from the one").waitFor({ timeout: PATIENCE });
     await send(two, "from the other");
@@ -128,6 +130,7 @@ describe("with a server that runs", { concurrency: true }, () => {
     await eventually("it is read in both", PATIENCE, async () => (await unread.textContent()) === "");
     // The one that holds the connection goes.
     await one.close();
+    await two.locator(".connection-status", { hasText: /^WebSocket$/ }).waitFor({ timeout: PATIENCE });
     await site.say("tabs", "to the one that stays");
     await two.getByText("to the one that stays").waitFor({ timeout: PATIENCE });
     assert.deepEqual(await texts(two), ["from the one", "from the other", "to both", "to the one that stays"]);
