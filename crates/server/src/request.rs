@@ -86,8 +86,8 @@ fn read<H: Headers + ?Sized>(
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
     let reader = reader.map_err(Problem::reset)?;
-    let read = Read::new(&asked, reader, request.owner, request.chunked);
-    Ok((transport.open)(read, &asked, core))
+    let read = Read::new(&asked, reader, request.chunked);
+    Ok((transport.open)(read, request.owner, &asked, core))
 }
 
 fn read_many<H: Headers + ?Sized>(

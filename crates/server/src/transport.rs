@@ -41,7 +41,6 @@ pub(crate) struct Follower {
 /// A read that is permitted: what is kept of it for as long as it is held, so it is small.
 pub(crate) struct Read {
     pub(crate) reader: Reader,
-    pub(crate) owner: Owner,
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     /// Whether it is a long poll.
@@ -62,10 +61,10 @@ struct Repeated {
     if_none_match: IfNoneMatch,
 }
 
-const _: () = assert!(size_of::<Read>() <= 48, "every held long poll and every SSE response has one");
+const _: () = assert!(size_of::<Read>() <= 40, "every held long poll and every SSE response has one");
 
 impl Read {
-    pub(crate) fn new(request: &ReadRequest, reader: Reader, owner: Owner, chunked: bool) -> Read {
+    pub(crate) fn new(request: &ReadRequest, reader: Reader, chunked: bool) -> Read {
         let is_first = request.cursor.is_none() && request.if_none_match == IfNoneMatch::Nothing;
         let repeated = (!is_first).then(|| {
             let if_none_match = request.if_none_match.clone();
@@ -73,7 +72,6 @@ impl Read {
         });
         Read {
             reader,
-            owner,
             chunked,
             waits: request.live == Live::LONG_POLL,
             envelope: request.envelope,
@@ -99,7 +97,7 @@ impl Read {
 }
 
 /// Begins to answer a read. What of the request matters only now is not in [`Read`].
-pub(crate) type Open = fn(Read, &ReadRequest, &mut Core) -> Opened;
+pub(crate) type Open = fn(Read, Owner, &ReadRequest, &mut Core) -> Opened;
 
 /// Begins to answer a read of many streams.
 pub(crate) type OpenMany = fn(&ReadManyRequest, Follower, &mut Core) -> Opened;

@@ -23,6 +23,14 @@ pub(crate) enum Wrapping {
 }
 
 impl Wrapping {
+    /// How messages of streams may be compressed.
+    pub(crate) fn deflate(self) -> Option<Window> {
+        match self {
+            Wrapping::WebSocket { deflate } => deflate,
+            Wrapping::Event { .. } | Wrapping::Element => None,
+        }
+    }
+
     /// Appends a frame that is for one follower.
     pub(crate) fn write(self, out: &mut Vec<u8>, text: impl FnOnce(&mut Vec<u8>)) {
         match self {

@@ -34,7 +34,6 @@ pub(super) enum Stepped {
 
 /// What one connection or request follows.
 pub(super) struct Feed {
-    owner: Owner,
     subscriptions: Subscriptions,
     next_number: u32,
     wrapping: Wrapping,
@@ -44,17 +43,13 @@ pub(super) struct Feed {
 
 impl Feed {
     /// A feed of nothing yet, with room for so many streams.
-    pub(super) fn new(owner: Owner, wrapping: Wrapping, count: usize) -> Feed {
+    pub(super) fn new(wrapping: Wrapping, count: usize) -> Feed {
         let subscriptions = Subscriptions::with_room_for(count);
-        Feed { owner, subscriptions, next_number: 0, wrapping, greeted: false }
+        Feed { subscriptions, next_number: 0, wrapping, greeted: false }
     }
 
     pub(super) fn wrapping(&self) -> Wrapping {
         self.wrapping
-    }
-
-    pub(super) fn owner(&self) -> Owner {
-        self.owner
     }
 
     /// How many streams it follows.
@@ -90,6 +85,7 @@ impl Feed {
         name: &StreamName,
         start: Start,
         kind: Option<FollowerKind>,
+        owner: Owner,
         core: &mut Core,
         out: &mut Vec<u8>,
     ) -> u32 {
@@ -109,7 +105,7 @@ impl Feed {
                 if !is_known {
                     self.wrapping.write(out, |text| write_subscribed(text, name, offset));
                 }
-                self.subscriptions.add(number, reader, is_known, self.owner, kind, core);
+                self.subscriptions.add(number, reader, is_known, owner, kind, core);
             }
         }
         number
@@ -140,7 +136,7 @@ impl Feed {
     }
 
     /// One step of the stream whose turn it is.
-    pub(super) fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Stepped {
+    pub(super) fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Stepped {
         let Some(number) = self.subscriptions.next_ready() else { return Stepped::Nobody };
         let on = Stepped::On { number };
         let Some(subscription) = self.subscriptions.get(number) else { return on };
@@ -161,7 +157,7 @@ impl Feed {
             Step::Page(page) => self.on_page(number, &page, core, out),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
             Step::Reset(reset) => self.on_reset(number, &reset, core, out),
-            Step::Stored => return self.on_stored(number, core),
+            Step::Stored => return self.on_stored(number, owner, core),
         }
         on
     }
@@ -210,13 +206,13 @@ impl Feed {
         self.wrapping.push(frames, out);
     }
 
-    fn on_stored(&mut self, number: u32, core: &mut Core) -> Stepped {
+    fn on_stored(&mut self, number: u32, owner: Owner, core: &mut Core) -> Stepped {
         if self.subscriptions.may_fetch(number)
             && let Some(subscription) = self.subscriptions.get(number)
         {
             subscription.fetching = true;
             let limit = core.slices.fetch_limit(subscription.reader.stream().name());
-            core.fetch(&subscription.reader, limit, self.owner, number);
+            core.fetch(&subscription.reader, limit, owner, number);
         }
         Stepped::AskedTheDisk
     }

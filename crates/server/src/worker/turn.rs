@@ -256,13 +256,19 @@ impl Worker {
         }
         let share = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
         let mut keys = std::mem::take(&mut self.under_the_hand);
-        self.slots.under_the_hand(share, &mut keys);
-        for key in &keys {
-            self.on_hand(*key);
+        let mut left = share;
+        while left != 0 {
+            let part = left.min(Worker::HAND_AT_ONCE);
+            left -= part;
+            self.slots.under_the_hand(part, &mut keys);
+            for key in &keys {
+                self.on_hand(*key);
+            }
         }
         self.send_together();
         self.under_the_hand = keys;
     }
+
     /// Whether the hand of the clock has gone round, and it is too early for another round.
     fn hand_rests(&self) -> bool {
         let in_one_round = Worker::HAND_SHARE * Worker::HAND_TICKS;

@@ -8,6 +8,7 @@ use crate::forms::Wrapping;
 use crate::transport::feed::{Feed, Stepped};
 use crate::transport::{Follower, LONG_POLL};
 use crate::worker::core::Core;
+use crate::worker::followers::Owner;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::{FollowerKind, Reply};
@@ -61,11 +62,11 @@ fn open(
 ) -> Opened {
     // A poll watches nothing: what others found before it came may be older than what its client knows.
     core.slices.forget_found();
-    let mut feed = Feed::new(follower.owner, Wrapping::Element, asked.streams.len());
+    let mut feed = Feed::new(Wrapping::Element, asked.streams.len());
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
-        let number = feed.subscribe(name, *start, kind, core, &mut first);
+        let number = feed.subscribe(name, *start, kind, follower.owner, core, &mut first);
         if !first.is_empty() {
             frames.push((number, first.into()));
         }
@@ -75,7 +76,7 @@ fn open(
     feed.turn_by(first_turn);
     let poll_interval = poll_interval(asked, core);
     let mut page = Page { feed, frames, wait, asked_the_disk: false, poll_interval };
-    match page.advance(core, &mut Vec::new()) {
+    match page.advance(follower.owner, core, &mut Vec::new()) {
         Advance::Respond(response) => {
             page.leave(core);
             Opened::Response(response)
@@ -93,11 +94,11 @@ fn poll_interval(asked: &ReadManyRequest, core: &Core) -> Duration {
 
 impl Page {
     /// Gathers what there is, until nothing is left or the page is full.
-    fn gather(&mut self, core: &mut Core) {
+    fn gather(&mut self, owner: Owner, core: &mut Core) {
         let mut bytes: usize = self.frames.iter().map(|(_, frames)| frames.len()).sum();
         let mut said = Vec::new();
         while !self.asked_the_disk && bytes < core.settings.page_bytes {
-            match self.feed.advance(core, &mut said) {
+            match self.feed.advance(owner, core, &mut said) {
                 Stepped::Nobody => break,
                 Stepped::AskedTheDisk => self.asked_the_disk = true,
                 Stepped::On { number } => {
@@ -139,8 +140,8 @@ fn array(mut elements: Vec<(u32, Bytes)>) -> Vec<u8> {
 }
 
 impl Exchange for Page {
-    fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
-        self.gather(core);
+    fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+        self.gather(owner, core);
         match self.wait {
             _ if self.asked_the_disk => Advance::WAIT,
             Wait::Until { ms } if self.frames.is_empty() && core.now_ms < ms => {

@@ -5,6 +5,7 @@ use crate::forms::{LAST_CHUNK, Wrapping, heartbeat};
 use crate::transport::feed::Feed;
 use crate::transport::{Follower, SSE};
 use crate::worker::core::Core;
+use crate::worker::followers::Owner;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::Reply;
@@ -29,11 +30,11 @@ pub(in crate::transport) fn sse(asked: &ReadManyRequest, follower: Follower, cor
         .with(header_name::CACHE_CONTROL, "no-cache")
         .with(header_name::X_ACCEL_BUFFERING, "no");
     let wrapping = Wrapping::Event { chunked: follower.chunked };
-    let mut feed = Feed::new(follower.owner, wrapping, asked.streams.len());
+    let mut feed = Feed::new(wrapping, asked.streams.len());
     let mut first = Vec::new();
     write_retry(&mut first, core.settings.sse_retry);
     for (name, start) in &asked.streams {
-        feed.subscribe(name, *start, Some(SSE), core, &mut first);
+        feed.subscribe(name, *start, Some(SSE), follower.owner, core, &mut first);
     }
     Opened::Stream(head, Box::new(Events { feed, first, ended: false }))
 }
@@ -60,13 +61,13 @@ impl Events {
 }
 
 impl Exchange for Events {
-    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if self.ended {
             return Advance::End;
         }
         let first = std::mem::take(&mut self.first);
         self.push(first, out);
-        let _stepped = self.feed.advance(core, out);
+        let _stepped = self.feed.advance(owner, core, out);
         match (self.feed.any_ready(), self.feed.len()) {
             (true, _) => Advance::More,
             (false, 0) => self.end(out),

@@ -40,9 +40,9 @@ struct Rare {
 }
 
 impl Session {
-    pub(super) fn new(first: Option<(StreamName, Start)>, owner: Owner, deflate: Option<Window>) -> Session {
+    pub(super) fn new(first: Option<(StreamName, Start)>, deflate: Option<Window>) -> Session {
         Session {
-            feed: Feed::new(owner, Wrapping::WebSocket { deflate }, 0),
+            feed: Feed::new(Wrapping::WebSocket { deflate }, 0),
             rare: first.map(|first| Box::new(Rare { first: Some(first), ..Rare::default() })),
         }
     }
@@ -53,7 +53,7 @@ impl Session {
             .take_if(|rare| rare.first.is_none() && !rare.publishing.is_waiting() && rare.replies.is_empty());
     }
 
-    fn greet(&mut self, core: &mut Core, out: &mut Vec<u8>) {
+    fn greet(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
         if std::mem::replace(&mut self.feed.greeted, true) {
             return;
         }
@@ -64,16 +64,23 @@ impl Session {
         };
         write_text_frame(out, |text| write_hello(text, &hello));
         if let Some((name, start)) = self.rare.as_mut().and_then(|rare| rare.first.take()) {
-            self.subscribe(&name, start, core, out);
+            self.subscribe(&name, start, owner, core, out);
             self.slim();
         }
     }
 
-    fn subscribe(&mut self, name: &StreamName, start: Start, core: &mut Core, out: &mut Vec<u8>) {
+    fn subscribe(
+        &mut self,
+        name: &StreamName,
+        start: Start,
+        owner: Owner,
+        core: &mut Core,
+        out: &mut Vec<u8>,
+    ) {
         match self.check_subscription(name, core) {
             Err(problem) => self.feed.refuse(name, &problem, out),
             Ok(()) => {
-                self.feed.subscribe(name, start, Some(WEBSOCKET), core, out);
+                self.feed.subscribe(name, start, Some(WEBSOCKET), owner, core, out);
             }
         }
     }
@@ -100,8 +107,8 @@ impl Session {
         }
     }
 
-    fn publish(&mut self, publish: &Publish<'_>, core: &mut Core, out: &mut Vec<u8>) {
-        let (number, owner) = (self.feed.number(), self.feed.owner());
+    fn publish(&mut self, publish: &Publish<'_>, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
+        let number = self.feed.number();
         let submitted = publishing::operation(publish, core).and_then(|operation| {
             core.submit(operation, owner, number).map_err(|_busy| Problem::too_busy(1))
         });
@@ -112,14 +119,23 @@ impl Session {
     }
 }
 
+/// A heartbeat, and a ping.
+const SILENCE: &[u8] = b"\x81\x14{\"type\":\"heartbeat\"}\x89\0";
+
 impl Talk for Session {
-    fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>) {
+    fn deflate(&self) -> Option<Window> {
+        self.feed.wrapping().deflate()
+    }
+
+    fn on_text(&mut self, text: &str, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
         // The first message may come with the handshake, but the hello is the first of ours.
-        self.greet(core, out);
+        self.greet(owner, core, out);
         match ClientMessage::parse(text) {
-            Ok(ClientMessage::Subscribe { stream, start }) => self.subscribe(&stream, start, core, out),
+            Ok(ClientMessage::Subscribe { stream, start }) => {
+                self.subscribe(&stream, start, owner, core, out);
+            }
             Ok(ClientMessage::Unsubscribe { stream }) => self.unsubscribe(&stream, core, out),
-            Ok(ClientMessage::Publish(publish)) => self.publish(&publish, core, out),
+            Ok(ClientMessage::Publish(publish)) => self.publish(&publish, owner, core, out),
             // Accepted; there are no tokens yet.
             Ok(ClientMessage::Auth { .. }) => {}
             Ok(ClientMessage::Ping) => write_text_frame(out, |text| text.extend_from_slice(HEARTBEAT)),
@@ -144,9 +160,9 @@ impl Talk for Session {
         self.feed.on_changed(number);
     }
 
-    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         let mut own = Vec::new();
-        self.greet(core, &mut own);
+        self.greet(owner, core, &mut own);
         if let Some(rare) = &mut self.rare {
             for (number, reply) in std::mem::take(&mut rare.replies) {
                 rare.publishing.on_reply(number, &reply, &mut own);
@@ -155,12 +171,12 @@ impl Talk for Session {
         }
         // What is this connection's own goes before what it shares with others.
         out.push(own.into());
-        let _stepped = self.feed.advance(core, out);
+        let _stepped = self.feed.advance(owner, core, out);
         if self.feed.any_ready() { Advance::More } else { Advance::WAIT }
     }
 
-    fn on_silence(&mut self, out: &mut Vec<u8>) {
-        write_text_frame(out, |text| text.extend_from_slice(HEARTBEAT));
+    fn silence(&self) -> &'static [u8] {
+        SILENCE
     }
 
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
