@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundle } from "./bundle.mjs";
 import { entries } from "./entries.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -12,20 +12,7 @@ process.chdir(root);
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 
-for (const { name, external } of entries) {
-  await build({
-    entryPoints: [`src/${name}.ts`],
-    outfile: `dist/${name}.js`,
-    bundle: true,
-    external,
-    format: "esm",
-    target: "es2022",
-    minify: true,
-    mangleProps: /[^_]_$/,
-    mangleQuoted: true,
-    legalComments: "none",
-  });
-}
+await bundle();
 
 for (const licence of ["LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(`../../${licence}`, `dist/${licence}`);
 

@@ -1,9 +1,11 @@
-// Builds the tests and runs them: `npm test`, or `npm test -- session` for those whose name has it.
+// Builds the tests and runs them: `npm test`, or `npm test -- session` for those whose name has it. What they import from
+// `src/index.ts` is the package as it ships.
 
 import { spawnSync } from "node:child_process";
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundle } from "./bundle.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const choice = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
@@ -13,6 +15,16 @@ const names = readdirSync("tests", { recursive: true })
   .filter((name) => !choice.length || choice.some((part) => name.includes(part)))
   .sort();
 
+/** The client as it ships in place of its source. */
+const shipped = {
+  name: "shipped",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/src\/index\.ts$/ }, () => ({ path: `${process.cwd()}/dist/index.js`, external: true }));
+  },
+};
+
+mkdirSync("dist", { recursive: true });
+await bundle();
 rmSync("build/tests", { recursive: true, force: true });
 await build({
   entryPoints: names.map((name) => `tests/${name}`),
@@ -21,6 +33,7 @@ await build({
   outExtension: { ".js": ".mjs" },
   bundle: true,
   packages: "external",
+  plugins: [shipped],
   platform: "node",
   format: "esm",
   target: "node20",

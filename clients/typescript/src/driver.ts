@@ -3,10 +3,10 @@
 import type { Context } from "./context.ts";
 import type { TidingsError } from "./errors.ts";
 import { watchPage } from "./lifecycle.ts";
-import type { Attempt } from "./session/attempt.ts";
+import { type Attempt, isLive, rank } from "./session/attempt.ts";
 import type { Frame } from "./session/words.ts";
 import { createSession } from "./session.ts";
-import { createNow } from "./time.ts";
+import { createNow, sleep } from "./time.ts";
 import { askOverHttp } from "./transport/http.ts";
 import { openSocket } from "./transport/websocket.ts";
 import type { Explanation, Status, Transport, WebSocketLike } from "./types.ts";
@@ -29,7 +29,7 @@ export const createDriver = (
 ) => {
   const { options_: options, clock_: clock, timing_: timing, signal_: signal } = context;
   const now = createNow(clock);
-  const answers = new Map<string, (answer?: Frame) => void>();
+  const answers = new Map<string, (answer?: Frame | void) => void>();
   let attempts: Attempt[] = [];
   let lastId = 0;
   let timer: unknown;
@@ -67,8 +67,9 @@ export const createDriver = (
   };
 
   /** Takes the turn that is due, and sets the timer for the next. */
-  const flush = () => {
-    if (!session.isTurnDue_()) return;
+  const flush = () => session.isTurnDue_() && turn();
+
+  const turn = () => {
     session.turn_(now());
     clock.clearTimeout(timer);
     const next = session.next_();
@@ -79,14 +80,14 @@ export const createDriver = (
   const onTime = () => {
     const time = now();
     if (time > due + LATE) session.wake_(time);
-    session.dirty_();
-    flush();
+    turn();
   };
 
   const tellStatus = () => {
     const is = signal.aborted ? "closed" : session.status_();
-    const state = is == "idle" || is == "connecting" || is == "waiting" || is == "failed" || is == "closed" ? is : "live";
-    const transport = state == "live" ? (is as Transport) : undefined;
+    const isWorking = rank(is as Transport) >= 0;
+    const state = (isWorking ? "live" : is) as Status["state"];
+    const transport = isWorking ? (is as Transport) : undefined;
     if (state == status.state && transport == status.transport) return;
     const isWaiting = state == "waiting";
     status = {
@@ -125,20 +126,16 @@ export const createDriver = (
     use_: then((transport: Transport | "auto") => session.via_(now(), transport)),
 
     /** Sends a publish over the live WebSocket, if there is one; the answer, or nothing when it broke. */
-    publish_(frame: object): Promise<Frame | undefined> | undefined {
-      const live = session.attempts_().find((it) => it.send_ && it.live && !it.isLeaving_);
+    async publish_(frame: object, signal: AbortSignal): Promise<Frame | void> {
+      const live = session.attempts_().find((it) => it.send_ && isLive(it));
       if (!live) return;
-      const id = String(++lastId);
-      return new Promise((resolve) => {
-        const answer = (answer?: Frame) => {
-          clock.clearTimeout(timeout);
-          answers.delete(id);
-          resolve(answer);
-        };
-        const timeout = clock.setTimeout(answer, timing.dialMax);
-        answers.set(id, answer);
-        live.send_!({ type: "publish", id, ...frame });
-      });
+      const id = "" + ++lastId;
+      live.send_!({ type: "publish", id, ...frame });
+      const answered = new Promise<Frame | void>((resolve) => answers.set(id, resolve));
+      await Promise.race([answered, sleep(clock, timing.answerMax, signal)]);
+      answers.get(id)?.();
+      answers.delete(id);
+      return answered;
     },
 
     status_: () => status,

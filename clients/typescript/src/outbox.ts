@@ -23,7 +23,7 @@ export const createOutbox = (context: Context, driver: Driver) => {
     // An array is flattened by one level: so it is always one message.
     const body = contentType ? (data as BodyInit) : JSON.stringify([data]);
     const answer =
-      !contentType && (body as string).length < FRAME_CHARACTERS_MAX && (await driver.publish_({ stream, data, key, create }));
+      !contentType && (body as string).length < FRAME_CHARACTERS_MAX && (await driver.publish_({ stream, data, key, create }, signal));
     if (answer) {
       if (answer.code) throw errorOf(answer);
       return { offset: answer.offset!, duplicate: !!answer.duplicate };

@@ -27,6 +27,8 @@ export interface Follow {
   troubles_: number;
   /** When it may be asked for again. */
   retryAt_: number;
+  /** When a poll last asked for it; 0 when it has to be asked for at once. */
+  polledAt_: number;
 }
 
 /** @internal */
@@ -133,6 +135,7 @@ export const createSession = (
     const stream = follow.name_;
     const isMissing = frame.code == "stream_not_found";
     attempt.streams_.delete(stream);
+    follow.polledAt_ = 0;
     if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });
     follow.retryAt_ = time + backoff(follow.troubles_++, timing.missingMax);
     if (isMissing) {
@@ -143,8 +146,10 @@ export const createSession = (
   };
 
   /** A reset counts when it speaks of a place that nobody has gone on from; else it is asked again from there. */
-  const onReset = (attempt: Attempt, { name_: stream, place_: place }: Follow, frame: Frame) => {
+  const onReset = (attempt: Attempt, follow: Follow, frame: Frame) => {
+    const { name_: stream, place_: place } = follow;
     const reached = attempt.streams_.get(stream);
+    follow.polledAt_ = 0;
     attempt.streams_.delete(stream);
     if (!isAt(place) || (reached && distance(reached, place) <= 0)) finish(stream, frame);
   };
@@ -255,18 +260,15 @@ export const createSession = (
     const isRefused = kind == "refused" || isForeign;
     isTurnDue = true;
     end(attempt, error?.message ?? kind);
-    if (via == "auto") {
-      // What its end says about its transport.
-      const isUnheard = kind == "silent" && !live;
-      if (transport == "poll") {
-        if (kind == "unreachable" || kind == "silent") bars.onServerAway_(heard);
-        if (isRefused) bars.add_(transport, time);
-      } else if (live && time - live >= timing.shortLife) {
-        bars.forget_(transport);
-        tries = 0;
-      } else if (isRefused || kind == "malformed" || isUnheard) bars.add_(transport, time);
-      else if (!isLeaving && kind != "busy") bars.addShortLife_(transport, time);
-    } else if (live && time - live >= timing.shortLife) tries = 0;
+    // What its end says about its transport.
+    const isPoll = transport == "poll";
+    const isLong = !isPoll && live && time - live >= timing.shortLife;
+    const isBad = isRefused || (!isPoll && (kind == "malformed" || (kind == "silent" && !live)));
+    if (isPoll && (kind == "unreachable" || kind == "silent")) bars.onServerAway_(heard);
+    if (isLong) {
+      bars.forget_(transport);
+      tries = 0;
+    } else if (via == "auto" && (isBad || (!isPoll && !isLeaving && kind != "busy"))) bars.add_(transport, time, !isBad);
 
     if (isRefused && !attempts.length && (via != "auto" || !TRANSPORTS.some(isOpen))) {
       failure = error!;
@@ -296,6 +298,7 @@ export const createSession = (
   };
 
   const ask = (attempt: Attempt, asked: Follow[]) => {
+    if (attempt.transport == "poll") for (const follow of asked) follow.polledAt_ = time;
     attempt.restUntil_ = undefined;
     attempt.streams_.clear();
     note(attempt, asked);
@@ -331,7 +334,8 @@ export const createSession = (
     // A stream in trouble is left to the polls.
     const listed = wanted().filter((follow) => !follow.troubles_ && (!isLongPoll || mayAsk(follow, attempt)));
     const isShort = listed.some((follow) => !streams.has(follow.name_));
-    if (!(isLongPoll ? listed.length : streams.size) || (isShort && !attempt.live)) close(attempt, "other streams");
+    const isMany = listed.length > timing.streamsMax;
+    if (!(isLongPoll ? listed.length && !isMany : streams.size) || (isShort && !attempt.live)) close(attempt, "other streams");
     else if (!isLongPoll) attempt.isLeaving_ = isShort;
     else if (isShort || attempt.restUntil_! <= time) ask(attempt, listed);
   };
@@ -345,11 +349,13 @@ export const createSession = (
         !attempts.some((it) => isLive(it) && (it.transport == "websocket" || it.streams_.has(follow.name_))),
     );
     const due = polled.filter((follow) => follow.retryAt_ <= time && mayAsk(follow, poll));
+    // One question holds only so many: the next one takes those that have waited longest.
+    if (due.length > timing.streamsMax) due.sort((one, other) => one.polledAt_ - other.polledAt_).length = timing.streamsMax;
     if (!poll) {
       if (due.length && waitUntil <= time) open("poll", due);
     } else if (poll.restUntil_) {
       if (!polled.length) close(poll, "replaced");
-      else if (due.some((follow) => poll.restUntil_! <= time || !poll.streams_.has(follow.name_))) ask(poll, due);
+      else if (due.some((follow) => poll.restUntil_! <= time || !follow.polledAt_)) ask(poll, due);
     }
   };
 
@@ -360,6 +366,7 @@ export const createSession = (
       const attempt = running(transport);
       if (attempt && !attempt.live && patienceEnds(attempt, timing) <= time) continue;
       const listed = wanted().filter((follow) => transport != "websocket" && !follow.troubles_);
+      if (listed.length > timing.streamsMax) continue;
       const mayOpen = transport == "websocket" || (listed[0] && listed.every((follow) => mayAsk(follow)));
       if (!attempt && mayOpen) open(transport, listed);
       return;
@@ -402,7 +409,7 @@ export const createSession = (
     want_(stream: string, from: From, wait: boolean) {
       drop(stream);
       failure = undefined;
-      follows.set(stream, { name_: stream, place_: from, wait_: wait, troubles_: 0, retryAt_: 0 });
+      follows.set(stream, { name_: stream, place_: from, wait_: wait, troubles_: 0, retryAt_: 0, polledAt_: 0 });
     },
 
     drop_: drop,
@@ -434,9 +441,6 @@ export const createSession = (
     turn_: turn,
 
     isTurnDue_: () => isTurnDue,
-
-    /** Time has passed: a turn is due. */
-    dirty_: () => (isTurnDue = true),
 
     /** When the next turn is due, if nothing is heard before. */
     next_(): number {
@@ -487,8 +491,10 @@ export const createSession = (
     status_(): SessionStatus {
       if (failure) return "failed";
       if (!follows.size) return "idle";
-      const [best] = attempts.filter(({ live }) => live).sort((one, other) => rank(other.transport) - rank(one.transport));
-      return best?.transport ?? (attempts.length || waitUntil <= time ? "connecting" : "waiting");
+      return (
+        TRANSPORTS.findLast((transport) => attempts.some((attempt) => attempt.live && attempt.transport == transport)) ??
+        (attempts.length || waitUntil <= time ? "connecting" : "waiting")
+      );
     },
 
     waitUntil_: () => waitUntil,

@@ -20,4 +20,5 @@ export const defaultTiming: Timing = {
   backoffCap: 15_000,
   missingMax: 2000,
   probe: 1000,
+  streamsMax: 100,
 };

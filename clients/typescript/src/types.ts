@@ -88,6 +88,8 @@ export interface Timing {
   backoffCap: number;
   missingMax: number;
   probe: number;
+  /** A count: streams in one question over HTTP. */
+  streamsMax: number;
 }
 
 /** One message of a stream. */
