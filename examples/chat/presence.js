@@ -11,6 +11,8 @@ const GONE_AFTER = 2.5 * HEARTBEAT;
 /** How many of the latest words are read on coming in: as many as a full room says in `GONE_AFTER`. */
 const LAST = 100;
 
+const JSON_TYPE = { "Content-Type": "application/json" };
+
 /** The people of one room. An `EventTarget` that tells of each `change`. */
 export class Presence extends EventTarget {
   #stream;
@@ -60,17 +62,28 @@ export class Presence extends EventTarget {
     clearInterval(this.#here);
     this.#here = undefined;
     const body = JSON.stringify({ id: this.#person.id, name: this.#person.name, here: false });
-    const headers = { "Content-Type": "application/json" };
-    fetch(this.#url, { method: "POST", headers, body, keepalive: true }).catch(() => {});
+    fetch(this.#url, { method: "POST", headers: JSON_TYPE, body, keepalive: true }).catch(() => {});
   }
 
   /** Says that we are here. While the last word is still on its way there is no need for another one. */
-  say() {
+  async say() {
     if (this.#isSaying || this.#here === undefined) return;
     this.#isSaying = true;
     const { id, name } = this.#person;
-    const said = this.#stream.publish({ id, name, here: true }, { create: true });
-    said.catch(() => {}).finally(() => (this.#isSaying = false));
+    try {
+      await this.#stream.publish({ id, name, here: true });
+    } catch (error) {
+      if (error.code === "stream_not_found") return this.#create();
+    }
+    this.#isSaying = false;
+  }
+
+  /** Makes the stream of a room that somebody has made, as the server makes those of its own: it may make this one too, at the same time. */
+  async #create() {
+    const headers = { ...JSON_TYPE, "Stream-Durability": "memory", "Stream-Retention-Count": "500" };
+    const made = await fetch(this.#url, { method: "PUT", headers }).catch(() => undefined);
+    this.#isSaying = false;
+    if (made?.ok) this.say();
   }
 
   #take({ data, time }, isLive) {

@@ -28,7 +28,7 @@ export class Load {
   #timer;
   #n = 0;
   #seen = 0;
-  /** What the last publish was refused with. */
+  /** What the last publish was refused with, if it was. */
   refusal = "";
   /** Milliseconds from publishing to seeing a message, of the newest of ours. */
   thereAndBack;
@@ -79,6 +79,7 @@ export class Load {
     this.#n += 1;
     try {
       await this.#stream.publish({ by: this.#me, n: this.#n, at: now, value: signal(this.#n) });
+      this.refusal = "";
       this.totals.published += 1;
       this.#published.add(performance.now());
     } catch (error) {

@@ -142,6 +142,8 @@ describe("with a server that runs", { concurrency: true }, () => {
     await createStream(site.server, "examples/rooms/garden");
     const ada = await site.person(t, "Ada", { room: "garden" });
     await ada.locator("#people .name", { hasText: "Ada" }).waitFor({ timeout: PATIENCE });
+    const presence = await fetch(site.server.stream("examples/presence/garden"), { method: "HEAD" });
+    assert.equal(presence.headers.get("stream-retention-count"), "500", "it does not grow for ever");
     const text = "<img src=x onerror=alert(1)><b>bold</b>";
     await site.say("garden", text, "<i>Mallory</i>");
     for (const odd of ["a string", 7, null, { text: 5 }, { text: "no name" }, { id: {}, by: [], name: 3, text: "odd members" }]) {
@@ -184,6 +186,8 @@ test("what is sent while the server is away waits, and is stored once", async (t
   assert.deepEqual(await texts(ada), ["before", "meanwhile", "after"]);
   const stored = await fetch(`${site.server.stream("examples/rooms/coffee")}?offset=-1`).then((answer) => answer.json());
   assert.deepEqual(stored.map((message) => message.text), ["before", "meanwhile", "after"]);
-  // The streams of those who are there live in memory: they begin anew, and we are there again.
+  // The streams of those who are there live in memory: they begin anew, whoever makes them first, and we are there again.
   await ada.locator("#people .name", { hasText: "Ada" }).waitFor({ timeout: PATIENCE });
+  const presence = await fetch(site.server.stream("examples/presence/coffee"), { method: "HEAD" });
+  assert.equal(presence.headers.get("stream-durability"), "memory");
 });
