@@ -44,6 +44,12 @@ impl<'t> Target<'t> {
     }
 }
 
+/// The path of a target, not decoded; `None` when it has none.
+pub fn target_path(text: &str) -> Option<&str> {
+    let text = without_authority(text)?;
+    Some(text.split_once('?').map_or(text, |(path, _)| path))
+}
+
 /// The target from its path on; `None` when there is no path, as in `*`.
 fn without_authority(text: &str) -> Option<&str> {
     if text.starts_with('/') {
@@ -161,6 +167,9 @@ mod tests {
     fn the_query_stands_apart() {
         assert_eq!(Target::parse("/v1/ws?a=1?b").unwrap().query, "a=1?b");
         assert_eq!(Target::parse("/v1/ws").unwrap().query, "");
+        assert_eq!(target_path("http://host:1/a/b?c=/d"), Some("/a/b"));
+        assert_eq!(target_path("/a/"), Some("/a/"));
+        assert_eq!(target_path("*"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::exchange::Opened;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{health, list, operation};
+use crate::{examples, health, list, operation};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -34,7 +34,14 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     if core.echoes {
         return transport::websocket::open(request.headers, request.websocket, None, core);
     }
-    let Target { route, query } = Target::parse(request.target)?;
+    let target = Target::parse(request.target);
+    if target.is_err() && core.settings.examples {
+        // Looked for last, so that no request to a stream pays for it.
+        if let Some(response) = examples::answer(request) {
+            return Ok(Opened::Response(response));
+        }
+    }
+    let Target { route, query } = target?;
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }

@@ -25,6 +25,9 @@ settings_table! {
         sends: Sends = SENDS "auto",
         /// Which lines go to the log on standard error: `error`, `warn`, `info` or `debug`, each with those before it.
         log: LogLevel = LOG_LEVEL "info",
+        /// Whether the example programs, a chat and live figures of this machine, are served as pages at `/examples/`, with the
+        /// streams that they need. Whoever reaches the address may use them.
+        examples: bool = SWITCH "false",
         /// A test listener that sends every WebSocket message back. It has no other use.
         ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden,
     }
