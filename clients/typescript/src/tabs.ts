@@ -28,8 +28,8 @@ export interface Service {
   publish_: (stream: string, data: unknown, options: PublishOptions) => Promise<Published>;
 }
 
-/** Serves one tab as a server would. Gives a function that ends this. */
-export const serve = (port: Port, { follow_: follow, publish_: publish }: Service) => {
+/** Serves one tab as a server would. Gives a function that ends this; `onEnd` is called when the tab has ended it. */
+export const serve = (port: Port, { follow_: follow, publish_: publish }: Service, onEnd?: () => void) => {
   const following = new Map<string, AbortController>();
   const post = (frame: object) => port.postMessage(JSON.stringify(frame));
   const postError = (error: unknown, about: object) => {
@@ -49,6 +49,8 @@ export const serve = (port: Port, { follow_: follow, publish_: publish }: Servic
 
   const end = () => {
     for (const controller of following.values()) controller.abort();
+    port.close();
+    onEnd?.();
   };
 
   port.onmessage = ({ data }) => {
@@ -75,9 +77,8 @@ export const serve = (port: Port, { follow_: follow, publish_: publish }: Servic
   post({ type: "hello", heartbeat: 40 });
 
   return () => {
-    end();
     port.postMessage("");
-    port.close();
+    end();
   };
 };
 
@@ -161,7 +162,10 @@ export const createTabs = (context: Context, service: Service, openWebSocket: ()
   lobby.onmessage = ({ data }) => {
     // A new leader: the old one is gone, whatever it says.
     if (!data) isLeader || move();
-    else if (isLeader) served.add(serve(new BroadcastChannel(name + data), service));
+    else if (isLeader) {
+      const end = serve(new BroadcastChannel(name + data), service, () => served.delete(end));
+      served.add(end);
+    }
   };
 
   const pause = (paused: boolean) => {
