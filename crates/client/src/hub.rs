@@ -196,12 +196,13 @@ impl Hub {
             Event::Status(status) => state.followers_mut().for_each(|follower| follower.tell(&status)),
             Event::Stream(stream, event) => {
                 let is_last = event.is_last();
-                let mut are_attached = true;
+                let mut is_changed = false;
                 for follower in state.followers_mut().filter(|follower| follower.stream == stream) {
+                    let was_attached = follower.is_attached();
                     follower.on_event(&event);
-                    are_attached &= follower.is_attached();
+                    is_changed |= was_attached && !follower.is_attached();
                 }
-                state.is_changed |= !are_attached;
+                state.is_changed |= is_changed;
                 if is_last {
                     self.followed.remove(&stream); // The session has let it go.
                 }

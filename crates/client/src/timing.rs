@@ -42,6 +42,9 @@ pub struct Timing {
     pub missing_max: Duration,
     /// How long a WebSocket may take to show that it has survived a sleep.
     pub probe: Duration,
+    /// How many streams one question over HTTP lists, at most. Of more, each poll asks for those that have waited longest,
+    /// and only a WebSocket follows them all.
+    pub streams_max: usize,
 }
 
 impl Timing {
@@ -77,6 +80,7 @@ impl Default for Timing {
             backoff_cap: seconds(15),
             missing_max: seconds(2),
             probe: seconds(1),
+            streams_max: 100,
         }
     }
 }

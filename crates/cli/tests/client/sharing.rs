@@ -37,6 +37,24 @@ async fn fifty_streams_take_one_connection() {
 }
 
 #[tokio::test]
+async fn more_streams_than_one_question_holds_are_followed_too() {
+    let server = Server::start();
+    let publishing = client(&server, Via::Auto);
+    let names: Vec<String> = (0..130).map(|index| format!("lots/{index}")).collect();
+    for stream in &names {
+        publish(&publisher(&publishing, stream), 1..=2).await;
+    }
+    for via in [Via::Auto, Via::WebSocket, Via::Poll { every: Some(Duration::from_millis(20)) }] {
+        let client = client(&server, via);
+        let beginning = FollowOptions::from(Start::Beginning);
+        let mut follows: Vec<_> = names.iter().map(|stream| follow(&client, stream, beginning)).collect();
+        for follow in &mut follows {
+            assert_eq!(numbers(follow, 2).await, [1, 2], "{via:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_command_line_follows_several_streams_over_one_connection() {
     let server = Server::start();
     let publishing = client(&server, Via::Auto);

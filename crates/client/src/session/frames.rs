@@ -215,6 +215,9 @@ impl Session {
 
     fn on_reset(&mut self, id: AttemptId, stream: &StreamName, reached: Option<Offset>, reset: Reset) {
         self.attempt(id).listed.remove(stream);
+        if let Some(followed) = self.streams.get_mut(stream) {
+            followed.polled_at = None;
+        }
         // Else it speaks of a place that others have gone on from meanwhile: it is asked again from there.
         if self.streams.get(stream).is_some_and(|followed| followed.place.is_at(reached)) {
             self.let_go(stream);
@@ -254,6 +257,7 @@ impl Session {
         let doubled = self.timing.backoff_base.saturating_mul(1 << followed.troubles.min(16));
         let wait = self.chance.within(doubled.min(self.timing.missing_max));
         followed.troubles += 1;
+        followed.polled_at = None;
         followed.retry_at = Some(self.now + wait);
         wait
     }

@@ -18,13 +18,15 @@ pub(super) struct Stream {
     pub(super) troubles: u32,
     /// When it may be asked for again.
     pub(super) retry_at: Option<Instant>,
+    /// When a poll last asked for it; `None` when it has to be asked for at once.
+    pub(super) polled_at: Option<Instant>,
 }
 
 impl Stream {
     /// A stream that nobody has asked for yet.
     pub(super) fn new(name: StreamName, start: Start, wait: bool) -> Stream {
         let place = Place::new(start);
-        Stream { name, place, wait, told: None, troubles: 0, retry_at: None }
+        Stream { name, place, wait, told: None, troubles: 0, retry_at: None, polled_at: None }
     }
 
     /// Whether it may be asked for now.

@@ -108,7 +108,7 @@ impl Session {
         let list: Vec<&Stream> = self.listed().filter(|stream| self.may_ask(stream, Some(id))).collect();
         let is_short = list.iter().any(|stream| !attempt.lists(&stream.name));
         let is_rested = attempt.rest_until.is_some_and(|until| until <= self.now);
-        if list.is_empty() {
+        if list.is_empty() || self.timing.streams_max < list.len() {
             self.close_where(|attempt| attempt.id == id);
         } else if is_short || is_rested {
             let question = question(list);
@@ -123,7 +123,12 @@ impl Session {
         let is_nobody_polled = polled.is_empty();
         let poll_id = poll.map(|poll| poll.id);
         let is_due = |stream: &&Stream| stream.is_due(self.now) && self.may_ask(stream, poll_id);
-        let due: Vec<&Stream> = polled.into_iter().filter(is_due).collect();
+        let mut due: Vec<&Stream> = polled.into_iter().filter(is_due).collect();
+        if self.timing.streams_max < due.len() {
+            // One question holds only so many: the next one takes those that have waited longest.
+            due.sort_by_key(|stream| stream.polled_at);
+            due.truncate(self.timing.streams_max);
+        }
         let Some(poll) = poll else {
             if !due.is_empty() && self.wait_until <= self.now {
                 let question = question(due);
@@ -135,7 +140,7 @@ impl Session {
         let id = poll.id;
         if is_nobody_polled {
             self.close_where(|attempt| attempt.id == id);
-        } else if due.iter().any(|stream| rest_until <= self.now || !poll.lists(&stream.name)) {
+        } else if due.iter().any(|stream| rest_until <= self.now || stream.polled_at.is_none()) {
             let question = question(due);
             self.ask(id, question);
         }
@@ -160,22 +165,26 @@ impl Session {
                 continue;
             }
             let running = self.attempts.iter().find(|it| it.transport == transport && !it.is_leaving);
-            match running {
-                Some(running) => {
-                    if running.live.is_some() || self.now < running.patience_ends(&self.timing) {
-                        return;
-                    }
-                }
-                None if transport == Transport::WebSocket => return self.open(transport, Vec::new()),
-                None => {
-                    let list: Vec<&Stream> = self.listed().collect();
-                    if !list.is_empty() && list.iter().all(|stream| self.may_ask(stream, None)) {
-                        let question = question(list);
-                        self.open(transport, question);
-                    }
-                    return;
-                }
+            if running.is_some_and(|it| it.live.is_none() && it.patience_ends(&self.timing) <= self.now) {
+                continue;
             }
+            let is_running = running.is_some();
+            if transport == Transport::WebSocket {
+                if !is_running {
+                    self.open(transport, Vec::new());
+                }
+                return;
+            }
+            let list: Vec<&Stream> = self.listed().collect();
+            if self.timing.streams_max < list.len() {
+                continue;
+            }
+            let may_open = !list.is_empty() && list.iter().all(|stream| self.may_ask(stream, None));
+            if !is_running && may_open {
+                let question = question(list);
+                self.open(transport, question);
+            }
+            return;
         }
     }
 
@@ -198,9 +207,8 @@ impl Session {
     fn open(&mut self, transport: Transport, streams: Question) {
         self.last_id += 1;
         let id = AttemptId(self.last_id);
-        let mut attempt = Attempt::new(id, transport, self.now);
-        attempt.on_asked(&streams, self.now);
-        self.attempts.push(attempt);
+        self.attempts.push(Attempt::new(id, transport, self.now));
+        self.note(id, &streams);
         self.actions.push_back(Action::Open { id, transport, streams });
         if transport == Transport::LongPoll {
             // Taken on trust: a plain read was answered, and its first answer may take as long as it is held.
@@ -209,9 +217,22 @@ impl Session {
     }
 
     fn ask(&mut self, id: AttemptId, streams: Question) {
-        let now = self.now;
-        self.attempt(id).on_asked(&streams, now);
+        self.note(id, &streams);
         self.actions.push_back(Action::Ask { id, streams });
+    }
+
+    /// Notes what an attempt is asked for.
+    fn note(&mut self, id: AttemptId, question: &Question) {
+        let now = self.now;
+        let attempt = self.attempt(id);
+        attempt.on_asked(question, now);
+        if attempt.transport == Transport::Poll {
+            for (stream, _) in question {
+                if let Some(stream) = self.streams.get_mut(stream) {
+                    stream.polled_at = Some(now);
+                }
+            }
+        }
     }
 }
 

@@ -8,29 +8,24 @@ use crate::{Failure, Malformed};
 use std::sync::Arc;
 use tidings_protocol::{Live, ReadManyRequest, header_name};
 
-/// How many streams are asked for in one request; the default of the server's `max_read_streams`.
-const STREAMS_MAX: usize = 100;
-
-/// Asks for what comes after each place and tells what came. More streams than fit in one request are asked for one
-/// request after the other.
+/// Asks for what comes after each place and tells what came.
 pub(crate) async fn run(http: Arc<HttpClient>, streams: Question, reporter: Reporter) {
-    let mut whole = FramePage { frames: Vec::new(), up_to_date: true, poll_interval: None };
-    for streams in streams.chunks(STREAMS_MAX) {
-        let request = ReadManyRequest { streams: streams.to_vec(), live: Live::POLL, timeout: None };
-        match page(&http, request, &reporter).await {
-            Ok(page) => {
-                whole.frames.extend(page.frames);
-                whole.up_to_date &= page.up_to_date;
-                whole.poll_interval = page.poll_interval.or(whole.poll_interval);
-            }
-            Err(failure) => return reporter.tell_end(failure).await,
-        }
-    }
-    let _nobody_listens = reporter.tell(Heard::Page(whole)).await;
+    let request = ReadManyRequest { streams, live: Live::POLL, timeout: None };
+    tell_page(&http, request, &reporter).await;
 }
 
-/// Sends a poll or a long poll and gives what came; before that it tells each sign of life.
-pub(super) async fn page(
+/// Sends a poll or a long poll and tells what came, or why nothing did.
+pub(super) async fn tell_page(http: &HttpClient, request: ReadManyRequest, reporter: &Reporter) {
+    match page(http, request, reporter).await {
+        Ok(page) => {
+            let _nobody_listens = reporter.tell(Heard::Page(page)).await;
+        }
+        Err(failure) => reporter.tell_end(failure).await,
+    }
+}
+
+/// What came; before that each sign of life is told.
+async fn page(
     http: &HttpClient,
     request: ReadManyRequest,
     reporter: &Reporter,

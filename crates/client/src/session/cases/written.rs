@@ -57,6 +57,10 @@ pub(super) fn set_option(timing: &mut Timing, key: &str, value: &Value) {
             timing.short_lives = value.as_u64().and_then(|count| count.try_into().ok()).expect("a count");
             return;
         }
+        "streams_max" => {
+            timing.streams_max = value.as_u64().and_then(|count| count.try_into().ok()).expect("a count");
+            return;
+        }
         "bars" => {
             timing.bars = value.as_array().expect("bars").iter().map(ms).collect();
             return;
