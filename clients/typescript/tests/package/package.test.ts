@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { Server } from "../support/server.ts";
 
@@ -62,6 +63,15 @@ test("it brings nothing but what it exports, and depends on nothing", async () =
   for (const file of files) assert.ok(existsSync(join(folder, "node_modules/tidings", file)), file);
   const lock = JSON.parse(await readFile(join(folder, "package-lock.json"), "utf8")) as { packages: object };
   assert.deepEqual(Object.keys(lock.packages), ["", "node_modules/tidings"]);
+});
+
+test("it is no larger than its page says", async () => {
+  const page = await readFile(join(folder, "node_modules/tidings/README.md"), "utf8");
+  const [, said] = /^\| \*\*tidings\*\* \| \*\*([\d.]+)\*\* \|$/m.exec(page) ?? [];
+  const { length } = gzipSync(await readFile(join(folder, "node_modules/tidings/dist/index.js")), {
+    level: 9,
+  });
+  assert.ok(length / 1024 <= Number(said), `${length} bytes; the page says ${said} KB`);
 });
 
 test("Node.js, without a WebSocket of its own before version 22", async () => {
