@@ -61,6 +61,8 @@ struct Hub {
     last_question: u64,
     readers: Readers,
     sleep_watch: SleepWatch,
+    /// Some buffer may be full.
+    is_full: bool,
     /// Since when a full buffer holds everything up.
     stalled: Option<Instant>,
 }
@@ -92,6 +94,7 @@ impl Hub {
             reports,
             last_question: 0,
             sleep_watch: SleepWatch::new(now, clock::wall_now()),
+            is_full: false,
             stalled: None,
         }
     }
@@ -115,8 +118,12 @@ impl Hub {
         while let Some(event) = self.session.poll_event() {
             self.give(event);
         }
-        self.judge_stall(now);
-        self.readers.start(&self.shared, &self.followed, now);
+        if self.is_full {
+            self.judge_stall(now);
+        }
+        if is_changed || self.readers.are_any() {
+            self.readers.start(&self.shared, &self.followed, now);
+        }
         let socket = self.session.live_websocket().and_then(|id| self.running.get(&id)?.post.clone());
         self.shared.lock().on_settled(socket, self.session.standpoint());
     }
@@ -197,11 +204,12 @@ impl Hub {
             Event::Stream(stream, event) => {
                 let is_last = event.is_last();
                 let mut is_changed = false;
-                for follower in state.followers_mut().filter(|follower| follower.stream == stream) {
+                state.for_each_of(&stream, |follower| {
                     let was_attached = follower.is_attached();
                     follower.on_event(&event);
                     is_changed |= was_attached && !follower.is_attached();
-                }
+                    self.is_full |= follower.is_full();
+                });
                 state.is_changed |= is_changed;
                 if is_last {
                     self.followed.remove(&stream); // The session has let it go.
@@ -215,6 +223,7 @@ impl Hub {
     fn judge_stall(&mut self, now: Instant) {
         let mut state = self.shared.lock();
         if !state.attached().any(Follower::is_full) {
+            self.is_full = false;
             self.stalled = None;
             return;
         }

@@ -70,6 +70,8 @@ pub(crate) struct Session {
     backoff: Backoff,
     /// Nothing is opened before.
     wait_until: Instant,
+    /// When the next stream in trouble is asked for again, as it was at the end of the last turn.
+    next_retry: Option<Instant>,
     is_hidden: bool,
     is_paused: bool,
     /// Why all streams have failed, until one is wanted again.
@@ -114,6 +116,7 @@ impl Session {
             heard: now,
             has_spoken: false,
             wait_until: now,
+            next_retry: None,
             is_hidden: false,
             is_paused: false,
             failure: None,

@@ -93,14 +93,16 @@ async fn soak_nothing_is_lost_doubled_or_reordered() {
         tokio::select! {
             written = &mut written => break written,
             () = tokio::time::sleep(random.duration(Duration::from_millis(20), Duration::from_millis(250))) => {
-                break_something(&proxies, &mut random);
+                if Instant::now() < ends {
+                    break_something(&proxies, &mut random);
+                } else {
+                    heal(&proxies); // What is on its way is stored now.
+                }
             }
         }
     };
     // All that is left has to arrive now.
-    for proxy in &proxies {
-        proxy.set(Fault::None);
-    }
+    heal(&proxies);
     let total: u64 = written.values().sum();
     let since = Instant::now();
     known.send(Some(written)).unwrap();
@@ -147,6 +149,12 @@ fn break_something(proxies: &[Proxy], random: &mut Random) {
         4 => proxy.set(Fault::ResetAfter(0)),
         5 | 6 => proxy.cut_all(),
         _ => proxy.set(Fault::None),
+    }
+}
+
+fn heal(proxies: &[Proxy]) {
+    for proxy in proxies {
+        proxy.set(Fault::None);
     }
 }
 

@@ -4,7 +4,7 @@ use super::follower::{Follower, FollowerId, Mode};
 use crate::session::Standpoint;
 use crate::transport::websocket::Post;
 use crate::{FollowError, FollowEvent, FollowOptions, Via};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tidings_model::{Offset, StreamName};
@@ -31,6 +31,7 @@ pub(crate) enum Control {
 #[derive(Debug, Default)]
 pub(super) struct State {
     followers: BTreeMap<FollowerId, Follower>,
+    by_stream: HashMap<StreamName, Vec<FollowerId>>,
     last_id: FollowerId,
     /// Somebody has come, gone, or is not attached any more.
     pub(super) is_changed: bool,
@@ -52,6 +53,7 @@ impl Shared {
         let mut state = self.lock();
         state.last_id += 1;
         let id = state.last_id;
+        state.by_stream.entry(stream.clone()).or_default().push(id);
         state.followers.insert(id, Follower::new(stream, options));
         state.is_changed = true;
         self.work.notify_one();
@@ -61,7 +63,13 @@ impl Shared {
     /// It follows no more.
     pub(crate) fn remove(&self, id: FollowerId) {
         let mut state = self.lock();
-        let _gone = state.followers.remove(&id);
+        if let Some(gone) = state.followers.remove(&id) {
+            let ids = state.by_stream.entry(gone.stream.clone()).or_default();
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                state.by_stream.remove(&gone.stream);
+            }
+        }
         state.is_changed = true;
         self.work.notify_one();
     }
@@ -150,6 +158,13 @@ impl State {
 
     pub(super) fn followers_mut(&mut self) -> impl Iterator<Item = &mut Follower> {
         self.followers.values_mut()
+    }
+
+    /// Does something with each who follows the stream.
+    pub(super) fn for_each_of(&mut self, stream: &StreamName, mut what: impl FnMut(&mut Follower)) {
+        for id in self.by_stream.get(stream).into_iter().flatten() {
+            self.followers.get_mut(id).into_iter().for_each(&mut what);
+        }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (FollowerId, &mut Follower)> {

@@ -27,6 +27,8 @@ pub(super) struct Readers {
     http: Arc<HttpClient>,
     tasks: JoinSet<Read>,
     pauses: HashMap<FollowerId, Pause>,
+    /// Somebody was reading the last time that one looked.
+    are_any: bool,
     chance: Chance,
 }
 
@@ -38,18 +40,20 @@ struct Pause {
 impl Readers {
     pub(super) fn new(http: Arc<HttpClient>) -> Readers {
         let chance = Chance::new(rand::random());
-        Readers { http, tasks: JoinSet::new(), pauses: HashMap::new(), chance }
+        Readers { http, tasks: JoinSet::new(), pauses: HashMap::new(), are_any: false, chance }
     }
 
     /// Starts to read for those who have room for a page.
     pub(super) fn start(&mut self, shared: &Shared, followed: &HashSet<StreamName>, now: Instant) {
         let mut state = shared.lock();
         self.pauses.retain(|id, _| state.get_mut(*id).is_some());
+        self.are_any = false;
         for (id, follower) in state.iter_mut() {
+            let Mode::Reading(reading) = &follower.mode else { continue };
+            self.are_any = true;
             if READS_MAX <= self.tasks.len() {
                 return;
             }
-            let Mode::Reading(reading) = &follower.mode else { continue };
             let is_paused = self.pauses.get(&id).is_some_and(|pause| now < pause.until);
             if reading.is_asked || is_paused || !follower.has_room() {
                 continue;
@@ -62,6 +66,11 @@ impl Readers {
                 Read { follower: id, from, result }
             });
         }
+    }
+
+    /// Whether anybody reads, as far as is known.
+    pub(super) fn are_any(&self) -> bool {
+        self.are_any
     }
 
     /// When the next pause ends.

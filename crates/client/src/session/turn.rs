@@ -24,7 +24,7 @@ impl Session {
         of_attempts
             .chain([self.wait_until])
             .chain(self.bars.ends())
-            .chain(self.streams.iter().filter_map(|stream| stream.retry_at))
+            .chain(self.next_retry)
             .filter(|at| self.turned < *at)
             .min()
     }
@@ -41,6 +41,8 @@ impl Session {
         self.keep_polling();
         self.walk_down();
         self.tell_connected();
+        let retries = self.streams.iter().filter_map(|stream| stream.retry_at);
+        self.next_retry = retries.filter(|at| self.now < *at).min();
     }
 
     fn give_up_silent(&mut self) {
