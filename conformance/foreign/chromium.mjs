@@ -17,12 +17,22 @@ const FLAGS = [
   "--disable-sync",
 ]
 
+/** A running browser without a profile; each `newContext` of it is another device. */
+export async function launchChromium(flags = []) {
+  await checkChromium()
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] })
+}
+
+async function checkChromium() {
+  await access(CHROMIUM).catch(() => {
+    throw new Error(`there is no ${CHROMIUM}: \`apt-get install chromium\`, or name one in CHROMIUM`)
+  })
+}
+
 /** A running browser; `options` are those of a context of Playwright. */
 export class Browser {
   static async launch(options = {}) {
-    await access(CHROMIUM).catch(() => {
-      throw new Error(`there is no ${CHROMIUM}: \`apt-get install chromium\`, or name one in CHROMIUM`)
-    })
+    await checkChromium()
     const folder = await mkdtemp(join(tmpdir(), "tidings-chromium-"))
     const context = await chromium.launchPersistentContext(folder, {
       executablePath: CHROMIUM,

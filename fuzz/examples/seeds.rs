@@ -49,6 +49,7 @@ fn main() -> io::Result<()> {
             ("create", b"R/v1/stream/a\nContent-Type: text/plain\nStream-TTL: 60\nStream-Closed: true"),
             ("list", b"R/v1/streams?prefix=a&limit=5&after=b\n"),
             ("json", b"J[1, {\"a\": [true, null, \"\\u00e9\"]}, -1.5e3]"),
+            ("many", b"Mlive=long-poll&timeout=2.5\n{\"streams\":[{\"stream\":\"a/b\",\"offset\":\"00000000000000aa_0000000000000007\"},{\"stream\":\"\\u00fc\",\"last\":10}, {\"stream\":\"c\"}]}"),
             ("events", b"S\xef\xbb\xbfretry: 20\n:x\r\nid: 1\rdata: a\ndata\n\nevent: control\ndata:{}\n\n"),
         ],
     )?;

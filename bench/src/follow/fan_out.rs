@@ -72,13 +72,13 @@ impl Cell {
     }
 }
 
-/// Compares tidings over WebSocket and SSE with the bare loop and all peers.
+/// Compares tidings over WebSocket, SSE and SSE of many streams with the bare loop and all peers.
 pub(super) fn run(campaign: &Campaign) -> anyhow::Result<Section> {
     let mut targets: Vec<(Kind, Box<dyn Target>)> = vec![(Kind::Bare, Box::new(Bare))];
     for binary in &campaign.ours {
         let sends = binary.flags.windows(2).any(|flag| flag[0] == "--sends" && flag[1] == "send");
         let kind = Kind::Ours(if sends { WITH_SEND } else { WITH_IO_URING });
-        for transport in [Transport::WebSocket, Transport::Sse] {
+        for transport in [Transport::WebSocket, Transport::Sse, Transport::SseOfMany] {
             targets.push((kind, Box::new(binary.over(transport))));
         }
     }

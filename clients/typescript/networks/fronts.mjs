@@ -67,6 +67,7 @@ export class Front {
     for (let tried = 0; tried < PORTS_TRIED_MAX; tried += 1) {
       const front = new Front();
       front.name = `${program} ${name}`;
+      front.isRecommended = name === "recommended";
       front.port = await freePort();
       front.url = `http://127.0.0.1:${front.port}`;
       try {

@@ -229,3 +229,26 @@ serverTest("more than a hundred streams, over each transport", async (server) =>
     tidings.close();
   }
 });
+
+serverTest("what comes while a consumer catches up, and is in its page too, is given once", async (server) => {
+  await server.create("a");
+  for (const n of [1, 2]) await server.publish("a", n);
+  let open = () => {};
+  let gate: Promise<void> | undefined;
+  const tidings = connect(server.url, {
+    async fetch(url, init) {
+      await gate;
+      return fetch(url, init);
+    },
+  });
+  const live: unknown[] = [];
+  tidings.stream("a").addEventListener("message", ({ detail }) => live.push(detail.data));
+  await eventually("a websocket", () => tidings.status.transport == "websocket" && tidings.stream("a").live);
+  gate = new Promise((resolve) => (open = resolve));
+  const all = take(tidings, "a", 6);
+  for (const n of [3, 4, 5]) await server.publish("a", n);
+  await eventually("they were pushed", () => live.length == 3);
+  open();
+  await server.publish("a", 6);
+  assert.deepEqual((await all).map(({ data }) => data), [1, 2, 3, 4, 5, 6]);
+});

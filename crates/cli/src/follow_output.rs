@@ -36,6 +36,8 @@ pub(crate) struct FollowOutput<W, E: Write> {
     status: StatusLine<E>,
     resets: Resets,
     progress: Progress,
+    /// All follows share one session: how it is getting on is told by this one of them.
+    teller: Option<StreamName>,
     outage: Option<Outage>,
     /// How many messages may still be printed.
     pub(crate) count_left: Option<u64>,
@@ -57,7 +59,16 @@ impl<W: Write, E: Write> FollowOutput<W, E> {
         resets: Resets,
     ) -> FollowOutput<W, E> {
         let progress = Progress::default();
-        FollowOutput { messages, status, resets, progress, outage: None, count_left: None, retry_for: None }
+        FollowOutput {
+            messages,
+            status,
+            resets,
+            progress,
+            teller: None,
+            outage: None,
+            count_left: None,
+            retry_for: None,
+        }
     }
 
     /// Prints what one of the follows has to say. `wall` is the time of day, for the lag.
@@ -77,7 +88,7 @@ impl<W: Write, E: Write> FollowOutput<W, E> {
             }
             Ok(FollowEvent::Skipped(skip)) => self.on_skipped(stream, &skip),
             Ok(FollowEvent::Reset(reset)) => self.on_reset(stream, reset)?,
-            Ok(FollowEvent::Closed { .. }) => self.status.clear(),
+            Ok(FollowEvent::Closed { .. }) => self.on_closed(stream),
             Ok(FollowEvent::Status(status)) => self.on_status(stream, status, now),
             Err(error) => {
                 self.status.clear();
@@ -150,8 +161,15 @@ impl<W: Write, E: Write> FollowOutput<W, E> {
         }
     }
 
+    fn on_closed(&mut self, stream: &StreamName) {
+        self.status.clear();
+        self.teller.take_if(|teller| teller == stream);
+    }
+
     fn on_status(&mut self, stream: &StreamName, status: Status, now: Instant) {
+        let teller = self.teller.get_or_insert_with(|| stream.clone());
         match status {
+            Status::Connected { .. } | Status::Retrying { .. } if teller != stream => {}
             Status::Connected { transport } => {
                 self.outage = None;
                 self.progress.transport = Some(transport);
@@ -178,7 +196,7 @@ fn stop(error: FollowError, stream: &StreamName) -> Stop {
         FollowError::StreamNotFound => Stop::StreamNotFound(stream.clone()),
         FollowError::Reset(reset) => Stop::Reset(stream.clone(), reset),
         FollowError::Failed(failure) => Stop::from(failure),
-        FollowError::Closed => Stop::Failed(error.into()),
+        FollowError::Skipped(_) | FollowError::Closed => Stop::Failed(error.into()),
     }
 }
 
@@ -295,6 +313,25 @@ mod tests {
         drop(output);
         let told = String::from_utf8(err).unwrap();
         assert_eq!(told.matches("tidings: the server ended the connection; trying again\n").count(), 1);
+    }
+
+    #[test]
+    fn several_follows_tell_of_an_outage_once() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = output(&mut out, &mut err, Resets::End);
+        let other = StreamName::parse("b").unwrap();
+        let now = Instant::now();
+        let connected = || FollowEvent::Status(Status::Connected { transport: Transport::Sse });
+        output.on_event(&stream(), Ok(lost()), now, Timestamp(0)).unwrap();
+        output.on_event(&stream(), Ok(connected()), now, Timestamp(0)).unwrap();
+        output.on_event(&other, Ok(lost()), now, Timestamp(0)).unwrap();
+        // The one that told it ends; another goes on.
+        output.on_event(&stream(), Ok(FollowEvent::Closed { offset: place(2) }), now, Timestamp(0)).unwrap();
+        output.on_event(&other, Ok(connected()), now, Timestamp(0)).unwrap();
+        output.on_event(&other, Ok(lost()), now, Timestamp(0)).unwrap();
+        drop(output);
+        let told = String::from_utf8(err).unwrap();
+        assert_eq!(told.matches("trying again\n").count(), 2, "{told}");
     }
 
     #[test]

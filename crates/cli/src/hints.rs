@@ -30,6 +30,16 @@ curl -N '{stream}?offset=-1&live=sse'
     out.flush()
 }
 
+/// Prints where the example programs are.
+pub(crate) fn print_examples(out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
+    writeln!(out, "# open in a browser")?;
+    for (path, what) in tidings_server::EXAMPLES {
+        writeln!(out, "http://{}{path}  ({what})", reachable(address))?;
+    }
+    writeln!(out)?;
+    out.flush()
+}
+
 /// How another shell calls this very program: by its name where the path finds it, else by its whole place.
 pub(crate) fn program() -> String {
     const NAME: &str = "tidings";
@@ -47,7 +57,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// An address that a client on this machine can connect to: a wildcard stands for all of them.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -73,6 +83,15 @@ mod tests {
                        'http://127.0.0.1:4437/v1/stream/demo?create=true'\n";
         assert!(text.contains(publish), "{text}");
         assert!(text.contains("\ntidings follow demo --via websocket\n"), "{text}");
+    }
+
+    #[test]
+    fn both_examples_are_named() {
+        let mut out = Vec::new();
+        print_examples(&mut out, "0.0.0.0:81".parse().unwrap()).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("\nhttp://127.0.0.1:81/examples/chat/  (chat)\n"), "{text}");
+        assert!(text.contains("\nhttp://127.0.0.1:81/examples/live-data/  ("), "{text}");
     }
 
     #[test]

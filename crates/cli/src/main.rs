@@ -6,6 +6,7 @@
 mod arguments;
 mod command;
 mod data_arguments;
+mod examples;
 mod exit;
 mod follow_output;
 mod hints;

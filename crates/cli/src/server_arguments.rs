@@ -1,7 +1,11 @@
 //! Which server a client command speaks to.
 
+use crate::exit::Stop;
+use anyhow::Context;
 use clap::Args;
-use tidings_client::Client;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use tidings_client::{Client, ClientOptions, RootCertificate, ServerUrl};
 
 /// Where `tidings serve` listens when nobody says otherwise.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:4437";
@@ -10,6 +14,35 @@ pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:4437";
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServerArguments {
     /// The server's URL
-    #[arg(long = "url", value_name = "URL", env = "TIDINGS_URL", default_value = DEFAULT_URL, value_parser = Client::new)]
-    pub(crate) client: Client,
+    #[arg(long = "url", value_name = "URL", env = "TIDINGS_URL", default_value = DEFAULT_URL, value_parser = ServerUrl::parse)]
+    url: ServerUrl,
+
+    /// For an `https://` URL: believe the certificates of this PEM file too, besides those of the system
+    #[arg(long = "ca", value_name = "FILE", env = "TIDINGS_CA")]
+    certificates: Option<PathBuf>,
+
+    #[arg(skip)]
+    client: OnceLock<Client>,
+}
+
+impl ServerArguments {
+    /// The client of that server.
+    pub(crate) fn client(&self) -> Result<&Client, Stop> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let root_certificates =
+            self.root_certificates().map_err(|error| Stop::Usage(format!("{error:#}")))?;
+        let options = ClientOptions { root_certificates, ..ClientOptions::default() };
+        let client = Client::with_options(&self.url.to_string(), options);
+        let client = client.map_err(|error| Stop::Usage(error.to_string()))?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn root_certificates(&self) -> anyhow::Result<Vec<RootCertificate>> {
+        let Some(file) = &self.certificates else { return Ok(Vec::new()) };
+        let place = || format!("--ca {}", file.display());
+        let text = std::fs::read(file).with_context(place)?;
+        RootCertificate::parse_pem(&text).with_context(place)
+    }
 }

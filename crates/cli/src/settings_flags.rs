@@ -72,14 +72,19 @@ impl Args for SettingsFlags {
 }
 
 fn flag(setting: &Definition) -> Arg {
-    Arg::new(setting.key)
+    let arg = Arg::new(setting.key)
         .long(setting.flag())
         .value_name(setting.kind.to_uppercase())
         .help(format!("{} [default: {}] [env: {}]", setting.doc, setting.default, setting.variable()))
         .help_heading(setting.group)
-        .hide(setting.hidden)
+        .hide(setting.hidden);
+    if setting.kind == "boolean" {
+        // `--examples` alone means yes.
+        arg.num_args(0..=1).default_missing_value("true")
+    } else {
         // A negative number is a wrong value, and told so, not an unknown flag.
-        .allow_hyphen_values(true)
+        arg.allow_hyphen_values(true)
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +108,20 @@ mod tests {
         let line = Line::try_parse_from(["x", "--long-poll-timeout", "500ms"]).unwrap();
         let settings = line.settings.flags.input.resolve().unwrap();
         assert_eq!(settings.long_poll_timeout, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_switch_alone_means_yes() {
+        for (words, examples) in [
+            (&["x"][..], false),
+            (&["x", "--examples"], true),
+            (&["x", "--examples", "--workers", "1"], true),
+            (&["x", "--examples", "false"], false),
+            (&["x", "--examples=true"], true),
+        ] {
+            let line = Line::try_parse_from(words).unwrap();
+            assert_eq!(line.settings.flags.input.resolve().unwrap().examples, examples, "{words:?}");
+        }
     }
 
     #[test]

@@ -97,7 +97,8 @@ fn wrong_usage_ends_with_2() {
         ["follow"].as_slice(),
         &["follow", "demo", "--via", "sse", "--every", "2s"],
         &["read", "demo", "--from", "yesterday"],
-        &["read", "demo", "--url", "https://127.0.0.1"],
+        &["read", "demo", "--url", "ftp://127.0.0.1"],
+        &["read", "demo", "--url", "https://127.0.0.1", "--ca", "no-such-file.pem"],
         &["publish", "demo", ""],
     ] {
         let (code, out, err) = run(&mut tidings(folder.path(), arguments));

@@ -1,25 +1,27 @@
-//! Follows: the driver of a session. It starts transports, hands on what they hear, and keeps the timer;
-//! every decision is the session's.
+//! Follows: what a user holds of a stream that is followed.
 
 mod error;
 mod event;
+mod messages;
 mod options;
 
 pub use error::FollowError;
 pub use event::{FollowEvent, Status};
-pub use options::{FollowOptions, Via};
+pub use messages::Messages;
+pub use options::FollowOptions;
 
 use crate::Client;
-use crate::clock::{self, SleepWatch};
-use crate::session::{Action, AttemptId, Session};
-use crate::transport::{Report, Reporter, Source, long_poll, poll, sse, websocket};
-use std::collections::HashMap;
-use std::future::Future;
-use tidings_model::{Offset, Start, StreamName};
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use crate::hub::FollowerId;
+use futures_core::Stream;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tidings_model::{Offset, StreamName};
 
-/// A stream that is followed. Dropping it ends everything that it has started.
+/// A stream that is followed, from the place where this one stands. Dropping it ends it, and what nobody else needs.
+///
+/// Its events come by [`Follow::next`], or as a [`Stream`] of them; [`Follow::into_messages`] is a `Stream` of bare
+/// messages. All of them may be cancelled at any time: an event that was not taken comes the next time.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,41 +46,23 @@ use tokio::task::{AbortHandle, JoinSet};
 /// ```
 #[derive(Debug)]
 pub struct Follow {
-    source: Source,
-    session: Session,
-    /// The tasks of the attempts; they end with it.
-    tasks: JoinSet<()>,
-    running: HashMap<AttemptId, Running>,
-    mailbox: mpsc::Receiver<Report>,
-    reports: mpsc::Sender<Report>,
-    sleep_watch: SleepWatch,
-}
-
-/// The task of an attempt.
-#[derive(Debug)]
-struct Running {
-    task: AbortHandle,
-    /// To tell a WebSocket where to begin. It says goodbye when this is dropped; the others are aborted.
-    starts: Option<mpsc::Sender<Start>>,
+    client: Client,
+    stream: StreamName,
+    id: FollowerId,
+    /// As a [`Stream`]: that it has ended was told.
+    is_end_told: bool,
 }
 
 impl Follow {
-    /// How many reports wait for a user who does not ask. A report is at most what one read of a socket
-    /// brings, or one page.
-    const REPORTS_MAX: usize = 16;
+    pub(crate) fn new(client: Client, stream: StreamName, options: &FollowOptions) -> Follow {
+        let id = client.inner.shared.add(stream.clone(), options);
+        client.start_hub();
+        Follow { client, stream, id, is_end_told: false }
+    }
 
-    pub(crate) fn new(client: Client, name: StreamName, options: FollowOptions) -> Follow {
-        let (reports, mailbox) = mpsc::channel(Follow::REPORTS_MAX);
-        let now = clock::now();
-        Follow {
-            source: Source { client, name },
-            session: Session::new(options, rand::random(), now),
-            tasks: JoinSet::new(),
-            running: HashMap::new(),
-            mailbox,
-            reports,
-            sleep_watch: SleepWatch::new(now, clock::wall_now()),
-        }
+    /// What is followed.
+    pub fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     /// The next event. Reconnects and resumes by itself, for ever; an error is final, and given again.
@@ -86,79 +70,50 @@ impl Follow {
     /// After a [`FollowEvent::Reset`] or [`FollowEvent::Closed`] the next call is an error, so that neither
     /// can be overlooked; [`Follow::resume_at`] goes on. May be cancelled: nothing is lost.
     pub async fn next(&mut self) -> Result<FollowEvent, FollowError> {
-        loop {
-            while let Some(action) = self.session.poll_action() {
-                self.carry_out(action);
-            }
-            if let Some(event) = self.session.poll_event() {
-                return Ok(event);
-            }
-            if let Some(end) = self.session.end() {
-                return Err(end.clone());
-            }
-            let now = clock::now();
-            if self.sleep_watch.on_look(now, clock::wall_now()) {
-                self.session.on_wake(now);
-                continue;
-            }
-            let look = now + SleepWatch::INTERVAL;
-            let wake = self.session.poll_timeout().map_or(look, |due| due.min(look));
-            tokio::select! {
-                biased; // What was heard shows that the server is there, before a timeout says that it isn't.
-                report = self.mailbox.recv() => {
-                    let (id, heard) = report.expect("this follow holds a sender itself");
-                    self.session.on_heard(id, heard, clock::now());
-                }
-                () = tokio::time::sleep_until(wake.into()) => self.session.on_time(clock::now()),
-            }
-        }
+        poll_fn(|context| self.poll_event(context)).await
+    }
+
+    /// Its messages as a [`Stream`].
+    pub fn into_messages(self) -> Messages {
+        Messages::new(self)
     }
 
     /// Goes on from `offset`, after a reset for example. Messages that were not taken yet are dropped.
     pub fn resume_at(&mut self, offset: Offset) {
-        self.session.resume_at(offset, clock::now());
+        self.is_end_told = false;
+        self.client.inner.shared.resume_at(self.id, offset);
     }
 
-    /// The place after the last message that was given; `None` before the first answer.
+    /// The place after the last message that was taken; `None` before the first answer.
     pub fn offset(&self) -> Option<Offset> {
-        self.session.offset()
+        self.client.inner.shared.offset(self.id)
     }
 
-    fn carry_out(&mut self, action: Action) {
-        let source = self.source.clone();
-        let reporter = |id| Reporter::new(id, self.reports.clone());
-        match action {
-            Action::Poll { id, from, etag } => {
-                self.run(id, None, poll::run(source, from, etag, reporter(id)));
-            }
-            Action::LongPoll { id, from } => self.run(id, None, long_poll::run(source, from, reporter(id))),
-            Action::Sse { id, from } => self.run(id, None, sse::run(source, from, reporter(id))),
-            Action::WebSocket { id } => {
-                let (sender, starts) = mpsc::channel(1);
-                self.run(id, Some(sender), websocket::run(source, starts, reporter(id)));
-            }
-            Action::Subscribe { id, from } => {
-                if let Some(starts) = self.running.get(&id).and_then(|it| it.starts.as_ref()) {
-                    // It ends on its own, and reports that; more than one subscription never waits.
-                    let _ended = starts.try_send(from);
-                }
-            }
-            Action::Close { id } => {
-                if let Some(Running { task, starts: None }) = self.running.remove(&id) {
-                    task.abort();
-                }
-            }
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<FollowEvent, FollowError>> {
+        let polled = self.client.inner.shared.poll_next(self.id, context);
+        if polled.is_pending() {
+            self.client.start_hub();
         }
+        polled
     }
+}
 
-    fn run(
-        &mut self,
-        id: AttemptId,
-        starts: Option<mpsc::Sender<Start>>,
-        transport: impl Future<Output = ()> + Send + 'static,
-    ) {
-        while self.tasks.try_join_next().is_some() {}
-        let task = self.tasks.spawn(transport);
-        self.running.insert(id, Running { task, starts });
+/// Ends after a close, and after an error.
+impl Stream for Follow {
+    type Item = Result<FollowEvent, FollowError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_end_told {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.poll_event(context));
+        self.is_end_told = matches!(item, Ok(FollowEvent::Closed { .. }) | Err(_));
+        Poll::Ready(Some(item))
+    }
+}
+
+impl Drop for Follow {
+    fn drop(&mut self) {
+        self.client.inner.shared.remove(self.id);
     }
 }

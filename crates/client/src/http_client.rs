@@ -1,19 +1,20 @@
-//! HTTP/1.1 to one server: requests out, heads and whole answers back, each with a limit.
+//! HTTP/1.1 to one server, over TLS where its URL says so: requests out, heads and whole answers back, each with a limit.
 //!
 //! Does not know what an answer means.
 
 use crate::answer::Answer;
-use crate::{ClientOptions, Failure, ServerUrl, Unreachable};
+use crate::{ClientOptions, Failure, InvalidCertificate, ServerUrl, Unreachable, tls};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::time::Duration;
-use tidings_protocol::HeaderValue;
+use tidings_protocol::{HeaderValue, READ_PATH, ReadManyRequest, header_name};
 use tokio::time::timeout;
 
 const USER_AGENT: &str = "user-agent";
@@ -23,7 +24,7 @@ const USER_AGENT: &str = "user-agent";
 pub(crate) struct HttpClient {
     server: ServerUrl,
     options: ClientOptions,
-    pool: legacy::Client<HttpConnector, Full<Bytes>>,
+    pool: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl HttpClient {
@@ -34,16 +35,27 @@ impl HttpClient {
     /// Idle connections that are kept.
     const IDLE_COUNT_MAX: usize = 4;
 
-    pub(crate) fn new(server: ServerUrl, options: ClientOptions) -> HttpClient {
+    pub(crate) fn new(server: ServerUrl, options: ClientOptions) -> Result<HttpClient, InvalidCertificate> {
+        let tls = if server.is_tls() {
+            tls::believing(&options.root_certificates)?
+        } else {
+            tls::believing_nobody()
+        };
         let mut connector = HttpConnector::new();
+        connector.enforce_http(false); // The connector around it asks it for the bare connection of an `https:` URL.
         connector.set_connect_timeout(Some(options.connect_timeout));
         connector.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(HttpClient::IDLE_MAX)
             .pool_max_idle_per_host(HttpClient::IDLE_COUNT_MAX)
             .build(connector);
-        HttpClient { server, options, pool }
+        Ok(HttpClient { server, options, pool })
     }
 
     pub(crate) fn server(&self) -> &ServerUrl {
@@ -70,6 +82,14 @@ impl HttpClient {
             request = request.header(*name, bytes);
         }
         request.body(Full::new(body)).expect("names, values and targets are encoded by the protocol")
+    }
+
+    /// The request for many streams at once.
+    pub(crate) fn read_many(&self, request: &ReadManyRequest) -> Request<Full<Bytes>> {
+        let query = request.to_query();
+        let target = if query.is_empty() { READ_PATH.to_owned() } else { format!("{READ_PATH}?{query}") };
+        let content_type = (header_name::CONTENT_TYPE, HeaderValue::text("application/json"));
+        self.request(Method::POST, &target, &[content_type], request.to_body().into())
     }
 
     /// Sends a request and gives the head of the answer, however long that takes.

@@ -1,13 +1,15 @@
-//! A follow without I/O: which transport to use, when to try again, what to give to the user.
+//! The session of a client without I/O: which transport to use for its streams, when to try again, what to give to the
+//! user.
 //!
 //! Takes what the transports hear and `now`; is asked for actions, events and the time of its next turn.
-//! Knows no socket, timer, clock or task.
+//! Knows no socket, timer, clock or task. Its rules, and the cases that it shares with the TypeScript client, are in
+//! `conformance/session`.
 //!
 //! ```text
 //!                    Action                     Heard
 //!   poll_action() ─────────────► transports ─────────────► on_heard(id, heard, now)
 //!   poll_timeout() ────────────► a timer ────────────────► on_time(now)
-//!   poll_event() ──────────────► the user
+//!   poll_event() ──────────────► the user ───────────────► on_want(stream, …), on_drop(stream)
 //! ```
 //!
 //! Several attempts may run at once: a plain read while a WebSocket is dialled, SSE beside a slow WebSocket,
@@ -16,138 +18,206 @@
 
 mod action;
 mod attempt;
-mod ladder;
+mod bars;
+#[cfg(test)]
+mod cases;
+mod frames;
 mod loss;
 mod place;
 #[cfg(test)]
 pub(crate) mod script;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod turn;
 
-pub(crate) use action::{Action, AttemptId, Heard};
-pub(crate) use attempt::HOLD;
+pub(crate) use action::{Action, AttemptId, Event, FramePage, Heard, Question, StreamEvent};
+pub(crate) use place::{Place, Step};
 
-use crate::backoff::Backoff;
-use crate::{
-    Failure, FollowError, FollowEvent, FollowOptions, Malformed, Message, Page, Status, Transport, Via,
-};
-use attempt::{Attempt, Phase};
-use ladder::Ladder;
-use place::Place;
+use crate::backoff::{Backoff, Chance};
+use crate::{Failure, Status, Timing, Transport, Via};
+use attempt::{Attempt, Standing};
+use bars::Bars;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use tidings_model::{Offset, Reset, Skip};
+use stream::{Stream, Streams};
+use tidings_model::{Start, StreamName};
 
-/// The state of one follow.
+/// The state of a session: any number of streams over as few connections as it can.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may go together"
+)]
 pub(crate) struct Session {
-    options: FollowOptions,
-    place: Place,
-    /// Whether the user was told that everything stored was given, and nothing has happened to it since.
-    is_caught_up: bool,
-    ladder: Ladder,
+    via: Via,
+    timing: Timing,
+    chance: Chance,
+    streams: Streams,
+    bars: Bars,
     attempts: Vec<Attempt>,
-    next_id: u64,
-    backoff: Backoff,
-    /// Nothing new is tried before.
-    pause_until: Instant,
+    last_id: u64,
+    /// The time of the last call.
+    now: Instant,
+    /// The time of the last turn.
+    turned: Instant,
+    /// Something has changed since the last turn: the next one is due at once.
+    is_turn_due: bool,
     /// When anything was last heard of the server.
     heard: Instant,
-    /// The time of the last turn.
-    now: Instant,
-    /// Something has changed since then: the next turn is due at once.
-    is_turn_due: bool,
-    /// The transport that the user was told of.
-    connected: Option<Transport>,
     /// Whether anything was ever heard that is the protocol.
     has_spoken: bool,
-    /// `ETag` of the last poll, for the place where it ended.
-    etag: Option<(Offset, String)>,
+    backoff: Backoff,
+    /// Nothing is opened before.
+    wait_until: Instant,
+    is_hidden: bool,
+    is_paused: bool,
+    /// Why all streams have failed, until one is wanted again.
+    failure: Option<Failure>,
+    /// The transport that the user was told of.
+    connected: Option<Transport>,
     actions: VecDeque<Action>,
-    events: VecDeque<FollowEvent>,
-    end: Option<FollowError>,
+    events: VecDeque<Event>,
+}
+
+/// Where a session stands as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standpoint {
+    /// No stream is followed.
+    #[default]
+    Idle,
+    /// Nothing has brought anything yet.
+    Connecting,
+    /// The connection was lost, and is tried again later.
+    Waiting,
+    /// Messages come over this transport.
+    Over(Transport),
+    /// The server won't, and asking again does not help.
+    Failed,
 }
 
 impl Session {
-    /// How long between two polls when neither user nor server says.
-    pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(2);
-
-    /// How long between two polls at least, whoever asks for less.
-    pub(crate) const POLL_INTERVAL_MIN: Duration = Duration::from_millis(10);
-
-    /// How long between two polls, at most, that bridge the time until a live transport works.
-    pub(crate) const BRIDGE_INTERVAL_MAX: Duration = Duration::from_secs(1);
-
-    /// How long between two looks for a stream that does not exist yet, at most.
-    pub(crate) const WAIT_FOR_STREAM_MAX: Duration = Duration::from_secs(2);
-
-    /// A long poll that is answered sooner without news was not held: the next one waits for so long.
-    pub(crate) const HELD_MIN: Duration = Duration::from_secs(1);
-
-    /// A follow that begins with its first turn. `seed` decides all that is random.
-    pub(crate) fn new(options: FollowOptions, seed: u64, now: Instant) -> Session {
+    /// A session without streams.
+    pub(crate) fn new(via: Via, timing: Timing, chance: Chance, now: Instant) -> Session {
         Session {
-            options,
-            place: Place::new(options.start),
-            is_caught_up: false,
-            ladder: Ladder::new(options.via),
+            via,
+            backoff: Backoff::new(timing.backoff_base, timing.backoff_cap),
+            timing,
+            chance,
+            streams: Streams::default(),
+            bars: Bars::default(),
             attempts: Vec::new(),
-            next_id: 0,
-            backoff: Backoff::new(seed),
-            pause_until: now,
-            heard: now,
+            last_id: 0,
             now,
-            is_turn_due: true,
-            connected: None,
+            turned: now,
+            is_turn_due: false,
+            heard: now,
             has_spoken: false,
-            etag: None,
+            wait_until: now,
+            is_hidden: false,
+            is_paused: false,
+            failure: None,
+            connected: None,
             actions: VecDeque::new(),
             events: VecDeque::new(),
-            end: None,
         }
     }
 
-    /// Goes on after a reset, or anywhere else, from `offset`.
-    pub(crate) fn resume_at(&mut self, offset: Offset, now: Instant) {
-        self.close_all();
-        self.events.clear();
-        self.place = Place::At(offset);
-        self.is_caught_up = false;
-        self.end = None;
-        self.backoff.on_success();
-        self.pause_until = now;
-        self.now = now;
+    /// A stream is wanted; if it is followed already, from another place.
+    pub(crate) fn on_want(&mut self, stream: StreamName, start: Start, wait: bool) {
+        self.let_go(&stream);
+        self.failure = None;
+        self.is_turn_due = true;
+        self.streams.insert(Stream::new(stream, start, wait));
+    }
+
+    /// A stream is not wanted any more.
+    pub(crate) fn on_drop(&mut self, stream: &StreamName) {
+        self.let_go(stream);
         self.is_turn_due = true;
     }
 
     /// A transport has heard something.
     pub(crate) fn on_heard(&mut self, id: AttemptId, heard: Heard, now: Instant) {
-        let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.id == id) else {
+        self.now = now;
+        if self.find(id).is_none() {
             return; // Given up meanwhile.
-        };
-        if !matches!(heard, Heard::Lost(_)) {
-            attempt.heard = now;
-            self.heard = now;
         }
-        self.on_heard_of(id, heard, now);
-        self.take_turn(now);
+        match heard {
+            Heard::Lost(failure) => self.on_failure(id, failure),
+            Heard::Bytes => self.on_life(id),
+            Heard::Frames(frames) => {
+                self.on_life(id);
+                let _lost_on_the_way = self.on_frames(id, frames);
+            }
+            Heard::Page(page) => {
+                self.on_life(id);
+                self.on_page(id, page);
+            }
+        }
+        if self.is_turn_due {
+            self.take_turn();
+        }
     }
 
     /// Time has passed.
     pub(crate) fn on_time(&mut self, now: Instant) {
-        self.take_turn(now);
+        self.now = now;
+        self.take_turn();
     }
 
-    /// The machine has slept: whatever was connected may be dead without a sign, so a new connection is made
-    /// beside it.
+    /// The machine has slept, or the network has come back: whatever was connected may be dead without a sign, so a new
+    /// connection is made beside it.
     pub(crate) fn on_wake(&mut self, now: Instant) {
-        for attempt in &mut self.attempts {
+        self.now = now;
+        self.wait_until = now;
+        self.is_turn_due = true;
+        self.bars.end_all();
+        self.close_where(|attempt| !attempt.is_live() && !attempt.is_leaving);
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.is_live()) {
+            attempt.is_leaving = true;
+            if attempt.transport == Transport::WebSocket {
+                attempt.probe_until = Some(now + self.timing.probe);
+                self.actions.push_back(Action::Ping { id: attempt.id });
+            }
+        }
+    }
+
+    /// Nobody looks any more.
+    pub(crate) fn on_hidden(&mut self) {
+        self.is_hidden = true;
+        self.is_turn_due = true;
+    }
+
+    /// Somebody looks again.
+    pub(crate) fn on_shown(&mut self, now: Instant) {
+        self.is_hidden = false;
+        self.on_wake(now);
+    }
+
+    /// Everything is closed until it is resumed.
+    pub(crate) fn on_pause(&mut self, now: Instant) {
+        self.begin_anew(now);
+        self.is_paused = true;
+        self.forget_live();
+    }
+
+    /// It begins anew from the places, without a wait.
+    pub(crate) fn on_resume(&mut self, now: Instant) {
+        self.begin_anew(now);
+        self.is_paused = false;
+    }
+
+    /// From now on over this, while messages flow.
+    pub(crate) fn on_via(&mut self, via: Via, now: Instant) {
+        self.begin_anew(now);
+        self.via = via;
+        self.bars.clear();
+        // One that rests between two questions has nothing more to bring.
+        self.close_where(|attempt| !via.allows(attempt.transport) && attempt.rest_until.is_some());
+        for attempt in self.attempts.iter_mut().filter(|attempt| !via.allows(attempt.transport)) {
             attempt.is_leaving = true;
         }
-        self.backoff.on_success();
-        self.pause_until = now;
-        self.take_turn(now);
     }
 
     /// The next thing to do.
@@ -156,214 +226,83 @@ impl Session {
     }
 
     /// The next event for the user.
-    pub(crate) fn poll_event(&mut self) -> Option<FollowEvent> {
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Why there will be no more events, once there are none.
-    pub(crate) fn end(&self) -> Option<&FollowError> {
-        self.end.as_ref()
-    }
-
-    /// The place after the last message that was given; `None` before the first answer.
-    pub(crate) fn offset(&self) -> Option<Offset> {
-        match self.place {
-            Place::Asked(_) => None,
-            Place::At(offset) => Some(offset),
+    /// Where the session stands as a whole.
+    pub(crate) fn standpoint(&self) -> Standpoint {
+        let working = self.attempts.iter().filter(|attempt| attempt.live.is_some());
+        match working.map(|attempt| attempt.transport).max() {
+            _ if self.failure.is_some() => Standpoint::Failed,
+            _ if self.streams.is_empty() => Standpoint::Idle,
+            Some(best) => Standpoint::Over(best),
+            None if self.attempts.is_empty() && self.now < self.wait_until => Standpoint::Waiting,
+            None => Standpoint::Connecting,
         }
     }
 
-    fn on_heard_of(&mut self, id: AttemptId, heard: Heard, now: Instant) {
-        match heard {
-            Heard::Bytes => {}
-            Heard::Hello { heartbeat } => self.on_hello(id, heartbeat, now),
-            Heard::Messages(messages) => {
-                self.on_live(id, now);
-                self.on_messages(id, messages, now);
+    /// The place of a stream that is followed.
+    pub(crate) fn place(&self, stream: &StreamName) -> Option<Place> {
+        Some(self.streams.get(stream)?.place)
+    }
+
+    /// The WebSocket that brings messages.
+    pub(crate) fn live_websocket(&self) -> Option<AttemptId> {
+        let is_it = |attempt: &&Attempt| attempt.is_live() && attempt.transport == Transport::WebSocket;
+        self.attempts.iter().find(is_it).map(|attempt| attempt.id)
+    }
+
+    /// The transport of an attempt that runs.
+    pub(crate) fn transport(&self, id: AttemptId) -> Option<Transport> {
+        self.attempts.iter().find(|attempt| attempt.id == id).map(|attempt| attempt.transport)
+    }
+
+    /// Whether the stream is followed and everything stored was given.
+    pub(crate) fn is_caught_up(&self, stream: &StreamName) -> bool {
+        self.streams.get(stream).is_some_and(|stream| stream.told.is_some())
+    }
+
+    /// From here on it may have fallen behind in every stream.
+    fn forget_live(&mut self) {
+        self.streams.iter_mut().for_each(|stream| stream.told = None);
+    }
+
+    fn begin_anew(&mut self, now: Instant) {
+        self.now = now;
+        self.wait_until = now;
+        self.is_turn_due = true;
+    }
+
+    /// Forgets a stream, and leaves it on every WebSocket that follows it.
+    fn let_go(&mut self, stream: &StreamName) -> Option<Stream> {
+        for attempt in &mut self.attempts {
+            if attempt.transport != Transport::WebSocket {
+                attempt.listed.remove(stream);
+            } else if let Some(standing @ Standing::Reached(_)) = attempt.listed.get_mut(stream) {
+                *standing = Standing::Left;
+                self.actions.push_back(Action::Unsubscribe { id: attempt.id, stream: stream.clone() });
             }
-            Heard::At { offset, up_to_date } => {
-                self.on_live(id, now);
-                if self.on_reached(id, offset, now) && up_to_date {
-                    self.on_up_to_date(offset);
-                }
-            }
-            Heard::Skipped(skip) => {
-                self.on_live(id, now);
-                self.on_skipped(id, skip, now);
-            }
-            Heard::Page(page) => self.on_page(id, page, now),
-            Heard::Retry(window) => {
-                self.on_live(id, now);
-                self.backoff.on_window(window);
-            }
-            Heard::Drain { within } => self.on_drain(id, within, now),
-            Heard::Reset(reset) => self.on_reset(id, reset),
-            Heard::Closed { offset } => {
-                if self.on_reached(id, offset, now) {
-                    self.end_closed(offset);
-                }
-            }
-            Heard::Missing => self.on_missing(id, now),
-            Heard::Lost(failure) => self.on_lost(id, failure, now),
         }
+        self.streams.remove(stream)
     }
 
-    fn on_hello(&mut self, id: AttemptId, heartbeat: Duration, now: Instant) {
-        self.attempt(id).on_hello(heartbeat, now);
+    fn tell(&mut self, stream: &StreamName, event: StreamEvent) {
+        self.events.push_back(Event::Stream(stream.clone(), event));
     }
 
-    /// Something of ours came through a live transport: those that are no better have done their part.
-    fn on_live(&mut self, id: AttemptId, now: Instant) {
-        let attempt = self.attempt(id);
-        let transport = attempt.transport;
-        if transport == Transport::Poll || attempt.is_leaving {
-            return;
-        }
-        attempt.on_live(now);
-        self.close_where(|other| other.id != id && other.transport <= transport);
-        self.tell_connected(transport);
-    }
-
-    /// Gives what is new. False when the messages don't go on from the place; the attempt is then lost.
-    fn on_messages(&mut self, id: AttemptId, messages: Vec<Message>, now: Instant) -> bool {
-        let Some(last) = messages.last().map(|message| message.offset) else { return true };
-        let Ok(new) = self.place.take(messages) else {
-            self.on_discontinuity(id, now);
-            return false;
-        };
-        self.attempt(id).on_reached(last);
-        if !new.is_empty() {
-            self.backoff.on_success();
-            self.events.push_back(FollowEvent::Messages(new));
-        }
-        true
-    }
-
-    /// Everything before `offset` was sent. False when something is missing; the attempt is then lost.
-    fn on_reached(&mut self, id: AttemptId, offset: Offset, now: Instant) -> bool {
-        if self.place.reach(offset).is_err() {
-            self.on_discontinuity(id, now);
-            return false;
-        }
-        self.attempt(id).on_reached(offset);
-        true
-    }
-
-    /// What was skipped and nobody else brought meanwhile is told. What another attempt brings of it later is old.
-    fn on_skipped(&mut self, id: AttemptId, skip: Skip, now: Instant) {
-        let Ok(missed) = self.place.skip(skip) else {
-            return self.on_discontinuity(id, now);
-        };
-        self.attempt(id).on_reached(skip.to);
-        if let Some(skip) = missed {
-            self.is_caught_up = false;
-            self.events.push_back(FollowEvent::Skipped(skip));
-        }
-    }
-
-    fn on_discontinuity(&mut self, id: AttemptId, now: Instant) {
-        let what = "it sent messages that don't follow on those before".to_owned();
-        // Asked again from the place, the server either goes on or says why it can't.
-        self.on_lost_for_a_while(id, Failure::Malformed(Malformed(what)), now);
-    }
-
-    fn on_up_to_date(&mut self, offset: Offset) {
-        if !self.is_caught_up && self.place == Place::At(offset) {
-            self.is_caught_up = true;
-            self.events.push_back(FollowEvent::Live { offset });
-        }
-    }
-
-    fn on_page(&mut self, id: AttemptId, page: Page, now: Instant) {
-        let is_empty = page.messages.is_empty();
-        let next = page.next;
-        if !self.on_messages(id, page.messages, now) || !self.on_reached(id, next, now) {
-            return;
-        }
-        // A tag stands for one URL: that of an empty page is the one that will be asked again.
-        self.etag = page.etag.filter(|_| is_empty).map(|etag| (next, etag));
-        if page.closed && page.up_to_date {
-            return self.end_closed(next);
-        }
-        if page.up_to_date {
-            self.on_up_to_date(next);
-        } else {
-            self.is_caught_up = false;
-        }
-        self.backoff.on_success();
-        let attempt = self.attempt(id);
-        if attempt.is_leaving {
-            return self.close_where(|attempt| attempt.id == id);
-        }
-        let (transport, asked) = (attempt.transport, attempt.asked);
-        let rest = match transport {
-            Transport::Poll if page.up_to_date => self.poll_interval(page.poll_interval),
-            // It was not held, for whatever reason: asked again at once it would be a storm.
-            Transport::LongPoll if is_empty && now < asked + Session::HELD_MIN => Session::HELD_MIN,
-            Transport::Poll | Transport::LongPoll | Transport::Sse | Transport::WebSocket => Duration::ZERO,
-        };
-        self.attempt(id).phase = Phase::Resting { until: now + rest };
-        if transport == Transport::Poll {
-            self.tell_connected(transport);
-        }
-    }
-
-    /// How long until the next poll, after one that had everything.
-    fn poll_interval(&self, advice: Option<Duration>) -> Duration {
-        if let Via::Poll { every: Some(every) } = self.options.via {
-            return every.max(Session::POLL_INTERVAL_MIN);
-        }
-        let interval = advice.unwrap_or(Session::POLL_INTERVAL).max(Session::POLL_INTERVAL_MIN);
-        let is_bridge = self.attempts.iter().any(|attempt| attempt.transport != Transport::Poll);
-        if is_bridge { interval.min(Session::BRIDGE_INTERVAL_MAX) } else { interval }
-    }
-
-    fn on_drain(&mut self, id: AttemptId, within: Duration, now: Instant) {
-        self.attempt(id).is_leaving = true;
-        let wait = self.backoff.within(within);
-        self.pause(wait, now);
-    }
-
-    fn on_reset(&mut self, id: AttemptId, reset: Reset) {
-        let reached = self.attempt(id).reached;
-        if self.place.is_at(reached) {
-            self.finish(FollowEvent::Reset(reset), FollowError::Reset(reset));
-        } else {
-            // It speaks of a place that others have gone on from meanwhile.
-            self.close_where(|attempt| attempt.id == id);
-        }
-    }
-
-    fn end_closed(&mut self, offset: Offset) {
-        self.finish(FollowEvent::Closed { offset }, FollowError::Closed);
-    }
-
-    fn finish(&mut self, event: FollowEvent, end: FollowError) {
-        self.close_all();
-        self.events.push_back(event);
-        self.end = Some(end);
-    }
-
-    fn fail(&mut self, error: FollowError) {
-        self.close_all();
-        self.end = Some(error);
-    }
-
-    fn tell_connected(&mut self, transport: Transport) {
-        self.has_spoken = true;
-        if self.connected != Some(transport) {
+    /// Tells the user of a transport that has come to bring the messages.
+    fn tell_connected(&mut self) {
+        if let Standpoint::Over(transport) = self.standpoint()
+            && self.connected != Some(transport)
+        {
             self.connected = Some(transport);
-            self.events.push_back(FollowEvent::Status(Status::Connected { transport }));
+            self.events.push_back(Event::Status(Status::Connected { transport }));
         }
     }
 
-    fn pause(&mut self, wait: Duration, now: Instant) {
-        self.pause_until = self.pause_until.max(now + wait);
-    }
-
-    fn close_all(&mut self) {
-        self.close_where(|_| true);
-        self.connected = None;
+    fn wait_for(&mut self, wait: Duration) {
+        self.wait_until = self.wait_until.max(self.now + wait);
     }
 
     fn close_where(&mut self, is_done: impl Fn(&Attempt) -> bool) {
@@ -372,7 +311,11 @@ impl Session {
         }
     }
 
+    fn find(&mut self, id: AttemptId) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.id == id)
+    }
+
     fn attempt(&mut self, id: AttemptId) -> &mut Attempt {
-        self.attempts.iter_mut().find(|attempt| attempt.id == id).expect("the caller has looked it up")
+        self.find(id).expect("the caller has looked it up")
     }
 }

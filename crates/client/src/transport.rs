@@ -1,5 +1,7 @@
-//! The four ways to receive. Each file beside this one carries out what the session says, over one of them.
+//! The four ways to receive. Each file beside this one carries out what the session says, over one of them. All of them
+//! bring the same frames.
 
+mod frames;
 pub(crate) mod long_poll;
 pub(crate) mod poll;
 mod report;
@@ -8,16 +10,8 @@ pub(crate) mod websocket;
 
 pub(crate) use report::{Report, Reporter};
 
-use crate::Client;
+use crate::Via;
 use std::fmt;
-use tidings_model::StreamName;
-
-/// What is followed, and where.
-#[derive(Clone, Debug)]
-pub(crate) struct Source {
-    pub(crate) client: Client,
-    pub(crate) name: StreamName,
-}
 
 /// One of the four ways to receive, from the plainest to the most direct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +27,10 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// All of them, from the plainest to the most direct.
+    pub const ALL: [Transport; 4] =
+        [Transport::Poll, Transport::LongPoll, Transport::Sse, Transport::WebSocket];
+
     /// The word for it on the command line and in lists of followers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,5 +45,18 @@ impl Transport {
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Via {
+    /// Whether this transport may be used.
+    pub(crate) fn allows(self, transport: Transport) -> bool {
+        match self {
+            Via::Auto => true,
+            Via::Poll { .. } => transport == Transport::Poll,
+            Via::LongPoll => transport == Transport::LongPoll,
+            Via::Sse => transport == Transport::Sse,
+            Via::WebSocket => transport == Transport::WebSocket,
+        }
     }
 }

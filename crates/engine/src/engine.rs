@@ -1,8 +1,9 @@
 //! The engine: the handle that everybody holds, and how it starts and stops.
 
-use crate::committer::{Command, Committer, CommitterParts};
+use crate::catalogs::durability_of;
+use crate::committer::{Command, Committer, CommitterParts, Ending};
 use crate::fetch::{self, Fetch, Job};
-use crate::inbox::{Inbox, Token, WorkerId};
+use crate::inbox::{Inbox, News, Token, WorkerId};
 use crate::listing::ListedStream;
 use crate::logs::{Helpers, Logs};
 use crate::settings::{EngineBounds, EngineSettings};
@@ -12,16 +13,18 @@ use crate::stream::Stream;
 use crate::{filling, tidying};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tidings_log::{DirectoryStorage, LogSettings, OpenError, Operation, Storage};
-use tidings_model::{StreamName, Timestamp};
+use tidings_model::{Durability, StreamName, Timestamp};
 
 /// Live streams over a log. Shared by all workers.
 pub struct Engine {
     shared: Arc<Shared>,
+    /// Whose turn it is to commit. The commit thread has it during its rounds.
+    committer: Arc<Mutex<Committer>>,
     commands: SyncSender<Command>,
     jobs: SyncSender<Job>,
     /// None in an engine that is stepped.
@@ -33,7 +36,6 @@ pub struct Engine {
 /// An engine before anything runs in it.
 struct Parts {
     engine: Engine,
-    committer: Committer,
     commands: Receiver<Command>,
     jobs: Receiver<Job>,
     helpers: [Helpers; 2],
@@ -55,20 +57,24 @@ pub enum StartError {
 const TIDIERS_PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Too much waits already; try again a little later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Too much waits already; try again a little later. Gives the operation back.
+#[derive(Debug, thiserror::Error)]
 #[error("too many operations wait for the disk")]
-pub struct TooBusy;
+pub struct TooBusy(pub Box<Operation>);
 
 impl Engine {
     /// Opens the log, recovers what it holds, and starts the threads. Blocks for as long as recovery takes.
     pub fn start(settings: EngineSettings) -> Result<Engine, StartError> {
         let boot: u32 = rand::random();
         let logs = Logs::open(&settings, &LogSettings::default(), boot, || Box::new(rand::random))?;
-        let Parts { mut engine, committer, commands, jobs, helpers } =
+        let Parts { mut engine, commands, jobs, helpers } =
             Engine::parts(settings, EngineBounds::default(), logs, boot);
         let commit = thread::Builder::new().name("commit".to_owned());
-        let commit = commit.spawn(move || committer.run(&commands));
+        let (committer, ending) = (Arc::clone(&engine.committer), Ending(Arc::clone(&engine.shared)));
+        let commit = commit.spawn(move || {
+            let _ending = ending;
+            Committer::run(&committer, &commands);
+        });
         engine.threads.push(commit.map_err(|error| StartError::System(error.to_string()))?);
         engine.threads.extend(fetch::start(jobs)?);
         for Helpers { durability, filler, upkeep } in helpers {
@@ -86,9 +92,8 @@ impl Engine {
     ) -> Result<(Engine, Stepper), StartError> {
         let SteppedSettings { log, bounds, boot, random } = stepped;
         let logs = Logs::open(&settings, &log, boot, random)?;
-        let Parts { engine, committer, commands, jobs, helpers } =
-            Engine::parts(settings, bounds, logs, boot);
-        let shared = Arc::clone(&engine.shared);
+        let Parts { engine, commands, jobs, helpers } = Engine::parts(settings, bounds, logs, boot);
+        let (shared, committer) = (Arc::clone(&engine.shared), Arc::clone(&engine.committer));
         Ok((engine, Stepper { shared, committer, commands, jobs, helpers }))
     }
 
@@ -106,9 +111,9 @@ impl Engine {
             tail_cache_bytes,
             bounds,
         };
-        let committer = Committer::new(parts, now);
-        let engine = Engine { shared, commands, jobs, threads: Vec::new(), tidiers: Vec::new() };
-        Parts { engine, committer, commands: waiting_commands, jobs: waiting_jobs, helpers }
+        let committer = Arc::new(Mutex::new(Committer::new(parts, now)));
+        let engine = Engine { shared, committer, commands, jobs, threads: Vec::new(), tidiers: Vec::new() };
+        Parts { engine, commands: waiting_commands, jobs: waiting_jobs, helpers }
     }
 
     /// A new inbox for a worker; `wake` is called when there is news, from any thread, and must not wait.
@@ -126,7 +131,36 @@ impl Engine {
     /// Asks for an operation; the answer comes to the worker's inbox with `token`, after it is stored.
     pub fn submit(&self, operation: Operation, worker: WorkerId, token: Token) -> Result<(), TooBusy> {
         let command = Command::Operation { operation, worker, token };
-        self.commands.try_send(command).map_err(|_full| TooBusy)
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(Command::Operation { operation, .. })
+            | TrySendError::Disconnected(Command::Operation { operation, .. }) => {
+                TooBusy(Box::new(operation))
+            }
+            TrySendError::Full(Command::Stop) | TrySendError::Disconnected(Command::Stop) => {
+                unreachable!("what comes back is what was sent")
+            }
+        })
+    }
+
+    /// Whether the operation is a publish to a `memory` stream that is there: one for [`Engine::commit_in_memory`].
+    pub fn is_in_memory(&self, operation: &Operation) -> bool {
+        let Operation::Publish(publish) = operation else { return false };
+        let stream = self.shared.live.find(&publish.name);
+        stream.is_some_and(|stream| durability_of(stream.incarnation()) == Durability::Memory)
+    }
+
+    /// Does these operations at once, in the thread of the worker that calls: they wait for no disk. What comes of them is in
+    /// the news; others hear of it as ever.
+    ///
+    /// `None`, and nothing is done, while the commit thread is at work: then [`Engine::submit`] them, or come again. Whoever
+    /// has submitted an operation and waits for its answer does not do a later one so: it would come first.
+    pub fn commit_in_memory(
+        &self,
+        worker: WorkerId,
+        operations: &mut Vec<(Operation, Token)>,
+    ) -> Option<News> {
+        let mut committer = self.committer.try_lock().ok()?;
+        committer.round_in_memory(worker, operations, self.shared.clock.now())
     }
 
     /// Asks for messages from the disk; the answer comes to the inbox. Gives the read back when too many wait.
@@ -169,10 +203,11 @@ impl Engine {
     ///
     /// An engine that is dropped instead answers what it has begun, and its threads end a little later.
     pub fn stop(self) {
-        let Engine { commands, jobs, threads, tidiers, .. } = self;
+        let Engine { committer, commands, jobs, threads, tidiers, .. } = self;
         // Refused only when nobody is there to be told.
         let _ended = commands.send(Command::Stop);
-        drop((commands, jobs));
+        // The committer has jobs for the fetch threads, which end when nobody has any more.
+        drop((committer, commands, jobs));
         for thread in threads {
             thread.join().expect("a thread of the engine does not panic");
         }

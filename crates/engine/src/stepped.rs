@@ -11,8 +11,8 @@ use crate::settings::EngineBounds;
 use crate::shared::Shared;
 use crate::tidying::{Tidied, tidy};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard};
 use tidings_log::{LogSettings, Random};
 use tidings_model::Timestamp;
 
@@ -31,7 +31,7 @@ pub struct SteppedSettings {
 /// Does what the threads of an engine do. What it is not told to do does not happen.
 pub struct Stepper {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) committer: Committer,
+    pub(crate) committer: Arc<Mutex<Committer>>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) jobs: Receiver<Job>,
     pub(crate) helpers: [Helpers; 2],
@@ -41,7 +41,7 @@ impl Stepper {
     /// One round of the commit thread with what waits. Without anything it is what an idle thread does at each tick.
     pub fn step(&mut self, now: Timestamp) {
         let waiting = std::iter::from_fn(|| self.commands.try_recv().ok());
-        self.committer.round(waiting, now);
+        self.committer().round(waiting, now);
     }
 
     /// Answers the read that has waited longest, a worker's or the commit thread's. `false` when none waits.
@@ -73,7 +73,11 @@ impl Stepper {
 
     /// What the commit thread does last before the process ends in order.
     pub fn settle(&mut self) {
-        self.committer.settle();
+        self.committer().settle();
+    }
+
+    fn committer(&self) -> MutexGuard<'_, Committer> {
+        self.committer.lock().expect("nobody panics while holding the committer")
     }
 }
 

@@ -51,8 +51,8 @@ error_codes! {
     InvalidName = "invalid_name", 400, Never, "Invalid stream name";
     /// `offset`, `last` or `Last-Event-ID` is malformed, or missing with `live`.
     InvalidOffset = "invalid_offset", 400, Never, "Invalid offset";
-    /// Another query parameter is wrong, or given twice.
-    InvalidParameter = "invalid_parameter", 400, Never, "Invalid query parameter";
+    /// Another query parameter is wrong, or given twice; a list of streams that is none, or has a wrong entry.
+    InvalidParameter = "invalid_parameter", 400, Never, "Invalid parameter";
     /// A header is wrong, or doesn't go with another.
     InvalidHeader = "invalid_header", 400, Never, "Invalid header";
     /// The body or frame is not JSON.

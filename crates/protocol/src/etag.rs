@@ -137,6 +137,17 @@ impl IfNoneMatch {
     }
 }
 
+/// Whether `If-None-Match` names a tag that is not of a page but of a file, by what stands between its quotes; `*` names all.
+pub fn none_match_names(headers: &(impl Headers + ?Sized), opaque: &str) -> bool {
+    let mut is_named = false;
+    headers.each(header_name::IF_NONE_MATCH, &mut |value| {
+        let mut in_value = value == b"*";
+        let is_well_formed = for_each_tag(value, &mut |tag| in_value |= tag == opaque.as_bytes()).is_some();
+        is_named |= in_value && (is_well_formed || value == b"*");
+    });
+    is_named
+}
+
 /// Calls `on_tag` with the opaque part of each element of `[W/]"…", …` and counts them; `None` when malformed.
 fn for_each_tag(value: &[u8], on_tag: &mut dyn FnMut(&[u8])) -> Option<usize> {
     let mut rest = value;
@@ -207,6 +218,17 @@ mod tests {
             &["*"],
         ] {
             assert!(condition(values).matches(&tag(PageEnd::Inside)), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_tag() {
+        let names = |value: &str| none_match_names(&[("If-None-Match", value)][..], "ab12");
+        for value in ["\"ab12\"", "W/\"ab12\"", "\"x\", \"ab12\"", "*"] {
+            assert!(names(value), "{value}");
+        }
+        for value in ["", "ab12", "\"ab1\"", "\"ab12", "\"ab12\" x"] {
+            assert!(!names(value), "{value}");
         }
     }
 

@@ -22,6 +22,8 @@ pub const CONNECTION: &str = "connection";
 pub const CONTENT_ENCODING: &str = "content-encoding";
 /// `Content-Length`
 pub const CONTENT_LENGTH: &str = "content-length";
+/// `Content-Security-Policy`
+pub const CONTENT_SECURITY_POLICY: &str = "content-security-policy";
 /// `Content-Type`
 pub const CONTENT_TYPE: &str = "content-type";
 /// `Cross-Origin-Resource-Policy`
@@ -52,6 +54,8 @@ pub const PRODUCER_ID: &str = "producer-id";
 pub const PRODUCER_RECEIVED_SEQ: &str = "producer-received-seq";
 /// `Producer-Seq`
 pub const PRODUCER_SEQ: &str = "producer-seq";
+/// `Referrer-Policy`
+pub const REFERRER_POLICY: &str = "referrer-policy";
 /// `Retry-After`
 pub const RETRY_AFTER: &str = "retry-after";
 /// `Sec-WebSocket-Accept`

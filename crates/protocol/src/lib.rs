@@ -36,7 +36,7 @@ pub use cache_cursor::CacheCursor;
 pub use create_request::{CreateRequest, lifetime_header, retention_headers};
 pub use digits::{INTEGER_MAX, write_decimal};
 pub use error_code::ErrorCode;
-pub use etag::{ETag, IfNoneMatch, PageEnd};
+pub use etag::{ETag, IfNoneMatch, PageEnd, none_match_names};
 pub use header_value::HeaderValue;
 pub use headers::Headers;
 pub use http_date::HttpDate;
@@ -52,7 +52,7 @@ pub use publish_request::{
     ContentTypeGiven, Producer, PublishIdentity, PublishRequest, check_key, check_producer_id,
     check_stream_seq,
 };
-pub use read_request::{Live, ReadRequest, StartGiven, StartKind, parse_upgrade_start};
+pub use read_request::{Live, ReadManyRequest, ReadRequest, StartGiven, StartKind, parse_upgrade_start};
 pub use response::{Connection, Http1Form, OpenBody, Response, reason_phrase};
 pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
-pub use target::{Route, Target, stream_path};
+pub use target::{READ_PATH, Route, Target, stream_path, target_path};

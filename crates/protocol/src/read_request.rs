@@ -3,10 +3,12 @@
 //! Knows "Read" in `docs/protocol.md`. Does not know streams, limits of a server, or what is answered.
 
 mod live;
+mod many;
 mod start;
 mod timeout;
 
 pub use live::Live;
+pub use many::ReadManyRequest;
 pub use start::{StartGiven, StartKind};
 
 use crate::cache_cursor::CacheCursor;

@@ -34,6 +34,11 @@ pub fn write_retry(out: &mut Vec<u8>, wait_ms: u64) {
     out.push(b'\n');
 }
 
+/// Appends an event that has neither a name nor an id, with JSON that is built in place.
+pub fn write_plain_event(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    write_payload(out, write);
+}
+
 /// Appends a data event with these JSON messages in one array. `id` is the offset after the last one.
 pub fn write_json_event<'a>(out: &mut Vec<u8>, id: Offset, messages: impl IntoIterator<Item = &'a Bytes>) {
     write_payload_event(out, id, |out| write_array(out, messages));
@@ -81,11 +86,16 @@ pub fn write_reset(out: &mut Vec<u8>, reset: &Reset) {
 }
 
 /// Appends a data event whose payload is built in place.
+fn write_payload_event(out: &mut Vec<u8>, id: Offset, write: impl FnOnce(&mut Vec<u8>)) {
+    begin_data_event(out, id);
+    write_payload(out, write);
+}
+
+/// Appends a payload that is built in place, and ends the event.
 ///
 /// A line break in JSON can only be white space between its parts (in strings it is escaped), so it may become a
 /// break between `data:` lines. Pretty-printed messages are rare: only for them the payload is moved.
-fn write_payload_event(out: &mut Vec<u8>, id: Offset, write: impl FnOnce(&mut Vec<u8>)) {
-    begin_data_event(out, id);
+fn write_payload(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let line_start = out.len();
     out.extend_from_slice(b"data:");
     let payload_start = out.len();

@@ -6,6 +6,9 @@ use tidings_model::StreamName;
 
 const STREAM_ROOT: &str = "/v1/stream/";
 
+/// The path of a read of many streams.
+pub const READ_PATH: &str = "/v1/read";
+
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'t> {
@@ -22,6 +25,8 @@ pub enum Route {
     Stream(StreamName),
     /// `/v1/ws`: a WebSocket that follows nothing yet.
     WebSocket,
+    /// `/v1/read`: many streams in one request.
+    ReadMany,
     /// `/v1/streams`: the list of streams.
     Streams,
     /// `/health/live`
@@ -37,6 +42,12 @@ impl<'t> Target<'t> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         Ok(Target { route: Route::parse(path)?, query })
     }
+}
+
+/// The path of a target, not decoded; `None` when it has none.
+pub fn target_path(text: &str) -> Option<&str> {
+    let text = without_authority(text)?;
+    Some(text.split_once('?').map_or(text, |(path, _)| path))
 }
 
 /// The target from its path on; `None` when there is no path, as in `*`.
@@ -60,6 +71,7 @@ impl Route {
         }
         match path {
             "/v1/ws" => Ok(Route::WebSocket),
+            READ_PATH => Ok(Route::ReadMany),
             "/v1/streams" => Ok(Route::Streams),
             "/health/live" => Ok(Route::HealthLive),
             "/health/ready" => Ok(Route::HealthReady),
@@ -71,6 +83,7 @@ impl Route {
     pub fn methods(&self) -> &'static str {
         match self {
             Route::Stream(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
+            Route::ReadMany => "POST, OPTIONS",
             Route::WebSocket | Route::Streams => "GET, OPTIONS",
             Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
         }
@@ -79,8 +92,9 @@ impl Route {
     /// Refuses a method that the path does not have.
     pub fn check_method(&self, method: Method) -> Result<(), Problem> {
         let is_there = match (self, method) {
-            (_, Method::Other) => false,
+            (_, Method::Other) | (Route::ReadMany, Method::Get) => false,
             (Route::Stream(_), _)
+            | (Route::ReadMany, Method::Post)
             | (_, Method::Get | Method::Options)
             | (Route::HealthLive | Route::HealthReady, Method::Head) => true,
             (_, Method::Head | Method::Put | Method::Post | Method::Delete) => false,
@@ -138,6 +152,7 @@ mod tests {
     fn other_paths_are_fixed() {
         let route = |path| Target::parse(path).map(|target| target.route).map_err(|problem| problem.code);
         assert_eq!(route("/v1/ws"), Ok(Route::WebSocket));
+        assert_eq!(route("/v1/read?live=sse"), Ok(Route::ReadMany));
         assert_eq!(route("/v1/streams?prefix=a"), Ok(Route::Streams));
         assert_eq!(route("/health/live"), Ok(Route::HealthLive));
         assert_eq!(route("/health/ready"), Ok(Route::HealthReady));
@@ -152,6 +167,9 @@ mod tests {
     fn the_query_stands_apart() {
         assert_eq!(Target::parse("/v1/ws?a=1?b").unwrap().query, "a=1?b");
         assert_eq!(Target::parse("/v1/ws").unwrap().query, "");
+        assert_eq!(target_path("http://host:1/a/b?c=/d"), Some("/a/b"));
+        assert_eq!(target_path("/a/"), Some("/a/"));
+        assert_eq!(target_path("*"), None);
     }
 
     #[test]
@@ -166,7 +184,7 @@ mod tests {
             (Options, "OPTIONS"),
             (Other, "PATCH"),
         ];
-        for path in ["/v1/stream/a", "/v1/ws", "/v1/streams", "/health/live", "/health/ready"] {
+        for path in ["/v1/stream/a", "/v1/ws", "/v1/read", "/v1/streams", "/health/live", "/health/ready"] {
             let route = Target::parse(path).unwrap().route;
             for (method, word) in words {
                 assert_eq!(Method::parse(word), method);

@@ -5,6 +5,7 @@
 
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
+use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
 use tidings_protocol::Response;
@@ -12,8 +13,9 @@ use tidings_protocol::websocket::input::Input;
 
 /// A request on its way to its answer.
 pub(crate) trait Exchange {
-    /// Goes on as far as it can. What it has to say goes to `out`, in order.
-    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+    /// Goes on as far as it can. What it has to say goes to `out`, in order. What it asks for, it asks as `owner`: who holds
+    /// it knows whose it is.
+    fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
 
     /// What it asked for under `number` is here.
     fn on_reply(&mut self, number: u32, reply: Reply);
@@ -22,7 +24,7 @@ pub(crate) trait Exchange {
     fn on_changed(&mut self, _number: u32) {}
 
     /// Bytes from the peer, in a connection that was upgraded. Takes what it can use.
-    fn on_input(&mut self, _input: &mut Input<'_>, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+    fn on_input(&mut self, _input: &mut Input<'_>, _owner: Owner, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
     /// Nothing was sent for the heartbeat interval.
     fn on_silence(&mut self, _out: &mut Vec<Bytes>) {}

@@ -3,6 +3,10 @@
 //! Hot path: commit → fan-out. Budget: one encoding a form and page, one look-up and one reference count a follower.
 //! Nothing is kept beyond the turn of the worker: what is asked for again later is rare, and costs memory.
 
+mod wrapping;
+
+pub(crate) use wrapping::{LAST_CHUNK, Wrapping, chunk, heartbeat};
+
 use crate::settings::Settings;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -10,8 +14,7 @@ use tidings_engine::{Page, Part, Stream};
 use tidings_model::{ContentKind, Incarnation, Offset, Timestamp};
 use tidings_protocol::envelope::write_envelopes;
 use tidings_protocol::sse::control::{Control, ControlEnd, write_control};
-use tidings_protocol::websocket::deflate::{Deflater, Window};
-use tidings_protocol::websocket::frame::write_text_frame;
+use tidings_protocol::websocket::deflate::Deflater;
 use tidings_protocol::websocket::server_message::writer::write_message;
 use tidings_protocol::{json, sse};
 
@@ -32,11 +35,8 @@ pub(crate) enum Form {
         /// The cache key that the controls carry.
         cursor: u64,
     },
-    /// One text frame a message.
-    WebSocket {
-        /// Compressed where that pays, and how far back it may look then.
-        deflate: Option<Window>,
-    },
+    /// One frame of `tidings.v1` a message, wrapped so.
+    Frames(Wrapping),
 }
 
 /// Which messages, in which form: stream, first and last index, whether it ends at the tail.
@@ -80,10 +80,7 @@ impl Forms {
                 let events = events(stream, kind, page, envelope, cursor);
                 if chunked { chunk(&events) } else { events }
             }
-            Form::WebSocket { deflate: None } => frames(stream, kind, page),
-            Form::WebSocket { deflate: Some(window) } => {
-                deflated_frames(&mut self.deflater, window, stream, kind, page)
-            }
+            Form::Frames(wrapping) => frames(&mut self.deflater, wrapping, stream, kind, page),
         };
         // It may stay with followers that stop reading: without the room that it has grown into.
         bytes.shrink_to_fit();
@@ -98,20 +95,6 @@ impl Forms {
         self.last = None;
     }
 }
-
-/// One chunk of a chunked response (RFC 9112, section 7.1).
-pub(crate) fn chunk(content: &[u8]) -> Vec<u8> {
-    let mut out = format!("{:x}\r\n", content.len()).into_bytes();
-    out.extend_from_slice(content);
-    out.extend_from_slice(b"\r\n");
-    out
-}
-
-/// A comment of SSE that says nothing, as one chunk: everybody gets the same bytes.
-pub(crate) const HEARTBEAT_CHUNK: &[u8] = b"d\r\n: heartbeat\n\n\r\n";
-
-/// The end of a chunked response.
-pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 fn messages(page: &Page) -> impl Iterator<Item = (u64, &Bytes)> {
     page.parts.iter().flat_map(Part::messages)
@@ -179,36 +162,18 @@ fn events(stream: &Stream, kind: ContentKind, page: &Page, envelope: bool, curso
     out
 }
 
-fn frames(stream: &Stream, kind: ContentKind, page: &Page) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (offset, time, data) in enveloped(stream, page) {
-        write_text_frame(&mut out, |text| write_message(text, stream.name(), kind, offset, time, data));
-    }
-    out
-}
-
-fn deflated_frames(
+fn frames(
     deflater: &mut Deflater,
-    window: Window,
+    wrapping: Wrapping,
     stream: &Stream,
     kind: ContentKind,
     page: &Page,
 ) -> Vec<u8> {
     let mut out = Vec::new();
     for (offset, time, data) in enveloped(stream, page) {
-        deflater.write_text_frame(&mut out, window, |text| {
+        wrapping.write_shared(deflater, &mut out, |text| {
             write_message(text, stream.name(), kind, offset, time, data);
         });
     }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_heartbeat_is_one_chunk() {
-        assert_eq!(chunk(sse::HEARTBEAT), HEARTBEAT_CHUNK);
-    }
+    wrapping.close(out)
 }

@@ -4,6 +4,7 @@
 //! engine's business.
 
 mod authorise;
+mod examples;
 mod exchange;
 mod forms;
 mod health;
@@ -17,4 +18,5 @@ mod slices;
 mod transport;
 mod worker;
 
+pub use examples::EXAMPLES;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

@@ -32,7 +32,7 @@ pub(crate) fn submit(
 }
 
 impl Exchange for Submitted {
-    fn advance(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, _owner: Owner, _core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         let Some(reply) = self.reply.take() else { return Advance::WAIT };
         Advance::Respond(match reply {
             Reply::Operation(Ok(outcome)) => (self.respond)(&outcome),

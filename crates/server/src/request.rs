@@ -2,15 +2,15 @@
 
 use crate::authorise::{Principal, Right, authorise};
 use crate::exchange::Opened;
-use crate::transport::{self, Read};
+use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{health, list, operation};
+use crate::{examples, health, list, operation};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem, ReadRequest, Response, Route, Target};
+use tidings_protocol::{Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target};
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
 pub(crate) struct Request<'r, H: Headers + ?Sized> {
@@ -34,7 +34,14 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     if core.echoes {
         return transport::websocket::open(request.headers, request.websocket, None, core);
     }
-    let Target { route, query } = Target::parse(request.target)?;
+    let target = Target::parse(request.target);
+    if target.is_err() && core.settings.examples {
+        // Looked for last, so that no request to a stream pays for it.
+        if let Some(response) = examples::answer(request) {
+            return Ok(Opened::Response(response));
+        }
+    }
+    let Target { route, query } = target?;
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
@@ -46,6 +53,7 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     }
     match (&route, request.method) {
         (Route::WebSocket, _) => transport::websocket::open(request.headers, request.websocket, None, core),
+        (Route::ReadMany, _) => read_many(query, request, core),
         (Route::Streams, _) => list::list(query, core),
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
@@ -72,11 +80,23 @@ fn read<H: Headers + ?Sized>(
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let asked = ReadRequest::parse(query, request.headers)?;
-    let open = transport::of(asked.live)?;
+    let transport = transport::of(asked.live)?;
     authorise(&Principal::Anybody, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
     let reader = reader.map_err(Problem::reset)?;
-    Ok(open(Read::new(&asked, reader, request.owner, request.chunked), &asked, core))
+    let read = Read::new(&asked, reader, request.chunked);
+    Ok((transport.open)(read, request.owner, &asked, core))
+}
+
+fn read_many<H: Headers + ?Sized>(
+    query: &str,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
+    let transport = transport::of(asked.live)?;
+    let follower = Follower { owner: request.owner, chunked: request.chunked };
+    Ok((transport.open_many)(&asked, follower, core))
 }

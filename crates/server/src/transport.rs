@@ -3,10 +3,14 @@
 //! To add one: write its file beside the others, with a type that implements [`Exchange`](crate::exchange::Exchange)
 //! and steps the reader that it is given, and put its line into [`TRANSPORTS`]. (A WebSocket has no line there: it is
 //! asked for by an upgrade.)
+//!
+//! Many streams over one connection or in one request are a [`feed`], of which the WebSocket and [`read_many`] are forms.
 
+mod feed;
 mod long_poll;
 mod page;
 mod poll;
+mod read_many;
 mod sse;
 pub(crate) mod websocket;
 
@@ -17,17 +21,26 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use tidings_engine::{FollowerKind, Reader, Stream};
 use tidings_model::StreamName;
-use tidings_protocol::{ETag, ErrorCode, IfNoneMatch, Live, Problem, ReadRequest, StartKind};
+use tidings_protocol::{
+    ETag, ErrorCode, IfNoneMatch, Live, Problem, ReadManyRequest, ReadRequest, StartKind,
+};
 
 /// Kinds of followers, for counting.
 pub(crate) const LONG_POLL: FollowerKind = FollowerKind(0);
 pub(crate) const SSE: FollowerKind = FollowerKind(1);
 pub(crate) const WEBSOCKET: FollowerKind = FollowerKind(2);
 
+/// Who is to be answered, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Follower {
+    pub(crate) owner: Owner,
+    /// Whether a response without a length has to be cut into chunks by us.
+    pub(crate) chunked: bool,
+}
+
 /// A read that is permitted: what is kept of it for as long as it is held, so it is small.
 pub(crate) struct Read {
     pub(crate) reader: Reader,
-    pub(crate) owner: Owner,
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     /// Whether it is a long poll.
@@ -48,10 +61,10 @@ struct Repeated {
     if_none_match: IfNoneMatch,
 }
 
-const _: () = assert!(size_of::<Read>() <= 48, "every held long poll and every SSE response has one");
+const _: () = assert!(size_of::<Read>() <= 40, "every held long poll and every SSE response has one");
 
 impl Read {
-    pub(crate) fn new(request: &ReadRequest, reader: Reader, owner: Owner, chunked: bool) -> Read {
+    pub(crate) fn new(request: &ReadRequest, reader: Reader, chunked: bool) -> Read {
         let is_first = request.cursor.is_none() && request.if_none_match == IfNoneMatch::Nothing;
         let repeated = (!is_first).then(|| {
             let if_none_match = request.if_none_match.clone();
@@ -59,7 +72,6 @@ impl Read {
         });
         Read {
             reader,
-            owner,
             chunked,
             waits: request.live == Live::LONG_POLL,
             envelope: request.envelope,
@@ -85,20 +97,34 @@ impl Read {
 }
 
 /// Begins to answer a read. What of the request matters only now is not in [`Read`].
-pub(crate) type Open = fn(Read, &ReadRequest, &mut Core) -> Opened;
+pub(crate) type Open = fn(Read, Owner, &ReadRequest, &mut Core) -> Opened;
 
-/// The transports by their word in `live=`.
-const TRANSPORTS: [(Live, Open); 3] =
-    [(Live::POLL, poll::open), (Live::LONG_POLL, long_poll::open), (Live::SSE, sse::open)];
+/// Begins to answer a read of many streams.
+pub(crate) type OpenMany = fn(&ReadManyRequest, Follower, &mut Core) -> Opened;
+
+/// One way to wait.
+pub(crate) struct Transport {
+    /// Its word in `live=`.
+    live: Live,
+    /// For one stream.
+    pub(crate) open: Open,
+    /// For many of them in one request.
+    pub(crate) open_many: OpenMany,
+}
+
+static TRANSPORTS: [Transport; 3] = [
+    Transport { live: Live::POLL, open: poll::open, open_many: read_many::poll },
+    Transport { live: Live::LONG_POLL, open: long_poll::open, open_many: read_many::long_poll },
+    Transport { live: Live::SSE, open: sse::open, open_many: read_many::sse },
+];
 
 /// The transport that a request names.
-pub(crate) fn of(live: Live) -> Result<Open, Problem> {
-    let found = TRANSPORTS.iter().find(|(word, _)| *word == live);
-    found.map(|(_, open)| *open).ok_or_else(|| unknown(live))
+pub(crate) fn of(live: Live) -> Result<&'static Transport, Problem> {
+    TRANSPORTS.iter().find(|transport| transport.live == live).ok_or_else(|| unknown(live))
 }
 
 fn unknown(live: Live) -> Problem {
-    let words: Vec<_> = TRANSPORTS.iter().skip(1).map(|(word, _)| format!("`{}`", word.as_str())).collect();
+    let words: Vec<_> = TRANSPORTS.iter().skip(1).map(|it| format!("`{}`", it.live.as_str())).collect();
     let detail =
         format!("`live={}` is unknown: it is {}; leave it out to poll", live.as_str(), words.join(" or "));
     Problem::new(ErrorCode::InvalidParameter, detail)

@@ -97,6 +97,8 @@ impl Worker {
     const TICK_MS: u32 = 50;
     /// Slots looked at in one tick, at most.
     const HAND_SHARE: usize = 8_192;
+    /// Of these so many at once: what is known of them meanwhile takes little room.
+    const HAND_AT_ONCE: usize = 256;
     /// Every slot is looked at within that many ticks while there are few.
     const HAND_TICKS: usize = 2;
     /// With more slots than this the hand goes round in as many ticks, and then rests: a look at each of thousands costs

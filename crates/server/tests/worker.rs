@@ -38,8 +38,12 @@ mod parity;
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/publishing_order.rs"]
+mod publishing_order;
 #[path = "worker/random_bytes.rs"]
 mod random_bytes;
+#[path = "worker/read_many.rs"]
+mod read_many;
 #[path = "worker/requests.rs"]
 mod requests;
 #[path = "worker/slow_peers.rs"]

@@ -2,9 +2,12 @@
 
 mod envelope;
 mod long_poll;
+mod many;
 mod poll;
 mod sse;
 mod websocket;
+
+pub use many::ManyFollower;
 
 use crate::clock::Deadline;
 use std::collections::VecDeque;

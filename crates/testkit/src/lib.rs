@@ -18,7 +18,7 @@ mod wall_clock;
 pub use api::{Api, Producer};
 pub use binary::tidings_binary;
 pub use clock::{Deadline, PATIENCE, eventually, pause};
-pub use follower::{Event, FollowError, Follower, Message, Reset, Skipped, Start, Transport};
+pub use follower::{Event, FollowError, Follower, ManyFollower, Message, Reset, Skipped, Start, Transport};
 pub use http::{Connection, Request, Response};
 pub use proxy::{Fault, Proxy};
 pub use random::Random;

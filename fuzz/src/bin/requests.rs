@@ -4,6 +4,7 @@
 //! ```text
 //! 'R' target ( LF name ':' value )*     a request of any kind
 //! 'J' bytes                             a published body
+//! 'M' query LF bytes                    a read of many streams
 //! 'S' bytes                             the body of an event stream
 //! ```
 
@@ -12,14 +13,15 @@
 use bytes::Bytes;
 use tidings_protocol::sse::parser::{Item, Parser};
 use tidings_protocol::{
-    ContentTypeGiven, CreateRequest, Headers, IfNoneMatch, ListRequest, PublishRequest, ReadRequest, Route,
-    Target, json, parse_upgrade_start, stream_path,
+    ContentTypeGiven, CreateRequest, Headers, IfNoneMatch, ListRequest, PublishRequest, ReadManyRequest,
+    ReadRequest, Route, Target, json, parse_upgrade_start, stream_path,
 };
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     match bytes.split_first() {
         Some((b'R', request)) => check_request(request),
         Some((b'J', body)) => check_body(body),
+        Some((b'M', request)) => check_many(request),
         Some((b'S', events)) => check_events(events),
         _ => {}
     }
@@ -74,6 +76,23 @@ fn check_body(body: &[u8]) {
         Ok(&messages[..]),
         "an array reads back"
     );
+}
+
+fn check_many(request: &[u8]) {
+    const STREAMS_MAX: usize = 5;
+    let line_end = request.iter().position(|byte| *byte == b'\n').unwrap_or(request.len());
+    let (query, body) = request.split_at(line_end);
+    let Ok(query) = std::str::from_utf8(query) else { return };
+    let body = Bytes::copy_from_slice(body.strip_prefix(b"\n").unwrap_or_default());
+    match ReadManyRequest::parse(query, &body, STREAMS_MAX) {
+        Err(problem) => assert!((400..500).contains(&problem.status()), "{problem:?}"),
+        Ok(asked) => {
+            assert!((1..=STREAMS_MAX).contains(&asked.streams.len()));
+            json::check(&body).expect("what is taken is JSON");
+            let again = ReadManyRequest::parse(&asked.to_query(), &asked.to_body().into(), STREAMS_MAX);
+            assert_eq!(again, Ok(asked), "what is written reads back");
+        }
+    }
 }
 
 fn check_events(events: &[u8]) {

@@ -29,6 +29,8 @@ pub(in crate::follow) struct Tidings {
 pub(in crate::follow) enum Transport {
     WebSocket,
     Sse,
+    /// A read of many streams, here of one.
+    SseOfMany,
     LongPoll,
     /// A poll that was answered, on a connection that is kept.
     KeepAlive,
@@ -76,6 +78,7 @@ impl Target for Tidings {
         let transport = match self.transport {
             Transport::WebSocket => "WebSocket",
             Transport::Sse => "SSE",
+            Transport::SseOfMany => "SSE of many streams",
             Transport::LongPoll => "long poll",
             Transport::KeepAlive => "keep-alive",
         };
@@ -97,7 +100,7 @@ impl Target for Tidings {
     fn framing(&self) -> Framing {
         match self.transport {
             Transport::WebSocket => Framing::WebSocket,
-            Transport::Sse | Transport::KeepAlive => Framing::Text,
+            Transport::Sse | Transport::SseOfMany | Transport::KeepAlive => Framing::Text,
             Transport::LongPoll => Framing::Answers,
         }
     }
@@ -106,6 +109,9 @@ impl Target for Tidings {
         match self.transport {
             Transport::WebSocket => write_upgrade(STREAM, output),
             Transport::Sse => write_get(&format!("{STREAM}?offset=now&live=sse"), output),
+            Transport::SseOfMany => {
+                write_post("/v1/read?live=sse", br#"{"streams":[{"stream":"bench"}]}"#, output);
+            }
             Transport::LongPoll => write_long_poll("now", output),
             Transport::KeepAlive => write_get(&format!("{STREAM}?offset=now"), output),
         }
@@ -113,7 +119,7 @@ impl Target for Tidings {
 
     fn steps(&self) -> Vec<Step> {
         match self.transport {
-            Transport::WebSocket => when_it_says(b"\"type\":\"live\""),
+            Transport::WebSocket | Transport::SseOfMany => when_it_says(b"\"type\":\"live\""),
             Transport::Sse => when_it_says(b"\"upToDate\":true"),
             // It is held without a word.
             Transport::LongPoll => Vec::new(),

@@ -24,7 +24,7 @@ const counts = await soak({ minutes, clients, messages, seed, tell });
 end();
 const { text, isRight } = report(counts, messages);
 console.log(text);
-process.exitCode = isRight ? 0 : 1;
+process.exit(isRight ? 0 : 1);
 
 function positive(name) {
   const number = Number(values[name]);
@@ -56,6 +56,7 @@ function line({ phase, progress, published, delivered, wrong, over, restarts }, 
     `${wrong} wrong`,
     `${restarts} restarts`,
     transports.join(" "),
+    `${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`,
   ];
   return parts.join("  ").slice(0, columns - 1);
 }

@@ -21,7 +21,7 @@ pub(crate) struct CloseArguments {
 impl CloseArguments {
     /// Prints the last offset that there will ever be.
     pub(crate) async fn run(self, out: &mut impl Write) -> Result<(), Stop> {
-        match self.server.client.close(&self.stream).await {
+        match self.server.client()?.close(&self.stream).await {
             Ok(closed) => {
                 writeln!(out, "{}", closed.tail)?;
                 out.flush()?;

@@ -62,7 +62,7 @@ impl CreateArguments {
             },
             durability: self.durability,
         };
-        match self.server.client.create(&self.stream, CreateOptions { config, closed: false }).await {
+        match self.server.client()?.create(&self.stream, CreateOptions { config, closed: false }).await {
             Ok(created) => {
                 writeln!(out, "{}", created.tail)?;
                 out.flush()?;

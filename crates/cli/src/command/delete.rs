@@ -20,7 +20,7 @@ pub(crate) struct DeleteArguments {
 impl DeleteArguments {
     /// Prints nothing.
     pub(crate) async fn run(self) -> Result<(), Stop> {
-        match self.server.client.delete(&self.stream).await {
+        match self.server.client()?.delete(&self.stream).await {
             Ok(()) => Ok(()),
             Err(DeleteError::StreamNotFound) => Err(Stop::StreamNotFound(self.stream)),
             Err(DeleteError::Failed(failure)) => Err(failure.into()),

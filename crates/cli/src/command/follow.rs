@@ -96,7 +96,9 @@ struct Heard {
 impl FollowArguments {
     /// Prints until every stream is closed, or as many messages as were asked for.
     pub(crate) async fn run(self, out: &mut impl Write) -> Result<(), Stop> {
-        let options = FollowOptions { via: self.via()?, start: self.from, wait_for_stream: self.wait };
+        let client = self.server.client()?;
+        client.set_via(self.via()?);
+        let options = FollowOptions { wait_for_stream: self.wait, ..FollowOptions::from(self.from) };
         let naming = if self.streams.len() == 1 { Naming::Unnamed } else { Naming::Named };
         let messages = MessageOutput {
             out,
@@ -115,7 +117,7 @@ impl FollowArguments {
         let (sender, mut heard) = mpsc::channel(EVENTS_WAITING_MAX);
         let mut follows = JoinSet::new();
         for stream in self.streams {
-            let follow = self.server.client.follow(&stream, options);
+            let follow = client.follow(&stream, options);
             follows.spawn(tell(follow, stream, self.on_reset, sender.clone()));
         }
         drop(sender);

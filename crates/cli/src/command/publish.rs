@@ -85,8 +85,8 @@ impl PublishArguments {
         }
     }
 
-    fn client(&self) -> &Client {
-        &self.server.client
+    fn client(&self) -> Result<&Client, Stop> {
+        self.server.client()
     }
 
     /// What was said, or what the stream holds; `None` when nothing was said and there is no stream.
@@ -94,7 +94,8 @@ impl PublishArguments {
         if self.content_type.is_some() {
             return Ok(self.content_type.clone());
         }
-        let looked = persistence.until_settled(async || match self.client().head(&self.stream).await {
+        let client = self.client()?;
+        let looked = persistence.until_settled(async || match client.head(&self.stream).await {
             Ok(head) => Ok(Some(head.content_type)),
             Err(HeadError::StreamNotFound) => Ok(None),
             Err(HeadError::Failed(failure)) => Err(Setback::from(failure)),
@@ -103,7 +104,8 @@ impl PublishArguments {
     }
 
     async fn close_stream(&self, persistence: &mut Persistence) -> Result<(), Stop> {
-        let closed = persistence.until_settled(async || match self.client().close(&self.stream).await {
+        let client = self.client()?;
+        let closed = persistence.until_settled(async || match client.close(&self.stream).await {
             Ok(_closed) => Ok(()),
             Err(CloseError::StreamNotFound) => Err(Setback::Final(Stop::StreamNotFound(self.stream.clone()))),
             Err(CloseError::Failed(failure)) => Err(Setback::from(failure)),

@@ -49,7 +49,7 @@ impl ReadArguments {
         let mut left = self.limit;
         loop {
             let wanted = left.map(|left| left.min(PAGE_MESSAGES_MAX));
-            let page = match self.server.client.read(&self.stream, from, wanted).await {
+            let page = match self.server.client()?.read(&self.stream, from, wanted).await {
                 Ok(page) => page,
                 Err(ReadError::StreamNotFound) => return Err(Stop::StreamNotFound(self.stream)),
                 Err(ReadError::Reset(reset)) => return Err(Stop::Reset(self.stream, reset)),

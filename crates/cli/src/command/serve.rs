@@ -1,10 +1,11 @@
 //! `tidings serve`: runs the server.
 
+use crate::examples;
 use crate::exit::Stop;
-use crate::hints::{print_hints, program};
+use crate::hints::{print_examples, print_hints, program, reachable};
 use crate::settings_flags::SettingsArguments;
 use clap::Args;
-use std::io;
+use std::io::{self, Write as _};
 
 /// `tidings serve`.
 #[derive(Debug, Args)]
@@ -17,9 +18,17 @@ impl ServeArguments {
     /// Serves until a signal ends it.
     pub(crate) fn run(self) -> Result<(), Stop> {
         let settings = self.settings.settings().map_err(|error| Stop::Usage(error.to_string()))?;
+        let with_examples = settings.examples;
         let served = tidings_server::run(settings, |address| {
+            let mut out = io::stdout().lock();
             // A server does not end because nobody reads what it prints.
-            let _nobody_reads = print_hints(&mut io::stdout().lock(), address, &program());
+            let _nobody_reads = print_hints(&mut out, address, &program());
+            if with_examples {
+                let _nobody_reads = match examples::start(reachable(address)) {
+                    Ok(()) => print_examples(&mut out, address),
+                    Err(error) => writeln!(io::stderr(), "tidings: the streams of the examples: {error:#}"),
+                };
+            }
         });
         // Its text names its cause already; as a chain of errors the cause would be told twice.
         served.map_err(|error| Stop::Failed(anyhow::Error::msg(error.to_string())))

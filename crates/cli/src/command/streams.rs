@@ -27,7 +27,7 @@ pub(crate) struct StreamsArguments {
 impl StreamsArguments {
     /// Prints page after page. The table's columns are fitted page by page, so that a long list appears at once.
     pub(crate) async fn run(self, out: &mut impl Write) -> Result<(), Stop> {
-        let mut pages = self.server.client.list(&self.prefix);
+        let mut pages = self.server.client()?.list(&self.prefix);
         let style = Style::of(&io::stdout());
         let mut head = Some(HEAD);
         while let Some(page) = pages.next().await.map_err(|ListError::Failed(failure)| Stop::from(failure))? {

@@ -44,8 +44,8 @@ impl Client {
     /// Closes a stream. Repeating it does no harm.
     pub async fn close(&self, name: &StreamName) -> Result<Closed, CloseError> {
         let headers = [(header_name::STREAM_CLOSED, HeaderValue::TRUE)];
-        let request = self.http.request(Method::POST, &stream_path(name), &headers, Bytes::new());
-        let answer = self.http.ask(request).await?;
+        let request = self.inner.http.request(Method::POST, &stream_path(name), &headers, Bytes::new());
+        let answer = self.inner.http.ask(request).await?;
         match answer.status {
             200 | 204 => Ok(Closed { tail: answer.required_offset(header_name::STREAM_NEXT_OFFSET)? }),
             _ if answer.is_stream_missing() => Err(CloseError::StreamNotFound),

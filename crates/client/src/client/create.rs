@@ -66,8 +66,8 @@ impl Client {
     /// Creates a stream, open or closed from the start. Repeating it does no harm.
     pub async fn create(&self, name: &StreamName, options: CreateOptions) -> Result<Created, CreateError> {
         let headers = CreateRequest { config: options.config, closed: options.closed }.to_headers();
-        let request = self.http.request(Method::PUT, &stream_path(name), &headers, Bytes::new());
-        let answer = self.http.ask(request).await?;
+        let request = self.inner.http.request(Method::PUT, &stream_path(name), &headers, Bytes::new());
+        let answer = self.inner.http.ask(request).await?;
         match (answer.status, answer.code()) {
             (200 | 201, _) => Ok(Created {
                 tail: answer.required_offset(header_name::STREAM_NEXT_OFFSET)?,

@@ -30,8 +30,8 @@ impl DeleteError {
 impl Client {
     /// Deletes a stream with all its messages. Its followers get a reset.
     pub async fn delete(&self, name: &StreamName) -> Result<(), DeleteError> {
-        let request = self.http.request(Method::DELETE, &stream_path(name), &[], Bytes::new());
-        let answer = self.http.ask(request).await?;
+        let request = self.inner.http.request(Method::DELETE, &stream_path(name), &[], Bytes::new());
+        let answer = self.inner.http.ask(request).await?;
         match answer.status {
             200 | 204 => Ok(()),
             _ if answer.is_stream_missing() => Err(DeleteError::StreamNotFound),

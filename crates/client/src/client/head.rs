@@ -59,8 +59,8 @@ impl From<Malformed> for HeadError {
 impl Client {
     /// Looks at a stream. That does not count as access.
     pub async fn head(&self, name: &StreamName) -> Result<StreamHead, HeadError> {
-        let request = self.http.request(Method::HEAD, &stream_path(name), &[], Bytes::new());
-        let answer = self.http.ask(request).await?;
+        let request = self.inner.http.request(Method::HEAD, &stream_path(name), &[], Bytes::new());
+        let answer = self.inner.http.ask(request).await?;
         match answer.status {
             200 => Ok(StreamHead::from_answer(&answer)?),
             404 => Err(HeadError::StreamNotFound),

@@ -83,7 +83,7 @@ impl StreamPages {
     /// The next page; `None` after the last one. After an error the same page may be asked for again.
     pub async fn next(&mut self) -> Result<Option<Vec<StreamEntry>>, ListError> {
         let Some(request) = &mut self.request else { return Ok(None) };
-        let http = &self.client.http;
+        let http = &self.client.inner.http;
         let target = format!("/v1/streams?{}", request.to_query());
         let answer = http.ask(http.request(Method::GET, &target, &[], Bytes::new())).await?;
         if answer.status != 200 {

@@ -51,6 +51,15 @@ pub enum PublishError {
         /// How many it holds.
         count: usize,
     },
+    /// As many publishes as may wait are waiting already. Nothing was sent.
+    #[error("{limit} publishes wait already")]
+    OutboxFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// The runtime that sent it has ended. The messages may be stored or not.
+    #[error("the publish was given up")]
+    GivenUp,
     /// There is no such stream.
     #[error("there is no such stream")]
     StreamNotFound,
@@ -87,9 +96,10 @@ impl PublishError {
     /// Whether the same publish may work later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            PublishError::ProducerGap { .. } => true,
+            PublishError::ProducerGap { .. } | PublishError::OutboxFull { .. } => true,
             PublishError::Failed(failure) => failure.is_retryable(),
             PublishError::MessageCount { .. }
+            | PublishError::GivenUp
             | PublishError::StreamNotFound
             | PublishError::Closed { .. }
             | PublishError::ContentTypeMismatch
@@ -129,8 +139,8 @@ impl Client {
             create: publish.create,
         };
         let target = format!("{}?{}", stream_path(name), request.to_query());
-        let request = self.http.request(Method::POST, &target, &request.to_headers(), body);
-        let answer = self.http.ask(request).await?;
+        let request = self.inner.http.request(Method::POST, &target, &request.to_headers(), body);
+        let answer = self.inner.http.ask(request).await?;
         match answer.status {
             200 | 204 => Ok(Published {
                 offset: answer.offset(header_name::STREAM_NEXT_OFFSET),
@@ -180,6 +190,7 @@ mod tests {
     #[test]
     fn only_a_gap_and_passing_failures_are_retryable() {
         assert!(PublishError::ProducerGap { expected: Some(3) }.is_retryable());
+        assert!(PublishError::OutboxFull { limit: 1 }.is_retryable());
         assert!(PublishError::Failed(crate::Unreachable::Ended.into()).is_retryable());
         for error in [
             PublishError::StreamNotFound,

@@ -1,14 +1,14 @@
 //! Reading one page of what is stored.
 
 use crate::answer::Answer;
+use crate::http_client::HttpClient;
 use crate::{Client, Failure, Malformed, Message};
 use bytes::Bytes;
 use http::Method;
-use http_body_util::Full;
 use std::time::Duration;
 use tidings_model::{Offset, Reset, Start, StreamName};
 use tidings_protocol::envelope::parse_envelopes;
-use tidings_protocol::{HeaderValue, Live, ReadRequest, StartGiven, header_name, stream_path};
+use tidings_protocol::{ReadRequest, StartGiven, header_name, stream_path};
 
 /// One page of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,6 @@ pub struct Page {
     pub poll_interval: Option<Duration>,
     /// The earliest offset.
     pub earliest: Option<Offset>,
-    pub(crate) etag: Option<String>,
 }
 
 /// Why a stream could not be read.
@@ -62,37 +61,35 @@ impl Client {
     /// Reads what is stored from `start` on, at most `limit` messages (1 to 10,000), at most a page of the
     /// server.
     pub async fn read(&self, name: &StreamName, start: Start, limit: Option<u64>) -> Result<Page, ReadError> {
-        let request = page_request(start, Live::POLL, limit);
-        let request = self.read_request(name, &request, None);
-        Page::from_answer(self.http.ask(request).await?)
-    }
-
-    /// The request of a read.
-    pub(crate) fn read_request(
-        &self,
-        name: &StreamName,
-        request: &ReadRequest,
-        etag: Option<&str>,
-    ) -> http::Request<Full<Bytes>> {
-        let target = format!("{}?{}", stream_path(name), request.to_query());
-        let condition = etag.map(|etag| (header_name::IF_NONE_MATCH, HeaderValue::text(etag)));
-        self.http.request(Method::GET, &target, condition.as_slice(), Bytes::new())
+        read_page(&self.inner.http, name, start, limit).await
     }
 }
 
+/// Reads a page of one stream.
+pub(crate) async fn read_page(
+    http: &HttpClient,
+    name: &StreamName,
+    start: Start,
+    limit: Option<u64>,
+) -> Result<Page, ReadError> {
+    let request = page_request(start, limit);
+    let target = format!("{}?{}", stream_path(name), request.to_query());
+    Page::from_answer(http.ask(http.request(Method::GET, &target, &[], Bytes::new())).await?)
+}
+
 /// A read with envelopes.
-pub(crate) fn page_request(start: Start, live: Live, limit: Option<u64>) -> ReadRequest {
+fn page_request(start: Start, limit: Option<u64>) -> ReadRequest {
     let start = match start {
         Start::Beginning => StartGiven::Beginning,
         Start::Now => StartGiven::Now,
         Start::Last(count) => StartGiven::Last(count),
         Start::After(offset) => StartGiven::Token(offset),
     };
-    ReadRequest { live, limit, envelope: true, ..ReadRequest::poll(start) }
+    ReadRequest { limit, envelope: true, ..ReadRequest::poll(start) }
 }
 
 impl Page {
-    /// Reads the answer to a poll or a long poll.
+    /// Reads the answer to a poll.
     pub(crate) fn from_answer(answer: Answer) -> Result<Page, ReadError> {
         if answer.is_stream_missing() {
             return Err(ReadError::StreamNotFound);
@@ -106,7 +103,7 @@ impl Page {
                 .into_iter()
                 .map(Message::from)
                 .collect(),
-            204 | 304 => Vec::new(),
+            204 => Vec::new(),
             _ => return Err(ReadError::Failed(answer.into_failure())),
         };
         let up_to_date = answer.says_true(header_name::STREAM_UP_TO_DATE);
@@ -118,7 +115,6 @@ impl Page {
             closed,
             poll_interval: answer.seconds(header_name::STREAM_POLL_INTERVAL),
             earliest: answer.offset(header_name::STREAM_EARLIEST_OFFSET),
-            etag: answer.header(header_name::ETAG).map(str::to_owned),
         })
     }
 }

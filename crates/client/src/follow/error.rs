@@ -1,7 +1,7 @@
 //! Why a follow can't go on.
 
 use crate::Failure;
-use tidings_model::Reset;
+use tidings_model::{Reset, Skip};
 
 /// Why a follow can't go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,10 @@ pub enum FollowError {
     /// The follow ended with a reset, and was asked to go on without being told where.
     #[error("the offset can't be continued ({}): say where to go on", .0.reason)]
     Reset(Reset),
+    /// The server has left messages out for a reader that stayed behind. Only [`Messages`](crate::Messages) says so in
+    /// this way; it goes on after them.
+    #[error("{} messages were left out, from {} to {}", .0.messages(), .0.from, .0.to)]
+    Skipped(Skip),
     /// The follow ended, since the stream is closed.
     #[error("the stream is closed")]
     Closed,
@@ -25,7 +29,10 @@ impl FollowError {
     pub fn is_retryable(&self) -> bool {
         match self {
             FollowError::Failed(failure) => failure.is_retryable(),
-            FollowError::StreamNotFound | FollowError::Reset(_) | FollowError::Closed => false,
+            FollowError::StreamNotFound
+            | FollowError::Reset(_)
+            | FollowError::Skipped(_)
+            | FollowError::Closed => false,
         }
     }
 }

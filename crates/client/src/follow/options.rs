@@ -1,42 +1,34 @@
 //! How to follow.
 
-use std::time::Duration;
 use tidings_model::Start;
 
-/// Which transport a follow uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Via {
-    /// The best one that works, found out while it goes.
-    #[default]
-    Auto,
-    /// Ask at an interval; `None` takes the advice of the server.
-    Poll {
-        /// The interval.
-        every: Option<Duration>,
-    },
-    /// Long polls only.
-    LongPoll,
-    /// SSE only.
-    Sse,
-    /// WebSocket only.
-    WebSocket,
-}
-
-/// How to follow.
+/// How to follow a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FollowOptions {
-    /// Over which transport.
-    pub via: Via,
     /// Where to begin.
     pub start: Start,
     /// Whether to wait for a stream that does not exist yet. It is then read from its first message on,
     /// whatever `start` says of `now` or `last`: nothing was there when the follow began.
     pub wait_for_stream: bool,
+    /// How many messages wait, about, for a user who does not take them. Beyond that the follow holds the connection up
+    /// for a moment, which makes the server send less; where others use the same connection, it then reads on by itself,
+    /// from the server's log. Nothing is lost by being slow.
+    pub buffer: usize,
+}
+
+impl FollowOptions {
+    /// How many messages wait, where nobody says otherwise.
+    pub const BUFFER: usize = 1_000;
+
+    /// From there on.
+    pub fn from(start: Start) -> FollowOptions {
+        FollowOptions { start, ..FollowOptions::default() }
+    }
 }
 
 impl Default for FollowOptions {
-    /// From `now` on, over the best transport, a stream that exists.
+    /// From `now` on, a stream that exists.
     fn default() -> FollowOptions {
-        FollowOptions { via: Via::Auto, start: Start::Now, wait_for_stream: false }
+        FollowOptions { start: Start::Now, wait_for_stream: false, buffer: FollowOptions::BUFFER }
     }
 }

@@ -1,105 +1,132 @@
 //! What a session does when an attempt fails: for good, for a while, or for that transport only.
 
 use super::attempt::Attempt;
-use super::ladder::Ladder;
-use super::{Action, AttemptId, Place, Session};
-use crate::{Failure, FollowError, FollowEvent, Status, Transport, Unreachable};
-use std::time::{Duration, Instant};
-use tidings_model::{Reset, ResetReason, Start};
+use super::{Action, AttemptId, Event, Session, StreamEvent};
+use crate::{Failure, Malformed, Status, Transport, Unreachable, Via};
+
+/// The kinds of failure that make a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// No whole answer came.
+    Unreachable,
+    /// Nothing came for too long.
+    Silent,
+    /// The server asks for patience.
+    Busy,
+    /// The server, or something before it, said no, and asking again does not help.
+    Refused,
+    /// What answered is not ours.
+    Malformed,
+    /// What came does not follow on what came before.
+    Gap,
+}
+
+impl Kind {
+    fn of(failure: &Failure) -> Kind {
+        match failure {
+            Failure::Unreachable(Unreachable::Silent(_)) => Kind::Silent,
+            Failure::Unreachable(Unreachable::TooLarge { .. }) => Kind::Refused,
+            Failure::Unreachable(_) => Kind::Unreachable,
+            Failure::Refused(refusal) if refusal.retryable => Kind::Busy,
+            Failure::Refused(_) => Kind::Refused,
+            Failure::Malformed(_) => Kind::Malformed,
+        }
+    }
+}
 
 impl Session {
     /// An attempt has failed.
-    pub(super) fn on_lost(&mut self, id: AttemptId, failure: Failure, now: Instant) {
-        let transport = self.attempt(id).transport;
-        // Who has spoken the protocol before will do so again: a page that came between is of a proxy or a
-        // captive portal.
-        let is_foreign = self.has_spoken && matches!(failure, Failure::Malformed(_));
-        if failure.is_retryable() || is_foreign || self.ladder.can_do_without(transport) {
-            self.on_lost_for_a_while(id, failure, now);
-        } else {
-            self.fail(FollowError::Failed(failure));
-        }
+    pub(super) fn on_failure(&mut self, id: AttemptId, failure: Failure) {
+        let kind = Kind::of(&failure);
+        self.on_lost(id, kind, failure);
     }
 
-    /// An attempt has failed in a way that may pass: try again, later and later.
-    pub(super) fn on_lost_for_a_while(&mut self, id: AttemptId, failure: Failure, now: Instant) {
-        let lost = self.take_attempt(id);
-        self.judge_life(&lost, &failure, now);
+    /// An attempt has brought what does not follow on what came before.
+    pub(super) fn on_gap_in(&mut self, id: AttemptId) {
+        let what = "it sent messages that don't follow on those before".to_owned();
+        self.actions.push_back(Action::Close { id });
+        self.on_lost(id, Kind::Gap, Malformed(what).into());
+    }
+
+    fn on_lost(&mut self, id: AttemptId, kind: Kind, failure: Failure) {
+        let at = self.attempts.iter().position(|attempt| attempt.id == id);
+        let lost = self.attempts.remove(at.expect("the caller has looked it up"));
+        self.is_turn_due = true;
+        if self.via == Via::Auto {
+            self.judge(&lost, kind);
+        }
+        if self.is_hopeless(kind) {
+            return self.fail(failure);
+        }
         if self.attempts.iter().any(Attempt::is_live) {
             return; // It was a candidate, or has been replaced: nobody waits for it.
         }
-        self.connected = None;
-        self.is_caught_up = false;
-        // Several attempts that fail together wait together.
-        let is_waiting = now < self.pause_until && failure.retry_after().is_none();
-        if !lost.is_leaving && !is_waiting {
-            let wait = match failure.retry_after() {
-                Some(wait) => self.backoff.at_least(wait),
-                None => self.backoff.next_wait(),
-            };
-            self.pause(wait, now);
+        if lost.live.is_some() {
+            self.forget_live();
         }
-        let after = self.pause_until.saturating_duration_since(now);
-        self.events.push_back(FollowEvent::Status(Status::Retrying { after, failure }));
+        if let Some(wait) = failure.retry_after() {
+            let wait = self.chance.at_least(wait);
+            self.wait_for(wait);
+        } else if !lost.is_leaving && self.wait_until <= self.now {
+            // Several that fail together wait together.
+            let wait = self.backoff.next_wait(&mut self.chance);
+            self.wait_for(wait);
+        }
+        self.connected = None;
+        let after = self.wait_until.saturating_duration_since(self.now);
+        self.events.push_back(Event::Status(Status::Retrying { after, failure }));
+    }
+
+    /// Whether asking again does not help, and nothing else is there to try.
+    fn is_hopeless(&self, kind: Kind) -> bool {
+        // Who has spoken the protocol before will do so again: a page that came between is of a proxy or a
+        // captive portal.
+        let is_final = kind == Kind::Refused || (kind == Kind::Malformed && !self.has_spoken);
+        is_final
+            && self.attempts.is_empty()
+            && (self.via != Via::Auto || !Transport::ALL.iter().any(|transport| self.is_open(*transport)))
     }
 
     /// What the end of an attempt says about its transport.
-    fn judge_life(&mut self, lost: &Attempt, failure: &Failure, now: Instant) {
-        if lost.transport == Transport::Poll {
-            if matches!(failure, Failure::Unreachable(_)) {
-                self.ladder.on_server_away(self.heard);
+    fn judge(&mut self, lost: &Attempt, kind: Kind) {
+        let (transport, now) = (lost.transport, self.now);
+        if transport == Transport::Poll {
+            match kind {
+                Kind::Unreachable | Kind::Silent => self.bars.on_server_away(self.heard),
+                Kind::Refused => self.bar(transport),
+                Kind::Malformed if !self.has_spoken => self.bar(transport),
+                Kind::Malformed | Kind::Busy | Kind::Gap => {}
             }
             return;
         }
-        if Self::is_long(lost.life(now)) {
-            self.ladder.on_long_life(lost.transport);
+        let life = lost.live.map(|since| now.saturating_duration_since(since));
+        if life.is_some_and(|life| self.timing.short_life <= life) {
+            self.bars.forget(transport);
             self.backoff.on_success();
-        } else if Self::is_swallowed(lost, failure) || !failure.is_retryable() {
+        } else if matches!(kind, Kind::Refused | Kind::Malformed) || (kind == Kind::Silent && life.is_none())
+        {
             // Something on the way keeps this transport from working; others may pass.
-            let spread = self.spread();
-            self.ladder.on_blocked(lost.transport, now, spread);
-        } else if !lost.is_leaving && failure.retry_after().is_none() {
-            let spread = self.spread();
-            self.ladder.on_short_life(lost.transport, now, spread);
+            self.bar(transport);
+        } else if !lost.is_leaving && kind != Kind::Busy {
+            let spread = self.chance.draw();
+            self.bars.add_short_life(transport, &self.timing, now, spread);
         }
     }
 
-    fn is_long(life: Duration) -> bool {
-        Ladder::SHORT_LIFE <= life
+    fn bar(&mut self, transport: Transport) {
+        let spread = self.chance.draw();
+        self.bars.add(transport, &self.timing, self.now, spread);
     }
 
-    /// Connected, perhaps, but nothing of ours ever came through.
-    fn is_swallowed(lost: &Attempt, failure: &Failure) -> bool {
-        lost.patience_ends().is_some() && matches!(failure, Failure::Unreachable(Unreachable::Silent(_)))
-    }
-
-    /// There is no such stream.
-    pub(super) fn on_missing(&mut self, id: AttemptId, now: Instant) {
-        match self.place {
-            Place::At(_) => {
-                let reset = Reset { reason: ResetReason::Deleted, earliest: None, tail: None };
-                self.finish(FollowEvent::Reset(reset), FollowError::Reset(reset));
-            }
-            Place::Asked(_) if self.options.wait_for_stream => {
-                self.close_where(|attempt| attempt.id == id);
-                // Whatever is published from now on comes after the beginning of the follow.
-                self.place = Place::Asked(Start::Beginning);
-                let after = self.backoff.next_wait().min(Session::WAIT_FOR_STREAM_MAX);
-                self.pause(after, now);
-                self.events.push_back(FollowEvent::Status(Status::WaitingForStream { after }));
-            }
-            Place::Asked(_) => self.fail(FollowError::StreamNotFound),
+    /// All streams fail.
+    fn fail(&mut self, failure: Failure) {
+        self.bars.clear();
+        let streams: Vec<_> = self.streams.iter().map(|stream| stream.name.clone()).collect();
+        for stream in streams {
+            self.let_go(&stream);
+            self.tell(&stream, StreamEvent::Failed(failure.clone()));
         }
-    }
-
-    /// From 0 to 1, at random.
-    fn spread(&mut self) -> f64 {
-        self.backoff.within(Duration::from_secs(1)).as_secs_f64()
-    }
-
-    fn take_attempt(&mut self, id: AttemptId) -> Attempt {
-        let at = self.attempts.iter().position(|attempt| attempt.id == id);
-        self.actions.push_back(Action::Close { id });
-        self.attempts.swap_remove(at.expect("the caller has looked it up"))
+        self.connected = None;
+        self.failure = Some(failure);
     }
 }

@@ -1,6 +1,5 @@
 //! Where a follow stands: what makes it give each message once, in order, whoever brings it.
 
-use crate::Message;
 use tidings_model::{Offset, Skip, Start};
 
 /// Where a follow stands.
@@ -33,25 +32,16 @@ impl Place {
         }
     }
 
-    /// The messages of these that are new, which are then given. An error leaves the place as it was.
-    pub(crate) fn take(&mut self, messages: Vec<Message>) -> Result<Vec<Message>, Discontinuity> {
-        let mut place = *self;
-        let mut taken = messages;
-        let mut result = Ok(());
-        taken.retain(|message| match place.step(message.offset) {
-            Ok(Step::New) => true,
-            Ok(Step::Old) => false,
-            Err(discontinuity) => {
-                result = Err(discontinuity);
-                false
-            }
-        });
-        result?;
-        *self = place;
-        Ok(taken)
+    /// The place, where an answer has named it.
+    pub(crate) fn offset(self) -> Option<Offset> {
+        match self {
+            Place::Asked(_) => None,
+            Place::At(offset) => Some(offset),
+        }
     }
 
-    fn step(&mut self, offset: Offset) -> Result<Step, Discontinuity> {
+    /// A message arrives that ends at `offset`. An error leaves the place as it was.
+    pub(crate) fn take(&mut self, offset: Offset) -> Result<Step, Discontinuity> {
         if let Place::At(here) = *self {
             if here.incarnation != offset.incarnation || here.index + 1 < offset.index {
                 return Err(Discontinuity);
@@ -105,7 +95,9 @@ impl Place {
     }
 }
 
-enum Step {
+/// Whether a message is to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
     New,
     Old,
 }
@@ -113,26 +105,20 @@ enum Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::script::{message, offset, other_incarnation};
-
-    fn indexes(messages: &[Message]) -> Vec<u64> {
-        messages.iter().map(|message| message.offset.index).collect()
-    }
+    use crate::session::script::{offset, other_incarnation};
 
     #[test]
     fn a_message_is_taken_once_whoever_brings_it() {
         let mut place = Place::At(offset(3));
-        let taken = place.take(vec![message(2), message(3), message(4), message(5)]).unwrap();
-        assert_eq!(indexes(&taken), [4, 5]);
-        assert_eq!(place.take(vec![message(4), message(5)]), Ok(vec![]));
+        let steps = [2, 3, 4, 5, 4, 5].map(|index| place.take(offset(index)));
+        assert_eq!(steps, [Step::Old, Step::Old, Step::New, Step::New, Step::Old, Step::Old].map(Ok));
         assert_eq!(place, Place::At(offset(5)));
     }
 
     #[test]
     fn a_gap_is_never_passed() {
         let mut place = Place::At(offset(3));
-        assert_eq!(place.take(vec![message(4), message(6)]), Err(Discontinuity));
-        assert_eq!(place, Place::At(offset(3)));
+        assert_eq!(place.take(offset(5)), Err(Discontinuity));
         assert_eq!(place.reach(offset(4)), Err(Discontinuity));
         assert_eq!(place.reach(offset(2)), Ok(()));
         assert_eq!(place, Place::At(offset(3)));
@@ -146,9 +132,10 @@ mod tests {
         assert_eq!(place.skip(skip(1, 3)), Ok(None));
         assert_eq!(place, Place::At(offset(3)));
         assert_eq!(place.skip(skip(2, 9)), Ok(Some(skip(3, 9))));
-        assert_eq!(place.take(vec![message(8), message(9)]), Ok(vec![]));
-        let taken = place.take(vec![message(9), message(10)]).unwrap();
-        assert_eq!(indexes(&taken), [10]);
+        assert_eq!(
+            [8, 9, 10].map(|index| place.take(offset(index))),
+            [Step::Old, Step::Old, Step::New].map(Ok)
+        );
         let foreign = Skip { from: other_incarnation(10), to: other_incarnation(20) };
         assert_eq!(place.skip(foreign), Err(Discontinuity));
     }
@@ -156,9 +143,7 @@ mod tests {
     #[test]
     fn another_incarnation_does_not_go_on() {
         let mut place = Place::At(offset(3));
-        let mut foreign = message(4);
-        foreign.offset = other_incarnation(4);
-        assert_eq!(place.take(vec![foreign]), Err(Discontinuity));
+        assert_eq!(place.take(other_incarnation(4)), Err(Discontinuity));
         assert_eq!(place.reach(other_incarnation(3)), Err(Discontinuity));
         assert!(!place.is_at(Some(other_incarnation(9))));
     }
@@ -171,7 +156,7 @@ mod tests {
         assert_eq!(place.start(), Start::After(offset(9)));
 
         let mut place = Place::new(Start::Last(2));
-        assert_eq!(indexes(&place.take(vec![message(8), message(9)]).unwrap()), [8, 9]);
+        assert_eq!([8, 9].map(|index| place.take(offset(index))), [Step::New; 2].map(Ok));
         assert_eq!(place, Place::At(offset(9)));
     }
 }

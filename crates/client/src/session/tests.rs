@@ -1,6 +1,4 @@
-//! The session against a made-up clock: each test says what is heard, and checks what is done.
+//! What holds whatever comes and however chance falls: see `cases` for what happens when.
 
-mod delivery;
-mod fallback;
-mod pacing;
+mod chances;
 mod random;

@@ -1,15 +1,15 @@
-//! Long poll: one page, as soon as there is one.
+//! Long poll: what is stored, as soon as there is something.
 
+use super::Reporter;
 use super::poll::tell_page;
-use super::{Reporter, Source};
-use crate::client::page_request;
-use crate::session::HOLD;
-use tidings_model::Start;
-use tidings_protocol::{Live, ReadRequest};
+use crate::http_client::HttpClient;
+use crate::session::Question;
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_protocol::{Live, ReadManyRequest};
 
-/// Asks for what comes after `from`, to be held until there is something, and tells what came.
-pub(crate) async fn run(source: Source, from: Start, reporter: Reporter) {
-    let request = ReadRequest { timeout: Some(HOLD), ..page_request(from, Live::LONG_POLL, None) };
-    let request = source.client.read_request(&source.name, &request, None);
-    tell_page(&source, request, &reporter).await;
+/// Asks for what comes after each place, to be held until there is something, and tells what came.
+pub(crate) async fn run(http: Arc<HttpClient>, streams: Question, hold: Duration, reporter: Reporter) {
+    let request = ReadManyRequest { streams, live: Live::LONG_POLL, timeout: Some(hold) };
+    tell_page(&http, request, &reporter).await;
 }

@@ -1,36 +1,48 @@
-//! Poll: one page, at once.
+//! Poll: what is stored, at once.
 
-use super::{Reporter, Source};
-use crate::client::page_request;
-use crate::session::Heard;
-use crate::{Page, ReadError};
-use http::Request;
-use http_body_util::Full;
-use tidings_model::Start;
-use tidings_protocol::Live;
+use super::Reporter;
+use super::frames::parse_frames;
+use crate::http_client::HttpClient;
+use crate::session::{FramePage, Heard, Question};
+use crate::{Failure, Malformed};
+use std::sync::Arc;
+use tidings_protocol::{Live, ReadManyRequest, header_name};
 
-/// Asks for the page after `from` and tells what came.
-pub(crate) async fn run(source: Source, from: Start, etag: Option<String>, reporter: Reporter) {
-    let request = page_request(from, Live::POLL, None);
-    let request = source.client.read_request(&source.name, &request, etag.as_deref());
-    tell_page(&source, request, &reporter).await;
+/// Asks for what comes after each place and tells what came.
+pub(crate) async fn run(http: Arc<HttpClient>, streams: Question, reporter: Reporter) {
+    let request = ReadManyRequest { streams, live: Live::POLL, timeout: None };
+    tell_page(&http, request, &reporter).await;
 }
 
-/// Sends a poll or a long poll and tells what came, and before that each sign of life.
-pub(super) async fn tell_page(source: &Source, request: Request<Full<bytes::Bytes>>, reporter: &Reporter) {
-    let heard = Heard::of_page(page(source, request, reporter).await);
-    let _nobody_listens = reporter.tell(heard).await;
+/// Sends a poll or a long poll and tells what came, or why nothing did.
+pub(super) async fn tell_page(http: &HttpClient, request: ReadManyRequest, reporter: &Reporter) {
+    match page(http, request, reporter).await {
+        Ok(page) => {
+            let _nobody_listens = reporter.tell(Heard::Page(page)).await;
+        }
+        Err(failure) => reporter.tell_end(failure).await,
+    }
 }
 
+/// What came; before that each sign of life is told.
 async fn page(
-    source: &Source,
-    request: Request<Full<bytes::Bytes>>,
+    http: &HttpClient,
+    request: ReadManyRequest,
     reporter: &Reporter,
-) -> Result<Page, ReadError> {
-    let http = &source.client.http;
+) -> Result<FramePage, Failure> {
     // How long the head may take is the session's to say: a long poll is held.
-    let response = http.open(request).await.map_err(crate::Failure::from)?;
+    let response = http.open(http.read_many(&request)).await?;
     reporter.tell_bytes();
-    let answer = http.whole(response, &mut || reporter.tell_bytes()).await.map_err(crate::Failure::from)?;
-    Page::from_answer(answer)
+    let answer = http.whole(response, &mut || reporter.tell_bytes()).await?;
+    let frames = match answer.status {
+        200 => parse_frames(&answer.body)?,
+        204 => Vec::new(),
+        300.. => return Err(answer.into_failure()),
+        status => return Err(Malformed(format!("it answered a poll with {status}")).into()),
+    };
+    Ok(FramePage {
+        frames,
+        up_to_date: answer.status == 204 || answer.says_true(header_name::STREAM_UP_TO_DATE),
+        poll_interval: answer.seconds(header_name::STREAM_POLL_INTERVAL),
+    })
 }

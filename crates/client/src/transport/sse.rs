@@ -1,99 +1,80 @@
 //! SSE: one response that never ends.
 
+use super::Reporter;
+use super::frames::parse_frame;
 use super::report::Gone;
-use super::{Reporter, Source};
-use crate::client::page_request;
-use crate::http_client::root_cause;
-use crate::session::Heard;
-use crate::{Failure, Malformed, Message, Page, Unreachable};
+use crate::http_client::{HttpClient, root_cause};
+use crate::session::{Heard, Question};
+use crate::{Failure, Malformed, Unreachable};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tidings_model::Start;
-use tidings_protocol::Live;
-use tidings_protocol::envelope::parse_envelopes;
-use tidings_protocol::sse::control::{Control, ControlEnd, parse_reset};
-use tidings_protocol::sse::parser::{Event, EventTooLarge, Item, Parser};
-use tidings_protocol::sse::{CONTROL, DATA, RESET};
+use std::sync::Arc;
+use tidings_protocol::sse::parser::{Item, Parser};
+use tidings_protocol::websocket::server_message::ServerMessage;
+use tidings_protocol::{Live, ReadManyRequest};
 
-/// Asks for what comes after `from`, for ever, and tells what comes.
-pub(crate) async fn run(source: Source, from: Start, reporter: Reporter) {
-    let request = page_request(from, Live::SSE, None);
-    let request = source.client.read_request(&source.name, &request, None);
-    let end = match source.client.http.open(request).await {
-        Ok(response) if response.status() == 200 => read(&source, response, &reporter).await,
-        Ok(response) => Ok(refused(&source, response).await),
-        Err(unreachable) => Ok(Heard::lost(unreachable)),
+/// Asks for what comes after each place, for ever, and tells what comes.
+pub(crate) async fn run(http: Arc<HttpClient>, streams: Question, reporter: Reporter) {
+    let request = ReadManyRequest { streams, live: Live::SSE, timeout: None };
+    let end = match http.open(http.read_many(&request)).await {
+        Ok(response) if response.status() == 200 => read(&http, response, &reporter).await,
+        Ok(response) => Ok(refused(&http, response).await),
+        Err(unreachable) => Ok(unreachable.into()),
     };
-    if let Ok(heard) = end {
-        let _nobody_listens = reporter.tell(heard).await;
+    if let Ok(failure) = end {
+        reporter.tell_end(failure).await;
     }
 }
 
 /// What another status than 200 says.
-async fn refused(source: &Source, response: Response<Incoming>) -> Heard {
-    match source.client.http.whole(response, &mut || {}).await.map(Page::from_answer) {
-        Ok(Ok(_)) => Heard::lost(Malformed("it answered SSE with something else".to_owned())),
-        Ok(refusal) => Heard::of_page(refusal),
-        Err(unreachable) => Heard::lost(unreachable),
+async fn refused(http: &HttpClient, response: Response<Incoming>) -> Failure {
+    match http.whole(response, &mut || {}).await {
+        Ok(answer) => answer.into_failure(),
+        Err(unreachable) => unreachable.into(),
     }
 }
 
 /// Tells what comes, until it ends; then how it ended.
-async fn read(source: &Source, response: Response<Incoming>, reporter: &Reporter) -> Result<Heard, Gone> {
-    let mut parser = Parser::new(source.client.http.options().answer_bytes_max);
+async fn read(http: &HttpClient, response: Response<Incoming>, reporter: &Reporter) -> Result<Failure, Gone> {
+    let mut parser = Parser::new(http.options().answer_bytes_max);
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
         let data = match frame {
             Ok(frame) => frame.into_data().unwrap_or_default(),
-            Err(error) => return Ok(Heard::lost(Unreachable::Broken(root_cause(&error)))),
+            Err(error) => return Ok(Unreachable::Broken(root_cause(&error)).into()),
         };
-        let mut input = &data[..];
-        reporter.tell_bytes();
-        while let Some(item) = parser.next_item(&mut input) {
-            let too_large = |error: EventTooLarge| Unreachable::TooLarge { bytes_max: error.bytes_max };
-            match item.map_err(too_large).map_err(Failure::from).and_then(meaning) {
-                Ok(heard) => reporter.tell(heard).await?,
-                Err(failure) => return Ok(Heard::Lost(failure)),
-            }
+        let (frames, end) = frames(&mut parser, &data);
+        // Any byte is a sign of life, a comment too.
+        if frames.is_empty() {
+            reporter.tell_bytes();
+        } else {
+            reporter.tell(Heard::Frames(frames)).await?;
+        }
+        if let Some(failure) = end {
+            return Ok(failure);
         }
     }
-    Ok(Heard::lost(Unreachable::Ended))
+    Ok(Unreachable::Ended.into())
 }
 
-/// What an item of a response means.
-fn meaning(item: Item) -> Result<Heard, Failure> {
-    let event = match item {
-        Item::Comment => return Ok(Heard::Bytes),
-        Item::Retry(wait) => return Ok(Heard::Retry(wait)),
-        Item::Event(event) => event,
-    };
-    let malformed = |reason: String| Failure::from(Malformed(reason));
-    match event.name.as_str() {
-        DATA => messages(event).map_err(Failure::from),
-        CONTROL => {
-            let control = Control::parse(&event.data).map_err(|error| malformed(error.to_string()))?;
-            if let Some(skip) = control.skip() {
-                return Ok(Heard::Skipped(skip));
+/// The frames that these bytes complete, and why there will be no more.
+fn frames(parser: &mut Parser, data: &[u8]) -> (Vec<ServerMessage>, Option<Failure>) {
+    let (mut input, mut frames) = (data, Vec::new());
+    while let Some(item) = parser.next_item(&mut input) {
+        let event = match item {
+            // Frames stand in events without a name; others are of the future.
+            Ok(Item::Event(event)) if event.name.is_empty() || event.name == "message" => event,
+            Ok(Item::Event(_) | Item::Comment | Item::Retry(_)) => continue,
+            Err(error) => {
+                return (frames, Some(Unreachable::TooLarge { bytes_max: error.bytes_max }.into()));
             }
-            Ok(match control.end {
-                ControlEnd::Open { .. } => {
-                    Heard::At { offset: control.next_offset, up_to_date: control.up_to_date }
-                }
-                ControlEnd::Closed => Heard::Closed { offset: control.next_offset },
-            })
+        };
+        match parse_frame(&Bytes::from(event.data)) {
+            Ok(frame) => frames.push(frame),
+            Err(Malformed(what)) => return (frames, Some(Malformed(what).into())),
         }
-        RESET => {
-            let reset = parse_reset(&event.data).map_err(|error| malformed(error.to_string()))?;
-            Ok(Heard::Reset(reset))
-        }
-        _ => Ok(Heard::Bytes), // An event of the future.
     }
-}
-
-fn messages(event: Event) -> Result<Heard, Malformed> {
-    let envelopes =
-        parse_envelopes(&Bytes::from(event.data)).map_err(|invalid| Malformed(invalid.to_string()))?;
-    Ok(Heard::Messages(envelopes.into_iter().map(Message::from).collect()))
+    (frames, None)
 }

@@ -1,18 +1,30 @@
 //! Follows over each transport: what is asked, what is given, and how they go on after a break.
 
-use crate::peer::{Peer, answer, envelopes, page, problem, token};
+use crate::peer::{Peer, answer, frame, frames, message_frame, messages, problem, token};
 use std::time::Duration;
-use tidings_client::{Failure, Follow, FollowError, FollowEvent, FollowOptions, Status, Transport, Via};
+use tidings_client::{
+    ClientOptions, Failure, Follow, FollowError, FollowEvent, FollowOptions, Status, Transport, Via,
+};
 use tidings_model::{Offset, Reset, ResetReason, Skip, Start, StreamName};
 use tidings_protocol::websocket::frame::Opcode;
 
 fn follow(peer: &Peer, via: Via, start: Start) -> Follow {
-    let options = FollowOptions { via, start, wait_for_stream: true };
-    peer.client().follow(&StreamName::parse("a/b").expect("a name"), options)
+    let options = FollowOptions { wait_for_stream: true, ..FollowOptions::from(start) };
+    let client = peer.client_with(ClientOptions { via, ..ClientOptions::default() });
+    client.follow(&StreamName::parse("a/b").expect("a name"), options)
 }
 
 fn after(index: u64) -> Start {
     Start::After(Offset::parse(&token(index)).expect("a token"))
+}
+
+/// What asks for the stream from there: the member `offset`, or `last`.
+fn question(from: &str) -> String {
+    format!(r#"{{"streams":[{{"stream":"a/b",{from}}}]}}"#)
+}
+
+fn question_after(index: u64) -> String {
+    question(&format!(r#""offset":"{}""#, token(index)))
 }
 
 /// The next event that is not a status.
@@ -40,34 +52,38 @@ async fn given(follow: &mut Follow, count: usize) -> Vec<u64> {
 }
 
 const SSE_HEAD: &str =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 100\n";
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 100\n\n";
 
-fn control(index: u64) -> String {
-    let offset = token(index);
-    format!(
-        "event: control\ndata:{{\"streamNextOffset\":\"{offset}\",\"streamCursor\":\"1\",\"upToDate\":true}}\n\n"
-    )
+/// An event for each frame.
+fn events(frames: &[String]) -> String {
+    let event = |frame: &String| ["data:", frame, "\n\n"].concat();
+    frames.iter().map(event).collect()
 }
 
-fn data(from: u64, to: u64) -> String {
-    format!("id: {}\nevent: data\ndata:{}\n\n{}", token(to), envelopes(from, to), control(to))
+fn live(index: u64) -> String {
+    frame("live", index, "")
+}
+
+/// The events of the messages between two places, up to the tail.
+fn data(after: u64, to: u64) -> String {
+    let messages = (after + 1..=to).map(message_frame);
+    events(&messages.chain([live(to)]).collect::<Vec<_>>())
 }
 
 #[tokio::test]
-async fn polls_are_conditional_at_the_tail() {
+async fn a_poll_goes_on_where_it_ended() {
     let peer = Peer::bind().await;
     let every = Some(Duration::from_millis(1));
     let mut follow = follow(&peer, Via::Poll { every }, Start::Last(2));
     let server = async {
-        let first = peer.answer(&page(3, 5)).await;
-        assert_eq!(first.line, "GET /v1/stream/a/b?envelope=true&last=2 HTTP/1.1");
-        let second = peer.answer(&page(5, 5)).await;
-        assert_eq!(second.line, format!("GET /v1/stream/a/b?envelope=true&offset={} HTTP/1.1", token(5)));
-        assert_eq!(second.header("if-none-match"), None);
-        let headers = format!("Stream-Next-Offset: {}\r\nStream-Up-To-Date: true\r\n", token(5));
-        let third = peer.answer(&answer("304 Not Modified", &headers, "")).await;
-        assert_eq!(third.header("if-none-match"), Some("\"t5\""));
-        peer.answer(&page(5, 6)).await;
+        let begin = [frame("subscribed", 3, ""), message_frame(4), message_frame(5), live(5)];
+        let first = peer.answer(&frames(&begin)).await;
+        assert_eq!(first.line, "POST /v1/read HTTP/1.1");
+        assert_eq!(first.body, question(r#""last":2"#));
+        let second = peer.answer(&frames(&[])).await;
+        assert_eq!(second.body, question_after(5));
+        let third = peer.answer(&messages(5, 6)).await;
+        assert_eq!(third.body, question_after(5));
     };
     let (places, ()) = tokio::join!(given(&mut follow, 3), server);
     assert_eq!(places, [4, 5, 6]);
@@ -78,14 +94,14 @@ async fn a_long_poll_that_is_cut_is_asked_again_from_the_last_message() {
     let peer = Peer::bind().await;
     let mut follow = follow(&peer, Via::LongPoll, after(3));
     let server = async {
-        let first = peer.answer(&page(3, 5)).await;
-        let query = format!("envelope=true&live=long-poll&offset={}&timeout=25", token(3));
-        assert_eq!(first.line, format!("GET /v1/stream/a/b?{query} HTTP/1.1"));
+        let first = peer.answer(&messages(3, 5)).await;
+        assert_eq!(first.line, "POST /v1/read?live=long-poll&timeout=25 HTTP/1.1");
+        assert_eq!(first.body, question_after(3));
         // Half an answer.
-        let whole = page(5, 9);
+        let whole = messages(5, 9);
         peer.answer(&whole[..whole.len() - 10]).await;
-        let third = peer.answer(&page(5, 7)).await;
-        assert!(third.line.contains(&token(5)), "{}", third.line);
+        let third = peer.answer(&messages(5, 7)).await;
+        assert_eq!(third.body, question_after(5));
     };
     let (places, ()) = tokio::join!(given(&mut follow, 4), server);
     assert_eq!(places, [4, 5, 6, 7]);
@@ -97,8 +113,9 @@ async fn sse_goes_on_where_it_ended() {
     let mut follow = follow(&peer, Via::Sse, Start::Now);
     let server = async {
         let mut first = peer.answer(SSE_HEAD).await;
-        assert_eq!(first.line, "GET /v1/stream/a/b?envelope=true&live=sse&offset=now HTTP/1.1");
-        first.send(&format!("id: {}\n{}", token(3), control(3))).await;
+        assert_eq!(first.line, "POST /v1/read?live=sse HTTP/1.1");
+        assert_eq!(first.body, question(r#""offset":"now""#));
+        first.send(&events(&[frame("subscribed", 3, ""), live(3)])).await;
         first.send(": heartbeat\n\n").await;
         let event = data(3, 5);
         let (start, rest) = event.split_at(40);
@@ -106,7 +123,7 @@ async fn sse_goes_on_where_it_ended() {
         first.send(rest).await;
         drop(first);
         let mut second = peer.answer(SSE_HEAD).await;
-        assert!(second.line.contains(&token(5)), "{}", second.line);
+        assert_eq!(second.body, question_after(5));
         second.send(&data(4, 6)).await;
         second
     };
@@ -125,11 +142,9 @@ async fn a_reset_in_mid_stream_can_not_be_overlooked() {
     };
     let server = async {
         let mut first = peer.answer(SSE_HEAD).await;
-        let (earliest, tail) = (token(50), token(60));
-        let members = format!(r#"{{"reason":"trimmed","earliest":"{earliest}","tail":"{tail}"}}"#);
-        first.send(&format!("event: reset\ndata:{members}\n\n")).await;
+        first.send(&events(&[reset_frame("trimmed", 50, 60)])).await;
         let mut second = peer.answer(SSE_HEAD).await;
-        assert!(second.line.contains(&earliest), "{}", second.line);
+        assert_eq!(second.body, question_after(50));
         second.send(&data(50, 51)).await;
         second
     };
@@ -141,6 +156,11 @@ async fn a_reset_in_mid_stream_can_not_be_overlooked() {
     };
     let (places, _open) = tokio::join!(user, server);
     assert_eq!(places, [51]);
+}
+
+fn reset_frame(reason: &str, earliest: u64, tail: u64) -> String {
+    let members = format!(r#""earliest":"{}","tail":"{}""#, token(earliest), token(tail));
+    format!(r#"{{"type":"reset","stream":"a/b","reason":"{reason}",{members}}}"#)
 }
 
 /// What a server leaves out for a follow that stays behind.
@@ -155,15 +175,11 @@ async fn a_skip_in_an_event_stream_is_told_and_gone_on_from() {
     let mut follow = follow(&peer, Via::Sse, after(3));
     let server = async {
         let mut first = peer.answer(SSE_HEAD).await;
-        first.send(&control(3)).await;
-        let (from, to) = (token(3), token(90));
-        let members = format!(
-            r#"{{"streamNextOffset":"{to}","streamCursor":"1","skippedFrom":"{from}","skippedMessages":87}}"#
-        );
-        first.send(&format!("id: {to}\nevent: control\ndata:{members}\n\n")).await;
+        let skipped = frame("skipped", 90, &format!(r#","from":"{}","messages":87"#, token(3)));
+        first.send(&events(&[live(3), skipped])).await;
         drop(first);
         let mut second = peer.answer(SSE_HEAD).await;
-        assert!(second.line.contains(&to), "{}", second.line);
+        assert_eq!(second.body, question_after(90));
         second.send(&data(90, 91)).await;
         second
     };
@@ -220,15 +236,18 @@ async fn a_skip_on_a_websocket_is_told_between_the_messages() {
 #[tokio::test]
 async fn a_refused_offset_is_a_reset_over_http() {
     let peer = Peer::bind().await;
-    let headers = format!(
-        "Stream-Reset: deleted\r\nStream-Earliest-Offset: {}\r\nStream-Next-Offset: {}\r\n",
-        token(0),
-        token(2)
-    );
     for via in [Via::Poll { every: None }, Via::LongPoll, Via::Sse] {
         let mut follow = follow(&peer, via, after(3));
-        let gone = problem("410 Gone", &headers, "reset");
-        let (event, _request) = tokio::join!(event(&mut follow), peer.answer(&gone));
+        let reset = reset_frame("deleted", 0, 2);
+        let server = async {
+            if via == Via::Sse {
+                let mut open = peer.answer(SSE_HEAD).await;
+                open.send(&events(&[reset])).await;
+            } else {
+                peer.answer(&frames(&[reset])).await;
+            }
+        };
+        let (event, ()) = tokio::join!(event(&mut follow), server);
         let FollowEvent::Reset(reset) = event else { panic!("{event:?}") };
         assert_eq!((reset.reason, reset.tail.unwrap().index), (ResetReason::Deleted, 2));
     }
@@ -287,8 +306,8 @@ async fn auto_falls_back_where_upgrades_are_refused() {
                     request.send(&data(2, 4)).await;
                     sse = Some(request);
                 }
-                line if line.contains("offset=-1") => request.send(&page(0, 2)).await,
-                _ => request.send(&page(2, 2)).await,
+                _ if request.body == question(r#""offset":"-1""#) => request.send(&messages(0, 2)).await,
+                _ => request.send(&frames(&[])).await,
             }
         }
         sse
@@ -319,14 +338,17 @@ async fn auto_falls_back_where_upgrades_are_refused() {
 async fn a_stream_that_is_waited_for_is_asked_for_again() {
     let peer = Peer::bind().await;
     let mut follow = follow(&peer, Via::Sse, Start::Now);
+    let missing =
+        r#"{"type":"error","stream":"a/b","code":"stream_not_found","message":"no","retryable":false}"#;
     let server = async {
-        peer.answer(&problem("404 Not Found", "", "stream_not_found")).await;
-        let mut second = peer.answer(SSE_HEAD).await;
-        assert!(second.line.contains("offset=-1"), "{}", second.line);
-        second.send(&data(0, 1)).await;
-        second
+        let mut first = peer.answer(SSE_HEAD).await;
+        first.send(&events(&[missing.to_owned()])).await;
+        // What is missing is polled for: a held answer would not be.
+        let second = peer.answer(&frames(&[frame("subscribed", 0, ""), message_frame(1), live(1)])).await;
+        assert_eq!(second.line, "POST /v1/read HTTP/1.1");
+        assert_eq!(second.body, question(r#""offset":"-1""#));
     };
-    let (places, _open) = tokio::join!(given(&mut follow, 1), server);
+    let (places, ()) = tokio::join!(given(&mut follow, 1), server);
     assert_eq!(places, [1]);
 }
 

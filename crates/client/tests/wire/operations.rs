@@ -75,8 +75,8 @@ async fn publish_says_what_it_is_and_how_it_is_known() {
 #[tokio::test]
 async fn a_publisher_repeats_until_it_is_acknowledged() {
     let peer = Peer::bind().await;
-    let options = PublisherOptions { content_type: ContentType::text(), create: true };
-    let mut publisher = peer.client().publisher(&name(), options);
+    let options = PublisherOptions { create: true, ..PublisherOptions::new(ContentType::text()) };
+    let publisher = peer.client().publisher(&name(), options);
     let id = publisher.id().to_owned();
     let server = async {
         for (answered, seq) in [(false, "0"), (false, "0"), (true, "0"), (true, "1")] {

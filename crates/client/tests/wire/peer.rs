@@ -1,6 +1,6 @@
 //! A server that does what a test says, one exchange at a time.
 
-use tidings_client::Client;
+use tidings_client::{Client, ClientOptions};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_frame};
@@ -33,6 +33,26 @@ pub(crate) fn page(after: u64, to: u64) -> String {
     answer("200 OK", &headers, &envelopes(after, to))
 }
 
+/// The frame of the message before a place: a JSON number.
+pub(crate) fn message_frame(index: u64) -> String {
+    frame("message", index, &format!(r#","time":"2026-11-23T10:00:00.000Z","data":{index}"#))
+}
+
+/// A frame about the stream: its type, a place, and further members.
+pub(crate) fn frame(kind: &str, index: u64, members: &str) -> String {
+    format!(r#"{{"type":"{kind}","stream":"a/b","offset":"{}"{members}}}"#, token(index))
+}
+
+/// The answer to a poll or a long poll of many streams, up to the tail.
+pub(crate) fn frames(frames: &[String]) -> String {
+    answer("200 OK", "Stream-Up-To-Date: true\r\n", &format!("[{}]", frames.join(",")))
+}
+
+/// The same with the messages between two places.
+pub(crate) fn messages(after: u64, to: u64) -> String {
+    frames(&(after + 1..=to).map(message_frame).collect::<Vec<_>>())
+}
+
 /// A whole answer, after which the connection is closed.
 pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
@@ -57,8 +77,13 @@ impl Peer {
 
     /// A client of this peer.
     pub(crate) fn client(&self) -> Client {
+        self.client_with(ClientOptions::default())
+    }
+
+    /// The same with options.
+    pub(crate) fn client_with(&self, options: ClientOptions) -> Client {
         let address = self.listener.local_addr().expect("it is bound");
-        Client::new(&format!("http://{address}")).expect("a URL")
+        Client::with_options(&format!("http://{address}"), options).expect("a URL")
     }
 
     /// The next request. Its connection is cut when it is dropped.
@@ -162,13 +187,12 @@ impl WebSocket {
 
     /// Sends a frame about the stream: its type, a place, and further members.
     pub(crate) async fn tell(&mut self, kind: &str, index: u64, members: &str) {
-        let offset = token(index);
-        self.send(&format!(r#"{{"type":"{kind}","stream":"a/b","offset":"{offset}"{members}}}"#)).await;
+        self.send(&frame(kind, index, members)).await;
     }
 
     /// Sends the message before a place.
     pub(crate) async fn message(&mut self, index: u64) {
-        self.tell("message", index, &format!(r#","time":"2026-11-23T10:00:00.000Z","data":{index}"#)).await;
+        self.send(&message_frame(index)).await;
     }
 
     /// The next message of the client, as text: of a ping or close its payload after its kind.

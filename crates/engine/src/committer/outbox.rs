@@ -1,6 +1,6 @@
 //! The outbox: what each worker will hear of a round, kept back until all of it is visible.
 
-use crate::inbox::{Inbox, Reply, Token, WorkerId};
+use crate::inbox::{Inbox, News, Reply, Token, WorkerId};
 use crate::stream::Stream;
 use std::sync::Arc;
 
@@ -34,11 +34,25 @@ impl Outbox {
         self.of(worker.index()).replies.push((token, reply));
     }
 
+    /// What one worker is told, taken by itself: as [`Inbox::take`] would give it.
+    pub(super) fn take(&mut self, worker: WorkerId) -> News {
+        let WorkerNews { changed, replies } = std::mem::take(self.of(worker.index()));
+        for stream in &changed {
+            stream.seen(worker);
+        }
+        News { changed, replies }
+    }
+
     /// Hands everything over. `inboxes` are asked for after the news, so that nobody who has any is missing.
     pub(super) fn deliver(&mut self, inboxes: &[Arc<Inbox>]) {
         for (inbox, news) in inboxes.iter().zip(&mut self.news) {
             inbox.put(&mut news.changed, &mut news.replies);
         }
+    }
+
+    /// Whether nobody has anything to hear.
+    pub(super) fn is_empty(&self) -> bool {
+        self.news.iter().all(|news| news.changed.is_empty() && news.replies.is_empty())
     }
 
     fn of(&mut self, index: usize) -> &mut WorkerNews {

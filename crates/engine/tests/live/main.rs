@@ -6,6 +6,7 @@ mod catching_up;
 mod failures;
 mod gate;
 mod harness;
+mod in_memory;
 mod lifetimes;
 mod looking;
 mod memory_room;

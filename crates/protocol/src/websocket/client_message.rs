@@ -36,6 +36,8 @@ pub enum ClientMessage<'a> {
         /// By this.
         token: String,
     },
+    /// Ask for a sign of life.
+    Ping,
 }
 
 /// A message that can't be followed: what the `error` frame says.
@@ -75,9 +77,8 @@ impl<'a> ClientMessage<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             ClientMessage::Subscribe { stream, start } => {
-                out.extend_from_slice(br#"{"type":"subscribe","stream":"#);
-                write_string(out, stream.as_str());
-                write_start(out, *start);
+                out.extend_from_slice(br#"{"type":"subscribe","#);
+                write_subscription(out, stream, *start);
             }
             ClientMessage::Unsubscribe { stream } => {
                 out.extend_from_slice(br#"{"type":"unsubscribe","stream":"#);
@@ -88,6 +89,7 @@ impl<'a> ClientMessage<'a> {
                 out.extend_from_slice(br#"{"type":"auth","token":"#);
                 write_string(out, token);
             }
+            ClientMessage::Ping => out.extend_from_slice(br#"{"type":"ping""#),
         }
         out.push(b'}');
     }
@@ -101,15 +103,29 @@ fn read<'a>(members: &Members<'a>) -> Result<ClientMessage<'a>, Problem> {
         Some("unsubscribe") => Ok(ClientMessage::Unsubscribe { stream: members.stream()? }),
         Some("publish") => Ok(ClientMessage::Publish(Box::new(members.publish()?))),
         Some("auth") => Ok(ClientMessage::Auth { token: members.token()? }),
+        Some("ping") => Ok(ClientMessage::Ping),
         Some(_) | None => Err(Problem::new(
             ErrorCode::InvalidFrame,
-            "`type` must be one of subscribe, unsubscribe, publish, auth",
+            "`type` must be one of subscribe, unsubscribe, publish, auth, ping",
         )),
     }
 }
 
 fn refused(problem: Problem, id: Option<String>, stream: Option<String>) -> RefusedMessage {
     RefusedMessage { code: problem.code, detail: problem.detail, id, stream }
+}
+
+/// What a subscription asks for, wherever it stands: `text` is an object that has at least its members.
+pub(crate) fn parse_subscription(text: &str) -> Result<(StreamName, Start), Problem> {
+    let members = Members::parse(text)?;
+    Ok((members.stream()?, members.start()?))
+}
+
+/// Appends the members of a subscription.
+pub(crate) fn write_subscription(out: &mut Vec<u8>, stream: &StreamName, start: Start) {
+    out.extend_from_slice(br#""stream":"#);
+    write_string(out, stream.as_str());
+    write_start(out, start);
 }
 
 fn write_start(out: &mut Vec<u8>, start: Start) {

@@ -25,6 +25,9 @@ settings_table! {
         sends: Sends = SENDS "auto",
         /// Which lines go to the log on standard error: `error`, `warn`, `info` or `debug`, each with those before it.
         log: LogLevel = LOG_LEVEL "info",
+        /// Whether the example programs, a chat and live figures of this machine, are served as pages at `/examples/`, with the
+        /// streams that they need. Whoever reaches the address may use them.
+        examples: bool = SWITCH "false",
         /// A test listener that sends every WebSocket message back. It has no other use.
         ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden,
     }
@@ -73,6 +76,8 @@ settings_table! {
         max_unfinished_bytes: usize = BYTES "256 MiB" in "1 MiB"..="1 TiB",
         /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
         max_subscriptions: usize = COUNT "1000" in "1"..="1000000",
+        /// How many streams one request to `/v1/read` may list. Above it: 429.
+        max_read_streams: usize = COUNT "100" in "1"..="10000",
         /// How many streams the server holds. Above it, creating one is answered 507.
         max_streams: usize = COUNT "1000000" in "1"..="1000000000",
         /// How many producers (`Producer-Id`) one stream remembers. Above it: 429.

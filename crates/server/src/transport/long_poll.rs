@@ -4,7 +4,7 @@ use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
-use crate::worker::followers::Following;
+use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::{Reply, Step};
@@ -20,18 +20,18 @@ struct LongPoll {
     until_ms: u64,
 }
 
-const _: () = assert!(size_of::<LongPoll>() <= 72, "with what malloc adds, 80 bytes a held long poll");
+const _: () = assert!(size_of::<LongPoll>() <= 64, "with what malloc adds, 80 bytes a held long poll");
 
 /// Answers at once when there are messages in memory or nothing will ever come; holds otherwise.
-pub(super) fn open(read: Read, asked: &ReadRequest, core: &mut Core) -> Opened {
+pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Core) -> Opened {
     let timeout = asked.timeout.unwrap_or(core.settings.long_poll_timeout);
     let timeout = timeout.min(core.settings.long_poll_timeout_max);
     // Draining, nothing is held any more.
     let timeout = if core.draining { Duration::ZERO } else { timeout };
-    let following = Some(core.follow(read.reader.stream(), read.owner, 0, LONG_POLL));
+    let following = Some(core.follow(read.reader.stream(), owner, 0, LONG_POLL));
     let until_ms = core.ms_after(timeout);
     let mut held = LongPoll { read, following, fetched: None, fetching: false, until_ms };
-    match held.advance(core, &mut Vec::new()) {
+    match held.advance(owner, core, &mut Vec::new()) {
         Advance::Respond(response) => {
             held.leave(core);
             Opened::Response(response)
@@ -41,9 +41,9 @@ pub(super) fn open(read: Read, asked: &ReadRequest, core: &mut Core) -> Opened {
 }
 
 impl Exchange for LongPoll {
-    fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         if let Some(reply) = self.fetched.take() {
-            return poll::answer_fetched(&mut self.read, *reply, core);
+            return poll::answer_fetched(&mut self.read, *reply, owner, core);
         }
         if self.fetching {
             return Advance::WAIT;
@@ -57,7 +57,7 @@ impl Exchange for LongPoll {
             Step::AtTail { closed: false } => Advance::Wait { until_ms: self.until_ms },
             Step::Stored => {
                 self.fetching = true;
-                core.fetch(&self.read.reader, limit, self.read.owner, 0);
+                core.fetch(&self.read.reader, limit, owner, 0);
                 Advance::WAIT
             }
             step @ (Step::Page(_) | Step::Reset(_)) => {

@@ -7,6 +7,7 @@ use super::Read;
 use super::page::respond;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
+use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::{Reply, Step};
 use tidings_protocol::{ErrorCode, Problem, ReadRequest, Response};
@@ -18,14 +19,14 @@ struct Poll {
 }
 
 /// Answers at once, unless the disk is needed.
-pub(super) fn open(mut read: Read, _asked: &ReadRequest, core: &mut Core) -> Opened {
+pub(super) fn open(mut read: Read, owner: Owner, _asked: &ReadRequest, core: &mut Core) -> Opened {
     read.reader.stream().polled(core.now);
     let limit = core.page_limit(read.limit());
     let step = read.reader.step(limit);
     match answer(&read, step, core) {
         Some(response) => Opened::Response(response),
         None => {
-            core.fetch(&read.reader, limit, read.owner, 0);
+            core.fetch(&read.reader, limit, owner, 0);
             Opened::Held(Box::new(Poll { read, fetched: None }))
         }
     }
@@ -42,14 +43,14 @@ pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Respons
 }
 
 /// The answer to what came from the disk, or the next question to it: what was asked for may have been trimmed meanwhile.
-pub(super) fn answer_fetched(read: &mut Read, reply: Reply, core: &mut Core) -> Advance {
+pub(super) fn answer_fetched(read: &mut Read, reply: Reply, owner: Owner, core: &mut Core) -> Advance {
     let Reply::Fetched(Ok(batches)) = reply else { return Advance::Respond(unreadable()) };
     let limit = core.page_limit(read.limit());
     let step = read.reader.fetched(batches, limit);
     match answer(read, step, core) {
         Some(response) => Advance::Respond(response),
         None => {
-            core.fetch(&read.reader, limit, read.owner, 0);
+            core.fetch(&read.reader, limit, owner, 0);
             Advance::WAIT
         }
     }
@@ -61,10 +62,10 @@ fn unreadable() -> Response {
 }
 
 impl Exchange for Poll {
-    fn advance(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         match self.fetched.take() {
             None => Advance::WAIT,
-            Some(reply) => answer_fetched(&mut self.read, reply, core),
+            Some(reply) => answer_fetched(&mut self.read, reply, owner, core),
         }
     }
 

@@ -6,7 +6,6 @@
 mod echo;
 mod publishing;
 mod session;
-mod subscriptions;
 
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::settings::Settings;
@@ -20,7 +19,7 @@ use tidings_engine::Reply;
 use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
-use tidings_protocol::websocket::deflate::Agreement;
+use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
 use tidings_protocol::websocket::handshake::{Accept, Handshake};
 use tidings_protocol::websocket::input::Input;
@@ -54,31 +53,32 @@ pub(crate) fn open<H: Headers + ?Sized>(
 }
 
 /// The exchange that owns an upgraded connection.
-pub(crate) fn begin(first: FirstSubscription, owner: Owner, core: &Core) -> Box<dyn Exchange> {
+pub(crate) fn begin(first: FirstSubscription, core: &Core) -> Box<dyn Exchange> {
     let FirstSubscription { subscription, deflate } = first;
-    let compression = if deflate.is_some() { Compression::Deflate } else { Compression::None };
     let window = deflate.map(Agreement::window);
     if core.echoes {
-        Box::new(Connection::new(Echo { deflate: window }, compression))
+        Box::new(Connection::new(Echo { deflate: window }))
     } else {
-        Box::new(Connection::new(Session::new(subscription, owner, window), compression))
+        Box::new(Connection::new(Session::new(subscription, window)))
     }
 }
 
 /// What is talked about over a connection.
 pub(super) trait Talk {
+    /// How messages may be compressed.
+    fn deflate(&self) -> Option<Window>;
     /// A text message.
-    fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>);
+    fn on_text(&mut self, text: &str, owner: Owner, core: &mut Core, out: &mut Vec<u8>);
     /// A binary message; an error closes the connection.
     fn on_binary(&mut self, bytes: &[u8], core: &mut Core, out: &mut Vec<u8>) -> Result<(), Violation>;
     /// See [`Exchange`].
     fn on_reply(&mut self, number: u32, reply: Reply);
     /// See [`Exchange`].
     fn on_changed(&mut self, number: u32);
-    /// Goes on as far as it can; `out` is for whole frames, `shared` for those that others get too.
-    fn advance(&mut self, core: &mut Core, out: &mut Vec<u8>, shared: &mut Vec<Bytes>) -> Advance;
-    /// Nothing was sent for the heartbeat interval.
-    fn on_silence(&mut self, out: &mut Vec<u8>);
+    /// Goes on as far as it can, and says whole frames.
+    fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+    /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
+    fn silence(&self) -> &'static [u8];
     /// The server is about to end.
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
     /// Whether the client waits for the answer to something it asked.
@@ -89,12 +89,13 @@ pub(super) trait Talk {
 
 /// One WebSocket connection.
 struct Connection<T> {
-    assembler: Assembler,
+    /// There while a frame or a message has not fully arrived, and after the last one: a connection that waits has none.
+    assembler: Option<Box<Assembler>>,
     state: State,
     talk: T,
 }
 
-const _: () = assert!(size_of::<Connection<Session>>() <= 120, "with what malloc adds, 128 bytes a follower");
+const _: () = assert!(size_of::<Connection<Session>>() <= 88, "with what malloc adds, 96 bytes a follower");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -134,6 +135,9 @@ fn low(ms: u64) -> u32 {
     ms as u32
 }
 
+/// A ping without a payload.
+const PING: &[u8] = b"\x89\0";
+
 /// How long the peer has to answer a close.
 const CLOSE_MS: u64 = 5_000;
 
@@ -142,8 +146,17 @@ const DRAIN_LEAST_MS: u64 = 50;
 const DRAIN_MOST_MS: u64 = 2_000;
 
 impl<T: Talk> Connection<T> {
-    fn new(talk: T, compression: Compression) -> Connection<T> {
-        Connection { assembler: Assembler::new(compression), state: State::Open, talk }
+    fn new(talk: T) -> Connection<T> {
+        Connection { assembler: None, state: State::Open, talk }
+    }
+
+    /// What goes on where the last input ended.
+    fn take_assembler(&mut self) -> Assembler {
+        match self.assembler.take() {
+            Some(assembler) => *assembler,
+            None if self.talk.deflate().is_some() => Assembler::new(Compression::Deflate),
+            None => Assembler::new(Compression::None),
+        }
     }
 
     fn talks(&self) -> bool {
@@ -162,9 +175,9 @@ impl<T: Talk> Connection<T> {
         Advance::Wait { until_ms }
     }
 
-    fn on_message(&mut self, message: Message<'_>, core: &mut Core, out: &mut Vec<u8>) {
+    fn on_message(&mut self, message: Message<'_>, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
         match message {
-            Message::Text(text) if self.talks() => self.talk.on_text(&text, core, out),
+            Message::Text(text) if self.talks() => self.talk.on_text(&text, owner, core, out),
             Message::Binary(bytes) if self.talks() => {
                 if let Err(violation) = self.talk.on_binary(&bytes, core, out) {
                     write_close(out, violation.code, violation.reason);
@@ -189,7 +202,7 @@ impl<T: Talk> Connection<T> {
 }
 
 impl<T: Talk> Exchange for Connection<T> {
-    fn advance(&mut self, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         match self.state {
             State::Over => Advance::End,
             State::Closing { since } => match since.plus_ms(CLOSE_MS, core) {
@@ -197,11 +210,7 @@ impl<T: Talk> Exchange for Connection<T> {
                 until_ms => Advance::Wait { until_ms },
             },
             State::Open | State::Draining { .. } => {
-                let mut own = Vec::new();
-                let mut shared = Vec::new();
-                let advance = self.talk.advance(core, &mut own, &mut shared);
-                out.push(own.into());
-                out.append(&mut shared);
+                let advance = self.talk.advance(owner, core, out);
                 let State::Draining { since } = self.state else { return advance };
                 let mut last = Vec::new();
                 let advance = self.end_drain(since, core, &mut last);
@@ -219,39 +228,38 @@ impl<T: Talk> Exchange for Connection<T> {
         self.talk.on_changed(number);
     }
 
-    fn on_input(&mut self, input: &mut Input<'_>, core: &mut Core, out: &mut Vec<Bytes>) {
+    fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
         let message_bytes_max =
             if core.echoes { core.settings.max_message_bytes } else { message_bytes_max(&core.settings) };
         let memory = Arc::clone(&core.message_memory);
         let rules = Rules { reader: Role::Server, message_bytes_max, memory };
         let mut frames = Vec::new();
+        let mut assembler = self.take_assembler();
         while self.state != State::Over {
-            match self.assembler.next_message(&rules, input) {
+            match assembler.next_message(&rules, input) {
                 None => break,
-                Some(Ok(message)) => self.on_message(message, core, &mut frames),
+                Some(Ok(message)) => self.on_message(message, owner, core, &mut frames),
                 Some(Err(violation)) => {
                     write_close(&mut frames, violation.code, violation.reason);
                     self.state = State::Over;
                 }
             }
         }
+        if !assembler.is_idle() {
+            self.assembler = Some(Box::new(assembler));
+        }
         out.push(frames.into());
     }
 
     fn on_silence(&mut self, out: &mut Vec<Bytes>) {
         if self.talks() {
-            let mut frames = Vec::new();
-            self.talk.on_silence(&mut frames);
-            write_frame(&mut frames, Opcode::Ping, Fin::Last, None, &[]);
-            out.push(frames.into());
+            out.push(Bytes::from_static(self.talk.silence()));
         }
     }
 
     fn on_unanswered(&mut self, out: &mut Vec<Bytes>) {
         if self.talks() {
-            let mut ping = Vec::new();
-            write_frame(&mut ping, Opcode::Ping, Fin::Last, None, &[]);
-            out.push(ping.into());
+            out.push(Bytes::from_static(PING));
         }
     }
 

@@ -35,7 +35,7 @@ impl Worker {
             Opened::Upgrade(head, first) => {
                 slot.phase = Phase::Duplex;
                 slot.streaming = true;
-                slot.exchange = Some(websocket::begin(first, Owner(key), &self.core));
+                slot.exchange = Some(websocket::begin(first, &self.core));
                 let form = self.http1_form(key, connection);
                 let mut bytes = Vec::with_capacity(1_024);
                 head.write_http1(&form, &mut bytes);
@@ -50,7 +50,7 @@ impl Worker {
         let Some(slot) = self.slots.get(key).filter(|slot| !slot.is_blocked()) else { return };
         let Some(mut exchange) = slot.exchange.take() else { return };
         let mut out = std::mem::take(&mut self.said);
-        let advance = exchange.advance(&mut self.core, &mut out);
+        let advance = exchange.advance(Owner(key), &mut self.core, &mut out);
         self.on_advanced(key, exchange, advance, &mut out);
         out.clear();
         self.said = out;

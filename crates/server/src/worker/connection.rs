@@ -119,7 +119,7 @@ impl Worker {
         }
         let Some(mut exchange) = slot.exchange.take() else { return };
         let mut out = Vec::new();
-        exchange.on_input(&mut Input::new(input), &mut self.core, &mut out);
+        exchange.on_input(&mut Input::new(input), Owner(key), &mut self.core, &mut out);
         if let Some(slot) = self.slots.get(key) {
             slot.exchange = Some(exchange);
         }

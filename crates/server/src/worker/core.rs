@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidings_engine::{
-    Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Stream, TooBusy,
+    Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Reply, Stream, Token, TooBusy,
 };
 use tidings_model::Timestamp;
 use tidings_protocol::websocket::memory::MessageMemory;
@@ -39,6 +39,10 @@ pub(crate) struct Core {
     pub(crate) ready: VecDeque<Owner>,
     started: Instant,
     asked: Slab<(Owner, u32)>,
+    /// Publishes to `memory` streams, in the order in which they came: committed by this worker itself, before the turn ends.
+    in_memory: Vec<(Operation, Token)>,
+    /// Operations that the commit thread has and has not answered.
+    submitted: usize,
     refetch: Vec<(Reader, PageLimit, usize)>,
     random: u64,
 }
@@ -59,6 +63,8 @@ impl Core {
             ready: VecDeque::new(),
             started: now,
             asked: Slab::new(),
+            in_memory: Vec::new(),
+            submitted: 0,
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
@@ -87,11 +93,53 @@ impl Core {
     /// Asks for an operation; its outcome comes to `Exchange::on_reply` with `number`.
     pub(crate) fn submit(&mut self, operation: Operation, owner: Owner, number: u32) -> Result<(), TooBusy> {
         let token = self.asked.insert((owner, number));
-        let submitted = self.engine.submit(operation, self.inbox.worker(), token as u64);
+        // A task runs beside the turns: nobody would commit what it leaves.
+        let submitted = if owner.task().is_none() && self.engine.is_in_memory(&operation) {
+            self.keep_in_memory(operation, token as u64)
+        } else {
+            self.submit_to_engine(operation, token as u64)
+        };
         if submitted.is_err() {
             self.asked.remove(token);
         }
         submitted
+    }
+
+    fn keep_in_memory(&mut self, operation: Operation, token: Token) -> Result<(), TooBusy> {
+        if self.settings.max_pending_publishes <= self.in_memory.len() {
+            return Err(TooBusy(Box::new(operation)));
+        }
+        self.in_memory.push((operation, token));
+        Ok(())
+    }
+
+    fn submit_to_engine(&mut self, operation: Operation, token: Token) -> Result<(), TooBusy> {
+        self.engine.submit(operation, self.inbox.worker(), token)?;
+        self.submitted += 1;
+        Ok(())
+    }
+
+    /// Commits what was published to `memory` streams. While the commit thread is at work, or has something that came before, it
+    /// gets these too; what it has no room for waits for the next turn.
+    pub(crate) fn commit_in_memory(&mut self) -> News {
+        if self.in_memory.is_empty() {
+            return News::default();
+        }
+        self.slices.forget_found();
+        if self.submitted == 0
+            && let Some(news) = self.engine.commit_in_memory(self.inbox.worker(), &mut self.in_memory)
+        {
+            return news;
+        }
+        let mut waiting = std::mem::take(&mut self.in_memory).into_iter();
+        while let Some((operation, token)) = waiting.next() {
+            if let Err(TooBusy(operation)) = self.submit_to_engine(operation, token) {
+                self.in_memory.push((*operation, token));
+                self.in_memory.extend(waiting);
+                break;
+            }
+        }
+        News::default()
     }
 
     /// Asks for what the reader needs from the disk; it comes to `Exchange::on_reply` with `number`.
@@ -131,7 +179,10 @@ impl Core {
     /// Looks at what happened elsewhere; whoever it concerns is told by `tell` and put among the ready.
     pub(crate) fn take_news(&mut self) -> News {
         self.slices.forget_found();
-        self.inbox.take()
+        let news = self.inbox.take();
+        let is_answer = |(_, reply): &&(Token, Reply)| matches!(reply, Reply::Operation(_));
+        self.submitted -= news.replies.iter().filter(is_answer).count();
+        news
     }
 
     /// Who asked under that token, and under which number of its own.

@@ -1,10 +1,10 @@
 //! Connections on their way to hyper, and back into a slot.
 
+use super::Worker;
 use super::odd::HandedOver;
 use super::output::Written;
 use super::poller::Interest;
 use super::slots::{Phase, Slot};
-use super::{Owner, Worker};
 use crate::transport::websocket::{self, FirstSubscription};
 use bytes::Bytes;
 use std::net::TcpStream;
@@ -38,7 +38,7 @@ impl Worker {
         slot.phase = Phase::Duplex;
         slot.streaming = true;
         let Some(key) = self.park_slot(slot, Vec::new()) else { return };
-        let exchange = websocket::begin(first, Owner(key), &self.core);
+        let exchange = websocket::begin(first, &self.core);
         if let Some(slot) = self.slots.get(key) {
             slot.exchange = Some(exchange);
         }

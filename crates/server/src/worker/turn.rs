@@ -169,7 +169,12 @@ impl Worker {
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
-        let News { changed, replies } = self.core.take_news();
+        let news = self.core.take_news();
+        self.hear_news(news);
+    }
+
+    /// Whoever it concerns can go on.
+    fn hear_news(&mut self, News { changed, replies }: News) {
         for (token, reply) in replies {
             self.on_reply(token, reply);
         }
@@ -218,8 +223,10 @@ impl Worker {
         const LOOK_AT_THE_TIME_EVERY: usize = 64;
         for step in 1.. {
             let Some(owner) = self.core.ready.pop_front() else {
-                // Who has more to say is ready again once this is sent.
+                // Who has more to say is ready again once this is sent, and so is who published.
                 self.send_together();
+                let news = self.core.commit_in_memory();
+                self.hear_news(news);
                 if self.core.ready.is_empty() {
                     break;
                 }
@@ -235,6 +242,8 @@ impl Worker {
             }
         }
         self.send_together();
+        let news = self.core.commit_in_memory();
+        self.hear_news(news);
         self.core.ready.is_empty()
     }
 
@@ -247,13 +256,19 @@ impl Worker {
         }
         let share = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
         let mut keys = std::mem::take(&mut self.under_the_hand);
-        self.slots.under_the_hand(share, &mut keys);
-        for key in &keys {
-            self.on_hand(*key);
+        let mut left = share;
+        while left != 0 {
+            let part = left.min(Worker::HAND_AT_ONCE);
+            left -= part;
+            self.slots.under_the_hand(part, &mut keys);
+            for key in &keys {
+                self.on_hand(*key);
+            }
         }
         self.send_together();
         self.under_the_hand = keys;
     }
+
     /// Whether the hand of the clock has gone round, and it is too early for another round.
     fn hand_rests(&self) -> bool {
         let in_one_round = Worker::HAND_SHARE * Worker::HAND_TICKS;

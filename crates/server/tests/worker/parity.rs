@@ -131,7 +131,7 @@ fn comparable(answer: &Answer, form: Form) -> (String, String) {
     ([vec![status_line], fields].concat().join("\n"), body)
 }
 
-/// Without the stream's own name, its incarnation, and the cursor of the moment.
+/// Without the stream's own name, its incarnation, the cursor of the moment, and when its messages were stored.
 fn masked(text: &str, form: Form) -> String {
     const INCARNATION_DIGITS: usize = 16;
     let text = text.replace(stream(form), "@");
@@ -145,6 +145,9 @@ fn masked(text: &str, form: Form) -> String {
         } else if let Some(behind) = rest.strip_prefix("streamCursor\":\"") {
             out.push_str("(cursor)");
             rest = behind.trim_start_matches(|next: char| next.is_ascii_digit());
+        } else if let Some(behind) = rest.strip_prefix("\"time\":\"") {
+            out.push_str("(time)");
+            rest = behind.split_once('"').map_or(behind, |(_, rest)| rest);
         } else {
             out.push(first);
             rest = &rest[first.len_utf8()..];
@@ -180,6 +183,9 @@ fn every_request_of_the_table_is_answered_alike() {
     }
 }
 
+/// A list of streams; it can be published too.
+const MANY: &str = r#"{"streams":[{"stream":"@","offset":"-1"},{"stream":"@/other"}]}"#;
+
 /// Any of the parts with any of the others.
 fn random_case(random: &mut Random) -> String {
     let mut pick = |all: &[&'static str]| all[random.below(all.len())];
@@ -193,7 +199,7 @@ fn random_case(random: &mut Random) -> String {
     }
     if !case.starts_with("GET ") || pick(&["", "body"]) == "body" {
         case.push_str("\n\n");
-        case.push_str(pick(&["", "1", "[]", "[1,2]", "{", "\"x\"", "hello"]));
+        case.push_str(pick(&["", "1", "[]", "[1,2]", "{", "\"x\"", "hello", MANY]));
     }
     case
 }

@@ -69,3 +69,9 @@ pub(crate) fn upgrade(target: &str) -> String {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
 }
+
+/// A read of many streams: what stands in its list.
+pub(crate) fn read_many(query: &str, entries: &str) -> String {
+    let body = format!("{{\"streams\":[{entries}]}}");
+    format!("POST /v1/read{query} HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}

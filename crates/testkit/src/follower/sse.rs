@@ -21,10 +21,10 @@ pub(super) struct Sse {
 
 /// One event block.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Block {
-    id: Option<String>,
-    name: Option<String>,
-    data: Vec<String>,
+pub(super) struct Block {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) data: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,15 +113,6 @@ impl Sse {
         }
         Ok(())
     }
-
-    /// The next whole block, if it is here.
-    fn take_block(&mut self) -> Result<Option<Block>, FollowError> {
-        let Some(end) = self.text.windows(2).position(|two| two == b"\n\n") else { return Ok(None) };
-        let bytes: Vec<u8> = self.text.drain(..end + 2).collect();
-        let text = String::from_utf8(bytes)
-            .map_err(|error| FollowError::Violation(format!("an event that is not UTF-8: {error}")))?;
-        Block::parse(&text).map(Some)
-    }
 }
 
 impl Feed for Sse {
@@ -133,7 +124,7 @@ impl Feed for Sse {
         self.connection.wire().consume(used);
         let is_done = body.is_done();
         let mut any = false;
-        while let Some(block) = self.take_block()? {
+        while let Some(block) = Block::take(&mut self.text)? {
             self.on_block(&block, received)?;
             any = true;
         }
@@ -151,6 +142,15 @@ impl Feed for Sse {
 }
 
 impl Block {
+    /// The next whole block of a text, if it is here.
+    pub(super) fn take(text: &mut Vec<u8>) -> Result<Option<Block>, FollowError> {
+        let Some(end) = text.windows(2).position(|two| two == b"\n\n") else { return Ok(None) };
+        let bytes: Vec<u8> = text.drain(..end + 2).collect();
+        let text = String::from_utf8(bytes)
+            .map_err(|error| FollowError::Violation(format!("an event that is not UTF-8: {error}")))?;
+        Block::parse(&text).map(Some)
+    }
+
     fn parse(text: &str) -> Result<Block, FollowError> {
         let mut block = Block::default();
         for line in text.split_terminator('\n').filter(|line| !line.is_empty() && !line.starts_with(':')) {

@@ -86,6 +86,7 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
             client_tests(workspace),
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
+        run("examples", "the chat and the charts, in Chromium", examples(workspace)),
         run(
             "networks",
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
@@ -151,7 +152,15 @@ fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
     node(workspace, &[&["--test", "--test-reporter=spec"], files].concat()).counting(Form::Node)
 }
 
+/// One file after the other: the charts are measured. Needs the npm packages, and the client as it was built.
+fn examples(workspace: &Workspace) -> Program {
+    let files = ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs"];
+    let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
+    Program { folder: PathBuf::from("examples"), ..tests }
+}
+
 const NETWORK_TESTS: &[&str] = &[
+    "sequence.test.mjs",
     "proxies.test.mjs",
     // The first mostly waits; the others run beside it.
     "scenarios/default_numbers.test.mjs",

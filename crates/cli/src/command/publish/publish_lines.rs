@@ -28,7 +28,8 @@ pub(super) async fn run(arguments: &PublishArguments, persistence: &mut Persiste
         ContentKind::Json => BATCH_LINES_MAX,
         ContentKind::Text | ContentKind::Bytes => 1, // The body of a publish is one message.
     };
-    let mut delivery = Delivery { publisher: publisher(arguments, &content_type), arguments, persistence };
+    let publisher = publisher(arguments, &content_type)?;
+    let mut delivery = Delivery { publisher, arguments, persistence };
     let mut lines = Lines::read(BufReader::new(io::stdin()));
     let mut stored = 0_u64;
     loop {
@@ -58,10 +59,10 @@ pub(super) async fn run(arguments: &PublishArguments, persistence: &mut Persiste
     Ok(())
 }
 
-fn publisher(arguments: &PublishArguments, content_type: &ContentType) -> Publisher {
-    let options =
-        PublisherOptions { content_type: content_type.clone(), create: arguments.creation.is_wanted() };
-    arguments.client().publisher(&arguments.stream, options)
+fn publisher(arguments: &PublishArguments, content_type: &ContentType) -> Result<Publisher, Stop> {
+    let create = arguments.creation.is_wanted();
+    let options = PublisherOptions { create, ..PublisherOptions::new(content_type.clone()) };
+    Ok(arguments.client()?.publisher(&arguments.stream, options))
 }
 
 /// Batches on their way to the server, one at a time.
@@ -77,7 +78,7 @@ impl Delivery<'_> {
         if let Err(PublishError::ProducerGap { .. }) = result {
             // The stream was made anew and does not know this publisher: nothing of the batch is in it.
             self.persistence.status.notice("the stream was made anew; going on");
-            self.publisher = publisher(self.arguments, content_type);
+            self.publisher = publisher(self.arguments, content_type)?;
             result = self.until_answered(batch).await?;
         }
         match result.map_err(|error| setback(error, self.arguments)) {

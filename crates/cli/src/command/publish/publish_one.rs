@@ -39,8 +39,9 @@ pub(super) async fn run(
         identity: PublishIdentity::Key(key.into()),
         close: arguments.close,
     };
+    let client = arguments.client()?;
     let published = persistence.until_settled(async || {
-        let published = arguments.client().publish(&arguments.stream, &publish).await;
+        let published = client.publish(&arguments.stream, &publish).await;
         published.map_err(|error| setback(error, arguments))
     });
     let published = published.await?;
@@ -60,6 +61,8 @@ pub(super) fn setback(error: PublishError, arguments: &PublishArguments) -> Setb
         PublishError::Failed(failure) => Setback::from(failure),
         PublishError::StreamNotFound => Setback::Final(Stop::StreamNotFound(arguments.stream.clone())),
         PublishError::MessageCount { .. }
+        | PublishError::OutboxFull { .. }
+        | PublishError::GivenUp
         | PublishError::Closed { .. }
         | PublishError::ContentTypeMismatch
         | PublishError::ProducerGap { .. }

@@ -1,8 +1,9 @@
 //! The hidden test listener: sends every message back, text as text and binary as binary.
 
-use super::Talk;
+use super::{PING, Talk};
 use crate::exchange::Advance;
 use crate::worker::core::Core;
+use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::Violation;
@@ -24,7 +25,11 @@ impl Echo {
 }
 
 impl Talk for Echo {
-    fn on_text(&mut self, text: &str, core: &mut Core, out: &mut Vec<u8>) {
+    fn deflate(&self) -> Option<Window> {
+        self.deflate
+    }
+
+    fn on_text(&mut self, text: &str, _owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
         self.send(Opcode::Text, text.as_bytes(), core, out);
     }
 
@@ -37,11 +42,13 @@ impl Talk for Echo {
 
     fn on_changed(&mut self, _number: u32) {}
 
-    fn advance(&mut self, _core: &mut Core, _out: &mut Vec<u8>, _shared: &mut Vec<Bytes>) -> Advance {
+    fn advance(&mut self, _owner: Owner, _core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
         Advance::WAIT
     }
 
-    fn on_silence(&mut self, _out: &mut Vec<u8>) {}
+    fn silence(&self) -> &'static [u8] {
+        PING
+    }
 
     fn on_drain(&mut self, _core: &Core, _out: &mut Vec<u8>) {}
 

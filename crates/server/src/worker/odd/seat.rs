@@ -3,6 +3,7 @@
 use super::{OpenRequest, Shared};
 use crate::exchange::{Advance, Exchange};
 use crate::worker::core::Core;
+use crate::worker::followers::Owner;
 use bytes::Bytes;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -79,7 +80,7 @@ impl Seat {
         if draining {
             exchange.on_drain(&mut worker.core, out);
         }
-        exchange.advance(&mut worker.core, out)
+        exchange.advance(Owner::of_task(self.index), &mut worker.core, out)
     }
 
     /// Tells it something else, at the time that it is now.

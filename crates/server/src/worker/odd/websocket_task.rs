@@ -50,7 +50,7 @@ impl WebSocketTask {
         let (exchange, now_ms) = {
             let core = &mut seat.worker().borrow_mut().core;
             core.on_turn(crate::worker::turn::now());
-            (websocket::begin(first, Owner::of_task(seat.index()), core), core.now_ms)
+            (websocket::begin(first, core), core.now_ms)
         };
         seat.hold(exchange);
         WebSocketTask {
@@ -151,8 +151,9 @@ impl WebSocketTask {
         let input = buffer.filled_mut();
         let count = input.len();
         let mut out = Vec::new();
+        let owner = Owner::of_task(self.seat.index());
         self.seat.tell(|exchange, core| {
-            exchange.on_input(&mut Input::new(input), core, &mut out);
+            exchange.on_input(&mut Input::new(input), owner, core, &mut out);
             self.liveness.seen_ms = core.now_ms;
             self.liveness.asked = false;
         });

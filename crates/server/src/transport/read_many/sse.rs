@@ -1,0 +1,108 @@
+//! SSE of many streams: each frame is an event without a name.
+
+use crate::exchange::{Advance, Exchange, Opened};
+use crate::forms::{LAST_CHUNK, Wrapping, heartbeat};
+use crate::transport::feed::Feed;
+use crate::transport::{Follower, SSE};
+use crate::worker::core::Core;
+use crate::worker::followers::Owner;
+use bytes::Bytes;
+use std::time::Duration;
+use tidings_engine::Reply;
+use tidings_protocol::websocket::server_message::writer::write_drain;
+use tidings_protocol::{Problem, ReadManyRequest, Response, header_name, sse};
+
+/// A response that goes on for as long as a stream is left.
+struct Events {
+    feed: Feed,
+    /// What is said first.
+    first: Vec<u8>,
+    ended: bool,
+}
+
+/// Begins the response.
+pub(in crate::transport) fn sse(asked: &ReadManyRequest, follower: Follower, core: &mut Core) -> Opened {
+    if core.draining {
+        return Problem::draining(core.settings.drain_window.as_secs().max(1)).into();
+    }
+    let head = Response::new(200)
+        .with(header_name::CONTENT_TYPE, sse::CONTENT_TYPE)
+        .with(header_name::CACHE_CONTROL, "no-cache")
+        .with(header_name::X_ACCEL_BUFFERING, "no");
+    let wrapping = Wrapping::Event { chunked: follower.chunked };
+    let mut feed = Feed::new(wrapping, asked.streams.len());
+    let mut first = Vec::new();
+    write_retry(&mut first, core.settings.sse_retry);
+    for (name, start) in &asked.streams {
+        feed.subscribe(name, *start, Some(SSE), follower.owner, core, &mut first);
+    }
+    Opened::Stream(head, Box::new(Events { feed, first, ended: false }))
+}
+
+fn write_retry(out: &mut Vec<u8>, wait: Duration) {
+    sse::write_retry(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+}
+
+impl Events {
+    fn push(&self, events: Vec<u8>, out: &mut Vec<Bytes>) {
+        self.feed.wrapping().push(events, out);
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.feed.wrapping() == (Wrapping::Event { chunked: true })
+    }
+
+    fn end(&mut self, out: &mut Vec<Bytes>) -> Advance {
+        if !std::mem::replace(&mut self.ended, true) && self.is_chunked() {
+            out.push(Bytes::from_static(LAST_CHUNK));
+        }
+        Advance::End
+    }
+}
+
+impl Exchange for Events {
+    fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        if self.ended {
+            return Advance::End;
+        }
+        let first = std::mem::take(&mut self.first);
+        self.push(first, out);
+        let _stepped = self.feed.advance(owner, core, out);
+        match (self.feed.any_ready(), self.feed.len()) {
+            (true, _) => Advance::More,
+            (false, 0) => self.end(out),
+            (false, _) => Advance::WAIT,
+        }
+    }
+
+    fn on_reply(&mut self, number: u32, reply: Reply) {
+        let _not_ours = self.feed.on_reply(number, reply);
+    }
+
+    fn on_changed(&mut self, number: u32) {
+        self.feed.on_changed(number);
+    }
+
+    fn on_silence(&mut self, out: &mut Vec<Bytes>) {
+        if !self.ended {
+            out.push(heartbeat(self.is_chunked()));
+        }
+    }
+
+    fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.ended {
+            return;
+        }
+        let window = core.settings.drain_window;
+        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut events = std::mem::take(&mut self.first);
+        write_retry(&mut events, Duration::from_millis(core.random() % window_ms));
+        self.feed.wrapping().write(&mut events, |text| write_drain(text, window));
+        self.push(events, out);
+        let _end = self.end(out);
+    }
+
+    fn leave(&mut self, core: &mut Core) {
+        self.feed.leave(core);
+    }
+}
