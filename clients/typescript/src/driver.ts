@@ -7,7 +7,7 @@ import { type Attempt, isLive, rank } from "./session/attempt.ts";
 import { isAt } from "./session/place.ts";
 import type { Frame } from "./session/words.ts";
 import { createSession } from "./session.ts";
-import { createNow, sleep } from "./time.ts";
+import { createNow } from "./time.ts";
 import { askOverHttp } from "./transport/http.ts";
 import { openSocket } from "./transport/websocket.ts";
 import type { Explanation, Status, Transport, WebSocketLike } from "./types.ts";
@@ -30,7 +30,7 @@ export const createDriver = (
 ) => {
   const { options_: options, clock_: clock, timing_: timing, signal_: signal } = context;
   const now = createNow(clock);
-  const answers = new Map<string, (answer?: Frame | void) => void>();
+  const answers = new Map<string, (answer?: Frame) => void>();
   let attempts: Attempt[] = [];
   let lastId = 0;
   let timer: unknown;
@@ -132,16 +132,23 @@ export const createDriver = (
     use_: then((transport: Transport | "auto") => session.via_(now(), transport)),
 
     /** Sends a publish over the live WebSocket, if there is one; the answer, or nothing when it broke. */
-    async publish_(frame: object, signal: AbortSignal): Promise<Frame | void> {
+    publish_(frame: object, signal: AbortSignal): Promise<Frame | void> | undefined {
       const live = session.attempts_().find((it) => it.send_ && isLive(it));
-      if (!live) return;
       const id = "" + ++lastId;
-      live.send_!({ type: "publish", id, ...frame });
-      const answered = new Promise<Frame | void>((resolve) => answers.set(id, resolve));
-      await Promise.race([answered, sleep(clock, timing.answerMax, signal)]);
-      answers.get(id)?.();
-      answers.delete(id);
-      return answered;
+      return (
+        live &&
+        new Promise((resolve) => {
+          const answer = (frame?: Frame) => {
+            clock.clearTimeout(timer);
+            answers.delete(id);
+            resolve(frame);
+          };
+          const timer = clock.setTimeout(answer, timing.answerMax);
+          answers.set(id, answer);
+          signal.addEventListener("abort", () => answer());
+          live.send_!({ type: "publish", id, ...frame });
+        })
+      );
     },
 
     status_: () => status,
