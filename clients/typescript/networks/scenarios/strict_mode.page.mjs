@@ -24,6 +24,12 @@ function Follower({ name, index }) {
 
 const root = createRoot(document.body.appendChild(document.createElement("main")));
 
+/** Takes everything away, as a change to another page of the program does. */
+globalThis.clear = () => {
+  root.render(null);
+  globalThis.seen = NAMES.map(() => []);
+};
+
 /** `round` is part of the key: another one makes React take everything away and put it there anew, as hot reload does. */
 globalThis.render = (round) => {
   const followers = NAMES.map((name, index) => createElement(Follower, { name, index, key: `${round} ${index}` }));
