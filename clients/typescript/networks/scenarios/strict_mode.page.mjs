@@ -8,7 +8,8 @@ import { TidingsProvider, useMessages } from "../../dist/react.js";
 /** Streams of three components, two of which follow the same one. */
 const NAMES = ["a", "a", "b"];
 
-const tidings = connect(location.origin, { tabs: false });
+// The default of a second is short for a test on a busy machine.
+const tidings = connect(location.origin, { tabs: false, linger: 5_000 });
 globalThis.tidings = tidings;
 globalThis.seen = NAMES.map(() => []);
 globalThis.mounts = 0;
@@ -23,6 +24,13 @@ function Follower({ name, index }) {
 }
 
 const root = createRoot(document.body.appendChild(document.createElement("main")));
+
+/** Takes everything away for a moment, as a change to another page of the program does. */
+globalThis.clear = (away) => {
+  root.render(null);
+  globalThis.seen = NAMES.map(() => []);
+  return new Promise((over) => setTimeout(over, away));
+};
 
 /** `round` is part of the key: another one makes React take everything away and put it there anew, as hot reload does. */
 globalThis.render = (round) => {
