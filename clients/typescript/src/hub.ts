@@ -51,7 +51,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
     queueMax = 1000,
   ): AsyncGenerator<Given[], void> {
     const follower: Follower = { queue_: undefined, queueMax_: queueMax, wakeUp_: () => {} };
-    const reader = createReader(from, options);
+    const reader = createReader(name, from, options);
     const place = reader.place_;
     const [signal, unlink] = link(context, outer);
     const wakeUp = () => follower.wakeUp_();

@@ -2,7 +2,7 @@
 
 import type { Client } from "./connect.ts";
 import { link } from "./context.ts";
-import { ResetError, TidingsError } from "./errors.ts";
+import { ResetError } from "./errors.ts";
 import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
 import { isAt } from "./session/place.ts";
@@ -57,13 +57,13 @@ export class StreamTarget<T> extends EventTarget {
   }
 
   follow_(from: From, signal?: AbortSignal, buffer?: number): AsyncGenerator<Given[], void> {
-    return this.client_.follow_(this.name, this.options_, checked(from), signal, buffer);
+    return this.client_.follow_(this.name, this.options_, from, signal, buffer);
   }
 
   async read({ from = "beginning", signal: outer }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
     const { name, client_: client } = this;
     const [signal, unlink] = link(client.context_, outer);
-    const reader = createReader(checked(from), { ...this.options_, wait: false });
+    const reader = createReader(name, from, { ...this.options_, wait: false });
     try {
       const [frames, { upToDate_: upToDate }] = await readPage(client.context_, name, from, signal);
       const [given, error] = await reader.take_(frames);
@@ -136,10 +136,3 @@ export class StreamTarget<T> extends EventTarget {
     }
   }
 }
-
-/** One wrong offset would fail the request for all streams. */
-const checked = (from: From) => {
-  if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from))
-    throw new TidingsError("invalid_offset", from);
-  return from;
-};

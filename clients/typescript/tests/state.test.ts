@@ -93,3 +93,13 @@ serverTest("a slow loop holds a bounded buffer, and misses nothing", async (serv
   assert.deepEqual(other, all);
   tidings.close();
 });
+
+serverTest("a load that gives no offset fails: nothing is taken for now", async (server) => {
+  await server.create("a");
+  const tidings = connect(server.url);
+  for (const offset of [undefined, null] as never[]) {
+    const view = tidings.stream<number>("a").state({ load: () => ({ value: 0, offset }), reduce: sum });
+    await eventually("a failure", () => view.state == "failed");
+    assert.equal(view.error?.code, "invalid_offset");
+  }
+});
