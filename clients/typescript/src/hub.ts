@@ -86,6 +86,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
           frames = follower.queue_ = [];
           begin = followed?.place_;
           if (!followed) driver().want_(name, place(), true);
+          else if (followed.isMissing_ && followed.troubles_ && !isAt(place())) reader.moveTo_(begin!);
           else if (place() == "now" && followed.told_) reader.moveTo_(begin!);
         }
         const hasMet =

@@ -273,3 +273,18 @@ for (const transport of ["poll", "long-poll", "websocket", "auto"] as const) {
     assert.deepEqual(errors, ["invalid_name"]);
   });
 }
+
+for (const transport of ["poll", "sse", "websocket"] as const) {
+  serverTest(`${transport}: all who wait for a stream get its first message`, async (server) => {
+    const tidings = connect(server.url, { transport, ...FAST });
+    const taking = [];
+    for (const from of ["now", "now", { last: 1 } as never, "beginning", "now"] as const) {
+      taking.push(take(tidings, "a", 2, from));
+      await sleep(150);
+    }
+    await server.create("a");
+    for (const n of [1, 2]) await server.publish("a", n);
+    for (const taken of await Promise.all(taking))
+      assert.deepEqual(taken.map(({ data }) => data), [1, 2]);
+  });
+}
