@@ -65,6 +65,7 @@ export class StreamTarget<T> extends EventTarget {
     const [signal, unlink] = link(client.context_, outer);
     const reader = createReader(name, from, { ...this.options_, wait: false });
     try {
+      signal.throwIfAborted();
       const [frames, { upToDate_: upToDate }] = await readPage(client.context_, name, from, signal);
       const [given, error] = await reader.take_(frames);
       if (error) throw error;
