@@ -44,15 +44,39 @@ export class StreamTarget<T> extends EventTarget {
     return !!this.client_.follows_.get(this.name)?.told_;
   }
 
-  async *messages({ from = "now", signal, buffer }: MessagesOptions = {}): AsyncGenerator<Message<T>, void> {
+  messages({ signal, ...options }: MessagesOptions = {}): AsyncGenerator<Message<T>, void> {
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    const iterator = this.iterate_(options, controller.signal, signal, abort);
+    const end = iterator.return.bind(iterator);
+    // A generator alone would wait for the message that it waits for.
+    iterator.return = (value) => {
+      abort();
+      return end(value);
+    };
+    return iterator;
+  }
+
+  async *iterate_(
+    { from = "now", buffer }: MessagesOptions,
+    signal: AbortSignal,
+    outer: AbortSignal | undefined,
+    abort: () => void,
+  ): AsyncGenerator<Message<T>, void> {
     let skipped: object | undefined;
-    for await (const given of this.follow_(from, signal, buffer)) {
-      for (const { message_: message, type, ...frame } of given) {
-        if (type == "skipped") skipped = frame;
-        if (!message) continue;
-        yield (skipped ? { ...message, skipped } : message) as Message<T>;
-        skipped = undefined;
+    outer?.addEventListener("abort", abort);
+    if (outer?.aborted) abort();
+    try {
+      for await (const given of this.follow_(from, signal, buffer)) {
+        for (const { message_: message, type, ...frame } of given) {
+          if (type == "skipped") skipped = frame;
+          if (!message) continue;
+          yield (skipped ? { ...message, skipped } : message) as Message<T>;
+          skipped = undefined;
+        }
       }
+    } finally {
+      outer?.removeEventListener("abort", abort);
     }
   }
 
@@ -99,8 +123,8 @@ export class StreamTarget<T> extends EventTarget {
     options?: AddEventListenerOptions | boolean,
   ): void {
     super.addEventListener(type, listener, options);
-    if (type != "message") return;
     const { once, signal } = Object(options);
+    if (type != "message" || !listener || signal?.aborted) return;
     const remove = () => this.removeEventListener(type, listener);
     this.listeners_.add(listener);
     signal?.addEventListener("abort", remove);

@@ -288,3 +288,23 @@ for (const transport of ["poll", "sse", "websocket"] as const) {
       assert.deepEqual(taken.map(({ data }) => data), [1, 2]);
   });
 }
+
+serverTest("an iterator is ended while it waits", async (server) => {
+  await server.create("a");
+  const tidings = connect(server.url, { linger: 0 });
+  const iterator = tidings.stream("a").messages();
+  const next = iterator.next();
+  await eventually("live", () => tidings.stream("a").live);
+  await iterator.return!();
+  assert.deepEqual(await next, { done: true, value: undefined });
+  await eventually("the end", () => !tidings.explain().streams.length);
+});
+
+serverTest("a listener that never listens follows nothing", async (server) => {
+  const tidings = connect(server.url);
+  const stream = tidings.stream("a");
+  stream.addEventListener("message", () => {}, { signal: AbortSignal.abort() });
+  stream.addEventListener("message", null);
+  await sleep(100);
+  assert.equal(tidings.status.state, "idle");
+});
