@@ -7,7 +7,7 @@ import { backOff, type Context, link, within } from "./context.ts";
 import type { Driver } from "./driver.ts";
 import { type ErrorCode, TidingsError } from "./errors.ts";
 import { asError, request } from "./http.ts";
-import { errorOf } from "./reader.ts";
+import { check, errorOf } from "./reader.ts";
 import type { Published, PublishOptions } from "./types.ts";
 
 /** What is larger goes by a request of its own: over a WebSocket it would hold up what follows, or end the connection. */
@@ -35,12 +35,13 @@ const attempted = <T>(code: ErrorCode, call: () => T): T => {
 const prepare = (stream: string, data: unknown, options: PublishOptions): Prepared => {
   const { contentType, key = randomKey(), create } = options;
   const headers = { "content-type": contentType ?? "application/json", "idempotency-key": key };
+  check(stream, "now");
   attempted("invalid_header", () => new Headers(headers));
   return {
     stream_: stream,
     path_:
       "/v1/stream/" +
-      attempted("invalid_name", () => stream.split("/").map(encodeURIComponent).join("/")) +
+      stream.split("/").map(encodeURIComponent).join("/") +
       (create ? "?create=true" : ""),
     // An array is flattened by one level: so it is always one message.
     body_: contentType ? (data as BodyInit) : attempted("invalid_json", () => JSON.stringify([data])),

@@ -19,7 +19,7 @@ export const errorOf = ({ code, message, retryable }: Frame) =>
 const WRONG_NAME = /(^|\/)\.{0,2}(\/|$)|^__ds(\/|$)|\p{Cc}|\p{Cs}/u;
 
 /** One wrong name or offset would fail the request for all streams. */
-const check = (name: string, from: From) => {
+export const check = (name: string, from: From) => {
   if (typeof name != "string" || WRONG_NAME.test(name) || new TextEncoder().encode(name).length > 1024)
     throw new TidingsError("invalid_name", String(name));
   const { last } = Object(from);

@@ -174,6 +174,8 @@ serverTest("what can't be sent is refused at once, and holds up nothing", async 
     [stream.publish(1, { key: "schl\u00fcssel\u20ac" }), "invalid_header"],
     [stream.publish("a", { contentType: "text\n/plain" }), "invalid_header"],
     [tidings.stream("\ud800").publish(1), "invalid_name"],
+    // `fetch` would make another address of it.
+    [tidings.stream("../read").publish(1), "invalid_name"],
   ] as const;
   for (const [published, code] of refused) await assert.rejects(published, { code, retryable: false });
   assert.equal((await stream.publish(1, { create: true })).duplicate, false);
