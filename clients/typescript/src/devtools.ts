@@ -27,7 +27,7 @@ export interface DevtoolsOptions {
 }
 
 /** Shows the overlay. Gives a function that removes it. */
-export function mount(tidings: Tidings, options: DevtoolsOptions = {}): () => void {
+export function mount(tidings: Tidings<any>, options: DevtoolsOptions = {}): () => void {
   const host = element("tidings-devtools");
   const root = host.attachShadow({ mode: "open" });
   const pill = element("button", { type: "button", class: "pill", "aria-controls": "panel" });

@@ -49,7 +49,8 @@ export const request = async (
     retryable || (status == 401 && !!token),
     status,
   );
-  error.retryAfter_ = +response.headers.get("retry-after")! * 1000;
+  // It may be a date, of a proxy.
+  error.retryAfter_ = +response.headers.get("retry-after")! * 1000 || 0;
   throw error;
 };
 

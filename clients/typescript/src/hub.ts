@@ -51,7 +51,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
     queueMax = 1000,
   ): AsyncGenerator<Given[], void> {
     const follower: Follower = { queue_: undefined, queueMax_: queueMax, wakeUp_: () => {} };
-    const reader = createReader(from, options);
+    const reader = createReader(name, from, options);
     const place = reader.place_;
     const [signal, unlink] = link(context, outer);
     const wakeUp = () => follower.wakeUp_();
@@ -86,6 +86,7 @@ export const createHub = (context: Context, driver: () => Driver) => {
           frames = follower.queue_ = [];
           begin = followed?.place_;
           if (!followed) driver().want_(name, place(), true);
+          else if (followed.isMissing_ && followed.troubles_ && !isAt(place())) reader.moveTo_(begin!);
           else if (place() == "now" && followed.told_) reader.moveTo_(begin!);
         }
         const hasMet =

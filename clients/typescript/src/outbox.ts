@@ -5,13 +5,51 @@
 
 import { backOff, type Context, link, within } from "./context.ts";
 import type { Driver } from "./driver.ts";
-import { TidingsError } from "./errors.ts";
+import { type ErrorCode, TidingsError } from "./errors.ts";
 import { asError, request } from "./http.ts";
-import { errorOf } from "./reader.ts";
+import { check, errorOf } from "./reader.ts";
 import type { Published, PublishOptions } from "./types.ts";
 
 /** What is larger goes by a request of its own: over a WebSocket it would hold up what follows, or end the connection. */
 const FRAME_CHARACTERS_MAX = 65_536;
+
+/** A publish as it was when it was asked for, whatever becomes of the value while it waits. */
+interface Prepared {
+  stream_: string;
+  path_: string;
+  body_: BodyInit;
+  headers_: Record<string, string>;
+  create_: boolean | undefined;
+  isJson_: boolean;
+}
+
+/** What can't even be said is refused at once: tried again, it would fail again. */
+const attempted = <T>(code: ErrorCode, call: () => T): T => {
+  try {
+    return call();
+  } catch (error) {
+    throw new TidingsError(code, String(error));
+  }
+};
+
+const prepare = (stream: string, data: unknown, options: PublishOptions): Prepared => {
+  const { contentType, key = randomKey(), create } = options;
+  const headers = { "content-type": contentType ?? "application/json", "idempotency-key": key };
+  check(stream, "now");
+  attempted("invalid_header", () => new Headers(headers));
+  return {
+    stream_: stream,
+    path_:
+      "/v1/stream/" +
+      stream.split("/").map(encodeURIComponent).join("/") +
+      (create ? "?create=true" : ""),
+    // An array is flattened by one level: so it is always one message.
+    body_: contentType ? (data as BodyInit) : attempted("invalid_json", () => JSON.stringify([data])),
+    headers_: headers,
+    create_: create,
+    isJson_: !contentType,
+  };
+};
 
 export const createOutbox = (context: Context, driver: Driver) => {
   /** The end of the last publish of each stream. */
@@ -19,25 +57,20 @@ export const createOutbox = (context: Context, driver: Driver) => {
   let count = 0;
 
   const attempt = async (
-    stream: string,
-    data: unknown,
-    options: PublishOptions,
+    { stream_: stream, path_: path, body_: body, headers_: headers, create_: create, isJson_: isJson }: Prepared,
     signal: AbortSignal,
   ): Promise<Published> => {
-    const { contentType, key, create } = options;
-    // An array is flattened by one level: so it is always one message.
-    const body = contentType ? (data as BodyInit) : JSON.stringify([data]);
     const answer =
-      !contentType &&
+      isJson &&
       (body as string).length < FRAME_CHARACTERS_MAX &&
-      (await driver.publish_({ stream, data, key, create }, signal));
+      (await driver.publish_(
+        { stream, data: JSON.parse(body as string)[0], key: headers["idempotency-key"], create },
+        signal,
+      ));
     if (answer) {
       if (answer.code) throw errorOf(answer);
       return { offset: answer.offset!, duplicate: !!answer.duplicate };
     }
-    const path =
-      "/v1/stream/" + stream.split("/").map(encodeURIComponent).join("/") + (create ? "?create=true" : "");
-    const headers = { "content-type": contentType ?? "application/json", "idempotency-key": key! };
     const response = await within(context, signal, (limited) =>
       request(context, path, body, limited, headers),
     );
@@ -47,16 +80,11 @@ export const createOutbox = (context: Context, driver: Driver) => {
   };
 
   /** Tries until it is stored or refused, or given up. */
-  const store = async (
-    stream: string,
-    data: unknown,
-    options: PublishOptions,
-    signal: AbortSignal,
-  ): Promise<Published> => {
+  const store = async (prepared: Prepared, signal: AbortSignal): Promise<Published> => {
     for (let tries = 0; ;) {
       signal.throwIfAborted();
       try {
-        return await attempt(stream, data, options, signal);
+        return await attempt(prepared, signal);
       } catch (thrown) {
         const error = asError(thrown);
         if (!error.retryable) throw error;
@@ -67,12 +95,10 @@ export const createOutbox = (context: Context, driver: Driver) => {
 
   return async (stream: string, data: unknown = null, options: PublishOptions = {}): Promise<Published> => {
     if (count >= (context.options_.outbox ?? 1000)) throw new TidingsError("outbox_full", undefined, true);
+    const prepared = prepare(stream, data, options);
     count++;
-    const { key = randomKey() } = options;
     const [signal, unlink] = link(context, options.signal);
-    const stored = (tails.get(stream) ?? Promise.resolve()).then(() =>
-      store(stream, data, { ...options, key }, signal),
-    );
+    const stored = (tails.get(stream) ?? Promise.resolve()).then(() => store(prepared, signal));
     const ended = stored.catch(() => {});
     tails.set(stream, ended);
     // Given up, it does not wait for those before it.

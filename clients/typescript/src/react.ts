@@ -98,7 +98,7 @@ const Context = createContext<Tidings | undefined>(undefined);
 const IDLE: Status = { state: "idle", since: 0 };
 
 /** Gives the client to all hooks below it. */
-export function TidingsProvider(props: { client: Tidings; children?: ReactNode }): ReactElement {
+export function TidingsProvider(props: { client: Tidings<any>; children?: ReactNode }): ReactElement {
   return createElement(Context.Provider, { value: props.client }, props.children);
 }
 

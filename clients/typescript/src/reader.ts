@@ -15,7 +15,21 @@ export type Reader = ReturnType<typeof createReader>;
 export const errorOf = ({ code, message, retryable }: Frame) =>
   new TidingsError(code as ErrorCode, message as string, !!retryable);
 
-export const createReader = (place: From, { schema, wait = true }: StreamOptions<any>) => {
+/** An empty segment, one of dots, what the protocol keeps for itself, and what is no text. */
+const WRONG_NAME = /(^|\/)\.{0,2}(\/|$)|^__ds(\/|$)|\p{Cc}|\p{Cs}/u;
+
+/** One wrong name or offset would fail the request for all streams. */
+export const check = (name: string, from: From) => {
+  if (typeof name != "string" || WRONG_NAME.test(name) || new TextEncoder().encode(name).length > 1024)
+    throw new TidingsError("invalid_name", String(name));
+  const { last } = Object(from);
+  if (from != "now" && from != "beginning" && !isAt(from) && !(Number.isSafeInteger(last) && last >= 0))
+    throw new TidingsError("invalid_offset", String(from));
+};
+
+export const createReader = (name: string, place: From, { schema, wait = true }: StreamOptions<any>) => {
+  check(name, place);
+
   const messageOf = async ({ stream, offset, time, data, encoding }: Frame): Promise<Message> => {
     if (encoding) data = Uint8Array.from(atob(data as string), (byte) => byte.charCodeAt(0));
     const checked = await schema?.["~standard"].validate(data);

@@ -31,6 +31,8 @@ export interface Follow {
   wait_: boolean;
   /** The place at which the user was told that this is everything; undefined when it has fallen behind since. */
   told_?: Offset | undefined;
+  /** Whether the last that was heard of it is that there is no such stream: what comes then comes after the beginning. */
+  isMissing_?: boolean;
   /** How often in a row it was answered with an error. While it is not 0, only polls and WebSockets ask for it. */
   troubles_: number;
   /** When it may be asked for again. */
@@ -145,6 +147,7 @@ export const createSession = (
   const onError = (attempt: Attempt, follow: Follow, frame: Frame) => {
     const stream = follow.name_;
     const isMissing = frame.code == "stream_not_found";
+    follow.isMissing_ = isMissing;
     attempt.streams_.delete(stream);
     follow.polledAt_ = 0;
     if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });

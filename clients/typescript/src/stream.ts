@@ -2,7 +2,7 @@
 
 import type { Client } from "./connect.ts";
 import { link } from "./context.ts";
-import { ResetError, TidingsError } from "./errors.ts";
+import { ResetError } from "./errors.ts";
 import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
 import { isAt } from "./session/place.ts";
@@ -44,27 +44,52 @@ export class StreamTarget<T> extends EventTarget {
     return !!this.client_.follows_.get(this.name)?.told_;
   }
 
-  async *messages({ from = "now", signal, buffer }: MessagesOptions = {}): AsyncGenerator<Message<T>, void> {
+  messages({ signal, ...options }: MessagesOptions = {}): AsyncGenerator<Message<T>, void> {
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    const iterator = this.iterate_(options, controller.signal, signal, abort);
+    const end = iterator.return.bind(iterator);
+    // A generator alone would wait for the message that it waits for.
+    iterator.return = (value) => {
+      abort();
+      return end(value);
+    };
+    return iterator;
+  }
+
+  async *iterate_(
+    { from = "now", buffer }: MessagesOptions,
+    signal: AbortSignal,
+    outer: AbortSignal | undefined,
+    abort: () => void,
+  ): AsyncGenerator<Message<T>, void> {
     let skipped: object | undefined;
-    for await (const given of this.follow_(from, signal, buffer)) {
-      for (const { message_: message, type, ...frame } of given) {
-        if (type == "skipped") skipped = frame;
-        if (!message) continue;
-        yield (skipped ? { ...message, skipped } : message) as Message<T>;
-        skipped = undefined;
+    outer?.addEventListener("abort", abort);
+    if (outer?.aborted) abort();
+    try {
+      for await (const given of this.follow_(from, signal, buffer)) {
+        for (const { message_: message, type, ...frame } of given) {
+          if (type == "skipped") skipped = frame;
+          if (!message) continue;
+          yield (skipped ? { ...message, skipped } : message) as Message<T>;
+          skipped = undefined;
+        }
       }
+    } finally {
+      outer?.removeEventListener("abort", abort);
     }
   }
 
   follow_(from: From, signal?: AbortSignal, buffer?: number): AsyncGenerator<Given[], void> {
-    return this.client_.follow_(this.name, this.options_, checked(from), signal, buffer);
+    return this.client_.follow_(this.name, this.options_, from, signal, buffer);
   }
 
   async read({ from = "beginning", signal: outer }: { from?: From; signal?: AbortSignal } = {}): Promise<Page<T>> {
     const { name, client_: client } = this;
     const [signal, unlink] = link(client.context_, outer);
-    const reader = createReader(checked(from), { ...this.options_, wait: false });
+    const reader = createReader(name, from, { ...this.options_, wait: false });
     try {
+      signal.throwIfAborted();
       const [frames, { upToDate_: upToDate }] = await readPage(client.context_, name, from, signal);
       const [given, error] = await reader.take_(frames);
       if (error) throw error;
@@ -98,8 +123,8 @@ export class StreamTarget<T> extends EventTarget {
     options?: AddEventListenerOptions | boolean,
   ): void {
     super.addEventListener(type, listener, options);
-    if (type != "message") return;
     const { once, signal } = Object(options);
+    if (type != "message" || !listener || signal?.aborted) return;
     const remove = () => this.removeEventListener(type, listener);
     this.listeners_.add(listener);
     signal?.addEventListener("abort", remove);
@@ -136,10 +161,3 @@ export class StreamTarget<T> extends EventTarget {
     }
   }
 }
-
-/** One wrong offset would fail the request for all streams. */
-const checked = (from: From) => {
-  if (typeof from == "string" && from != "now" && from != "beginning" && !isAt(from))
-    throw new TidingsError("invalid_offset", from);
-  return from;
-};

@@ -193,7 +193,8 @@ function publish(world: World, name: string, data: unknown): Published {
   const isBytes = data instanceof Uint8Array;
   const stored: Stored = isBytes
     ? { time: time(world), data: toBase64(data), encoding: "base64" }
-    : { time: time(world), data };
+    : // What is changed after that is not what was published.
+      { time: time(world), data: JSON.parse(JSON.stringify(data ?? null)) as unknown };
   const contentType =
     world.store.get(name)?.config.contentType ?? (isBytes ? "application/octet-stream" : "application/json");
   return world.store.publish(name, {

@@ -23,6 +23,7 @@ export const createNow = (clock: Clock) => {
 /** Ends after so many milliseconds, or when it is given up. */
 export const sleep = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const done = () => {
       clock.clearTimeout(timer);
       signal.removeEventListener("abort", done);

@@ -27,11 +27,23 @@ export const createView = <T, S>(
   let controller: AbortController | undefined;
   let toldState: View<S>["state"];
 
-  const state = () => (phase == "live" && !isLive() ? "catching-up" : phase);
+  let isClosed: boolean;
+
+  /** Of a closed stream nothing more is expected. */
+  const state = () => (phase == "live" && !isClosed && !isLive() ? "catching-up" : phase);
 
   const changed = () => {
     toldState = state();
-    for (const listener of listeners) listener();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        // As an `EventTarget` does: it is told, and nobody else suffers from it.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   };
 
   const onStatus = () => state() == toldState || changed();
@@ -51,14 +63,17 @@ export const createView = <T, S>(
         for await (const given of follow(loaded.offset, signal)) {
           for (const { type, message_: message, offset: reached } of given) {
             if (message) value = reduce(value as S, message as Message<T>);
-            if (type == "live") {
-              phase = type;
+            isClosed = type == "closed";
+            if (type == "live" || isClosed) {
+              phase = "live";
               tries = 0;
             }
             offset = reached;
           }
           changed();
         }
+        // Else it was the client that was closed.
+        context.signal_.throwIfAborted();
         return;
       } catch (thrown) {
         if (signal.aborted) return;

@@ -102,13 +102,13 @@ const KEY: InjectionKey<Tidings> = Symbol("tidings");
 
 /** Gives the client to a whole application: `app.use(tidingsPlugin, client)`. */
 export const tidingsPlugin = {
-  install(app: App, client: Tidings): void {
+  install(app: App, client: Tidings<any>): void {
     app.provide(KEY, client);
   },
 };
 
 /** Gives the client to the components below this one. */
-export function provideTidings(client: Tidings): void {
+export function provideTidings(client: Tidings<any>): void {
   provide(KEY, client);
 }
 

@@ -252,3 +252,59 @@ serverTest("what comes while a consumer catches up, and is in its page too, is g
   await server.publish("a", 6);
   assert.deepEqual((await all).map(({ data }) => data), [1, 2, 3, 4, 5, 6]);
 });
+
+for (const transport of ["poll", "long-poll", "websocket", "auto"] as const) {
+  serverTest(`${transport}: a wrong name or place ends its own loop, and no other`, async (server) => {
+    await server.create("a");
+    const tidings = connect(server.url, { transport, ...FAST });
+    const taking = take(tidings, "a", 1);
+    await eventually("live", () => tidings.stream("a").live);
+    for (const name of ["", "/a", "a//b", "a/..", "a\0", "\ud800", "__ds/a", "ä".repeat(513), 7 as never])
+      await assert.rejects(take(tidings, name, 1), { code: "invalid_name", retryable: false });
+    for (const from of [null, 0, "", "-1", {}, { last: -1 }, { last: 0.5 }] as never[])
+      await assert.rejects(take(tidings, "a", 1, from), { code: "invalid_offset", retryable: false });
+    const errors: unknown[] = [];
+    const wrong = tidings.stream("a//b");
+    wrong.addEventListener("message", () => {});
+    wrong.addEventListener("error", ({ detail: { code } }) => errors.push(code));
+    await eventually("an error", () => errors.length);
+    await server.publish("a", 1);
+    assert.equal((await taking).length, 1);
+    assert.deepEqual(errors, ["invalid_name"]);
+  });
+}
+
+for (const transport of ["poll", "sse", "websocket"] as const) {
+  serverTest(`${transport}: all who wait for a stream get its first message`, async (server) => {
+    const tidings = connect(server.url, { transport, ...FAST });
+    const taking = [];
+    for (const from of ["now", "now", { last: 1 } as never, "beginning", "now"] as const) {
+      taking.push(take(tidings, "a", 2, from));
+      await sleep(150);
+    }
+    await server.create("a");
+    for (const n of [1, 2]) await server.publish("a", n);
+    for (const taken of await Promise.all(taking))
+      assert.deepEqual(taken.map(({ data }) => data), [1, 2]);
+  });
+}
+
+serverTest("an iterator is ended while it waits", async (server) => {
+  await server.create("a");
+  const tidings = connect(server.url, { linger: 0 });
+  const iterator = tidings.stream("a").messages();
+  const next = iterator.next();
+  await eventually("live", () => tidings.stream("a").live);
+  await iterator.return!();
+  assert.deepEqual(await next, { done: true, value: undefined });
+  await eventually("the end", () => !tidings.explain().streams.length);
+});
+
+serverTest("a listener that never listens follows nothing", async (server) => {
+  const tidings = connect(server.url);
+  const stream = tidings.stream("a");
+  stream.addEventListener("message", () => {}, { signal: AbortSignal.abort() });
+  stream.addEventListener("message", null);
+  await sleep(100);
+  assert.equal(tidings.status.state, "idle");
+});

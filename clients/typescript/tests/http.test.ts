@@ -72,3 +72,33 @@ test("a token that is refused is asked for again", async () => {
   assert.equal(tokens, 3);
   closeClients();
 });
+
+test("a `Retry-After` that is a date makes no storm", async () => {
+  let asked = 0;
+  const url = await foreign((_, response) => {
+    asked += 1;
+    response.writeHead(503, { "Retry-After": "Wed, 25 Nov 2026 08:00:00 GMT" }).end();
+  });
+  // Without chance the waits are 100, 200, 400 ms.
+  const slow = { ...timing, backoffBase: 100, backoffCap: 10_000 };
+  const tidings = connect(url, { timing: slow, random: () => 1 });
+  tidings.stream("a").publish(1).catch(() => {});
+  await new Promise((done) => setTimeout(done, 500));
+  assert.ok(asked <= 4, String(asked));
+  closeClients();
+});
+
+test("a page is not read for a signal that is aborted, or a client that is closed", async () => {
+  let asked = 0;
+  const url = await foreign((_, response) => {
+    asked += 1;
+    response.writeHead(200, { "Content-Type": "application/json" }).end("[]");
+  });
+  const tidings = connect(url, { timing });
+  const reason = new Error("enough");
+  await assert.rejects(tidings.stream("a").read({ signal: AbortSignal.abort(reason) }), reason);
+  tidings.close();
+  await assert.rejects(tidings.stream("a").read(), { code: "closed" });
+  assert.equal(asked, 0);
+  closeClients();
+});

@@ -162,3 +162,31 @@ serverTest("over connections that flap every message is stored once, in order", 
   tidings.close();
   proxy.close();
 });
+
+serverTest("what can't be sent is refused at once, and holds up nothing", async (server) => {
+  const tidings = connect(server.url);
+  const stream = tidings.stream<unknown>("a");
+  const circular: { self?: unknown } = {};
+  circular.self = circular;
+  const refused = [
+    [stream.publish(1n), "invalid_json"],
+    [stream.publish(circular), "invalid_json"],
+    [stream.publish(1, { key: "schl\u00fcssel\u20ac" }), "invalid_header"],
+    [stream.publish("a", { contentType: "text\n/plain" }), "invalid_header"],
+    [tidings.stream("\ud800").publish(1), "invalid_name"],
+    // `fetch` would make another address of it.
+    [tidings.stream("../read").publish(1), "invalid_name"],
+  ] as const;
+  for (const [published, code] of refused) await assert.rejects(published, { code, retryable: false });
+  assert.equal((await stream.publish(1, { create: true })).duplicate, false);
+});
+
+serverTest("a value that is changed while it waits is stored as it was", async (server) => {
+  const tidings = connect(server.url);
+  const stream = tidings.stream("a");
+  const value = { n: 1 };
+  const published = stream.publish(value, { create: true });
+  value.n = 2;
+  await published;
+  assert.deepEqual(await server.stored("a"), [{ n: 1 }]);
+});

@@ -93,3 +93,59 @@ serverTest("a slow loop holds a bounded buffer, and misses nothing", async (serv
   assert.deepEqual(other, all);
   tidings.close();
 });
+
+serverTest("a load that gives no offset fails: nothing is taken for now", async (server) => {
+  await server.create("a");
+  const tidings = connect(server.url);
+  for (const offset of [undefined, null] as never[]) {
+    const view = tidings.stream<number>("a").state({ load: () => ({ value: 0, offset }), reduce: sum });
+    await eventually("a failure", () => view.state == "failed");
+    assert.equal(view.error?.code, "invalid_offset");
+  }
+});
+
+serverTest("a state of a closed stream is live, and one of a closed client has failed", async (server) => {
+  await server.create("a");
+  await server.create("b");
+  await server.publish("a", 1);
+  const tidings = connect(server.url);
+  const options = { initial: 0, reduce: sum };
+  const [view, other] = ["a", "b"].map((name) => tidings.stream<number>(name).state(options));
+  await eventually("live", () => view!.state == "live" && other!.state == "live");
+  await fetch(`${server.url}/v1/stream/a`, { method: "POST", headers: { "Stream-Closed": "true" } });
+  await eventually("the end", () => !tidings.explain().streams.some(({ name }) => name == "a"));
+  await sleep(100);
+  const late = tidings.stream<number>("a").state(options);
+  await eventually("what is stored", () => late.state == "live");
+  assert.deepEqual([view!.state, view!.value, late.value], ["live", 1, 1]);
+  tidings.close();
+  await eventually("a failure", () => other!.state == "failed");
+  assert.deepEqual([other!.error?.code, view!.state], ["closed", "live"]);
+});
+
+serverTest("a subscriber that throws harms neither the state nor the others", async (server) => {
+  await server.create("a");
+  const thrown: unknown[] = [];
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => thrown.push(error));
+  try {
+    const tidings = connect(server.url);
+    const view = tidings.stream<number>("a").state({ initial: 0, reduce: sum });
+    const mistake = new Error("a mistake");
+    let changes = 0;
+    const unsubscribe = view.subscribe(() => {
+      throw mistake;
+    });
+    view.subscribe(() => (changes += 1));
+    await server.publish("a", 1);
+    await eventually("the message", () => view.value == 1 && view.state == "live");
+    assert.ok(changes > 0);
+    unsubscribe();
+    view.close();
+    assert.ok(thrown.length > 0 && thrown.every((error) => error == mistake));
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of before) process.on("uncaughtException", listener);
+  }
+});

@@ -187,3 +187,13 @@ test("every request is kept for the test to look at", async () => {
   assert.equal(poll.headers.authorization, "Bearer t");
   assert.deepEqual([upgrade?.path, upgrade?.frames], ["/v1/ws", [{ type: "ping" }]]);
 });
+
+test("a message that the test publishes is JSON, as it was then", () => {
+  const server = createServer();
+  const value = { n: 1, at: new Date(0) };
+  server.publish("a", value);
+  server.publish("a", undefined);
+  value.n = 2;
+  assert.deepEqual(server.messages("a"), [{ n: 1, at: "1970-01-01T00:00:00.000Z" }, null]);
+  assert.throws(() => server.publish("a", 1n), TypeError);
+});

@@ -3,9 +3,10 @@
 import * as v from "valibot";
 import { connect } from "../../src/index.ts";
 import type { Message, Stream, StandardSchema, Tidings, View } from "../../src/index.ts";
-import { useMessages, usePublish, useStreamState } from "../../src/react.ts";
+import { mount } from "../../src/devtools.ts";
+import { TidingsProvider, useMessages, usePublish, useStreamState } from "../../src/react.ts";
 import { createServer } from "../../src/testing.ts";
-import { useMessages as useVueMessages } from "../../src/vue.ts";
+import { provideTidings, useMessages as useVueMessages } from "../../src/vue.ts";
 
 /** Two types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -92,3 +93,8 @@ export function hooks(id: string): void {
   const vue = useVueMessages<string>(() => id);
   same<(typeof vue.value.value & object)[number]["data"], string>(true);
 }
+
+/** The client of an interface is a client for the provider too. */
+export const provided = TidingsProvider({ client: typed });
+export const unmount = mount(typed);
+provideTidings(typed);
