@@ -96,6 +96,8 @@ fn wrong_usage_ends_with_2() {
     for arguments in [
         ["follow"].as_slice(),
         &["follow", "demo", "--via", "sse", "--every", "2s"],
+        &["follow", "demo", "other", "demo"],
+        &["follow", "demo", "other", "--from", "0123456789abcdef_0000000000000007"],
         &["read", "demo", "--from", "yesterday"],
         &["read", "demo", "--url", "ftp://127.0.0.1"],
         &["read", "demo", "--url", "https://127.0.0.1", "--ca", "no-such-file.pem"],

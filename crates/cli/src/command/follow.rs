@@ -96,6 +96,7 @@ struct Heard {
 impl FollowArguments {
     /// Prints until every stream is closed, or as many messages as were asked for.
     pub(crate) async fn run(self, out: &mut impl Write) -> Result<(), Stop> {
+        self.check_streams()?;
         let client = self.server.client()?;
         client.set_via(self.via()?);
         let options = FollowOptions { wait_for_stream: self.wait, ..FollowOptions::from(self.from) };
@@ -139,6 +140,18 @@ impl FollowArguments {
                 }
             }
         }
+    }
+
+    fn check_streams(&self) -> Result<(), Stop> {
+        let twice = self.streams.iter().enumerate().find(|(at, name)| self.streams[..*at].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(Stop::Usage(format!("`{name}` is named twice")));
+        }
+        if self.streams.len() != 1 && matches!(self.from, Start::After(_)) {
+            let why = "an offset is a place in one stream: follow that one alone, or say `--from beginning`, `now` or `last:N`";
+            return Err(Stop::Usage(why.to_owned()));
+        }
+        Ok(())
     }
 
     fn via(&self) -> Result<Via, Stop> {
