@@ -24,7 +24,7 @@ export async function bundle() {
     const { code } = await minify(outputFiles[0].text, {
       module: true,
       ecma: 2022,
-      compress: { passes: 4, pure_getters: true, unsafe: true, unsafe_arrows: true },
+      compress: { passes: 4, pure_getters: true, unsafe: true, unsafe_arrows: true, reduce_funcs: false },
     });
     writeFileSync(`dist/${name}.js`, code);
   }
