@@ -20,7 +20,7 @@ export async function bundle() {
       mangleQuoted: true,
       legalComments: "none",
     });
-    // Once more, by one that inlines more: 5 % smaller when compressed.
+    // Once more, by one that inlines more: 5 % smaller when compressed. Functions that are used once it leaves where they are.
     const { code } = await minify(outputFiles[0].text, {
       module: true,
       ecma: 2022,
