@@ -20,11 +20,11 @@ export async function bundle() {
       mangleQuoted: true,
       legalComments: "none",
     });
-    // Once more, by one that inlines more: 5 % smaller when compressed.
+    // Once more, by one that inlines more: 5 % smaller when compressed. Functions that are used once it leaves where they are.
     const { code } = await minify(outputFiles[0].text, {
       module: true,
       ecma: 2022,
-      compress: { passes: 4, pure_getters: true, unsafe: true, unsafe_arrows: true },
+      compress: { passes: 4, pure_getters: true, unsafe: true, unsafe_arrows: true, reduce_funcs: false },
     });
     writeFileSync(`dist/${name}.js`, code);
   }

@@ -17,11 +17,13 @@ export type Client = ReturnType<typeof createClient>;
 const createClient = (context: Context, onStatus: () => void) => {
   const watchers = new Set([onStatus]);
   const { push_: push, follow_: follow } = createHub(context, () => driver);
-  const openWebSocket = () =>
-    new (context.options_.WebSocket ?? (WebSocket as unknown as WebSocketConstructor))(
-      context.base_.replace("http", "ws") + "/v1/ws",
-      "tidings.v1",
-    );
+  // Node.js has one of its own from version 22 on.
+  const WebSocket: WebSocketConstructor | undefined =
+    context.options_.WebSocket ?? (globalThis.WebSocket as never);
+  const openWebSocket = () => {
+    if (!WebSocket) throw new TidingsError("invalid_parameter", "inject a WebSocket, or use Node.js 22");
+    return new WebSocket(context.base_.replace("http", "ws") + "/v1/ws", "tidings.v1");
+  };
   const { tabs = !!globalThis.document && !!globalThis.BroadcastChannel && !!navigator.locks } =
     context.options_;
   const shared = tabs
@@ -31,9 +33,10 @@ const createClient = (context: Context, onStatus: () => void) => {
         openWebSocket,
       )
     : undefined;
-  const driver = createDriver(context, shared?.open_ ?? openWebSocket, shared, push, () => {
+  const onChange = () => {
     for (const changed of watchers) changed();
-  });
+  };
+  const driver = createDriver(context, shared?.open_ ?? openWebSocket, shared, push, onChange, !WebSocket);
   const client = {
     context_: context,
     driver_: driver,
@@ -51,12 +54,14 @@ export const connect = <Streams extends StreamTypes = Record<string, unknown>>(
   options: ConnectOptions = {},
 ): Tidings<Streams> => {
   const controller = new AbortController();
+  const { origin, pathname } = new URL(url, globalThis.location?.href);
+  if (!/^http/.test(origin)) throw new TypeError("no http: " + url);
   const closers = new Set<() => void>();
   const target = new EventTarget() as EventTarget & Tidings<Streams>;
   const client = createClient(
     {
       options_: options,
-      base_: new URL(url, globalThis.location?.href).href.replace(/\/$/, ""),
+      base_: origin + pathname.replace(/\/$/, ""),
       clock_: options.clock ?? systemClock,
       timing_: { ...defaultTiming, ...options.timing },
       random_: options.random ?? Math.random,

@@ -21,9 +21,9 @@ const CHOICES: readonly (Transport | "auto")[] = ["auto", "poll", "long-poll", "
 /** What {@link mount} takes. */
 export interface DevtoolsOptions {
   /** Where the overlay is put. Default: the body of the page. */
-  parent?: Element;
+  parent?: Element | undefined;
   /** Whether it is unfolded at first. Default: no. */
-  open?: boolean;
+  open?: boolean | undefined;
 }
 
 /** Shows the overlay. Gives a function that removes it. */

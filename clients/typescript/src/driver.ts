@@ -3,10 +3,10 @@
 import type { Context } from "./context.ts";
 import type { TidingsError } from "./errors.ts";
 import { watchPage } from "./lifecycle.ts";
-import { type Attempt, isLive, rank } from "./session/attempt.ts";
-import { isAt } from "./session/place.ts";
+import { type Attempt, type Doer, isLive, rank } from "./session/attempt.ts";
+import { atOf } from "./session/place.ts";
 import type { Frame } from "./session/words.ts";
-import { createSession } from "./session.ts";
+import { createSession, type Session } from "./session.ts";
 import { createNow } from "./time.ts";
 import { askOverHttp } from "./transport/http.ts";
 import { openSocket } from "./transport/websocket.ts";
@@ -27,6 +27,7 @@ export const createDriver = (
   tabs: { pause_(paused: boolean): void; isShared_(): boolean } | undefined,
   tell: (frame: Frame) => void,
   onStatus: (status: Status) => void,
+  lacksWebSocket: boolean,
 ) => {
   const { options_: options, clock_: clock, timing_: timing, signal_: signal } = context;
   const now = createNow(clock);
@@ -38,7 +39,7 @@ export const createDriver = (
   let lastError: TidingsError | undefined;
   let status: Status = { state: "idle", since: now() };
 
-  const session = createSession(options.transport ?? "auto", options.pollInterval, timing, context.random_, {
+  const doer: Doer = {
     ask_(attempt, question) {
       const hear = (frames?: Frame[], page?: Parameters<typeof session.hear_>[3]) => {
         for (const frame of frames ?? []) answers.get(frame.id!)?.(frame);
@@ -59,7 +60,15 @@ export const createDriver = (
     send_: (attempt, frame) => attempt.send_!(frame),
     close_: (attempt) => close(attempt),
     tell_: tell,
-  });
+  };
+  const session: Session = createSession(
+    options.transport ?? "auto",
+    options.pollInterval,
+    timing,
+    context.random_,
+    doer,
+    lacksWebSocket,
+  );
 
   const close = (attempt: Attempt) => {
     attempt.close_!();
@@ -158,7 +167,7 @@ export const createDriver = (
       via: session.chosen_(),
       streams: [...session.follows_.values()].map(({ name_: name, place_: place, told_: told }) => ({
         name,
-        offset: isAt(place) ? place : undefined,
+        offset: atOf(place),
         live: !!told,
       })),
       attempts: attempts.map(

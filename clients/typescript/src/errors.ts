@@ -15,7 +15,7 @@ export type ClientErrorCode =
   | "outbox_full"
   /** The client was closed. */
   | "closed"
-  /** A message does not fit the schema of its stream. */
+  /** A message does not fit the schema of its stream, or what is published with a content type is neither text nor bytes. */
   | "invalid_message"
   /** `load` or `reduce` of a state has thrown. */
   | "state_failed";

@@ -101,7 +101,7 @@ export const readFrames = async (response: Response, onBytes?: () => void): Prom
     });
   }
   const frames = JSON.parse(text);
-  if (!frames.every) throw new SyntaxError("not an array");
+  if (!frames.every) throw new SyntaxError("no array");
   return [
     frames,
     {

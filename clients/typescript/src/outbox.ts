@@ -36,6 +36,10 @@ const prepare = (stream: string, data: unknown, options: PublishOptions): Prepar
   const { contentType, key = randomKey(), create } = options;
   const headers = { "content-type": contentType ?? "application/json", "idempotency-key": key };
   check(stream, "now");
+  // A string, bytes, or a `Blob`, of whatever realm: of all else `fetch` would make "[object Object]".
+  const { slice, buffer, flat } = Object(data);
+  if (contentType && (flat || !(slice || buffer)))
+    throw new TidingsError("invalid_message", "no text, no bytes");
   attempted("invalid_header", () => new Headers(headers));
   return {
     stream_: stream,

@@ -68,11 +68,11 @@ export interface Rendered<S> {
 /** What {@link useStreamState} takes. Functions may be new ones on each render: the newest are used. */
 export interface StreamStateOptions<T, S> extends StreamOptions<T> {
   /** Gives a value and the offset up to which it holds: at the start and after every reset. Absent: the stream is read from its beginning. */
-  load?: () => Promise<Loaded<S>> | Loaded<S>;
+  load?: (() => Promise<Loaded<S>> | Loaded<S>) | undefined;
   /** The value after one more message. It must not change the value that it is given. */
   reduce: (value: S, message: Message<T>) => S;
   /** The value before any message. */
-  initial?: S;
+  initial?: S | undefined;
   /** What the server rendered the page with: it is shown at once, and the stream is followed from that offset, so nothing falls in between. */
   loaded?: Rendered<S> | undefined;
 }
@@ -80,18 +80,18 @@ export interface StreamStateOptions<T, S> extends StreamOptions<T> {
 /** What {@link useMessages} takes. It is looked at when the component is mounted, and when the name changes. */
 export interface UseMessagesOptions<T> extends StreamOptions<T> {
   /** Begins with so many messages that are stored already. */
-  last?: number;
+  last?: number | undefined;
   /** Begins there. Default `"now"`. */
-  from?: From;
+  from?: From | undefined;
   /** Keeps at most so many, the newest (default 100). */
-  limit?: number;
+  limit?: number | undefined;
   /** What the server rendered the page with. */
   loaded?: Rendered<readonly Message<T>[]> | undefined;
 }
 
 interface InnerOptions<T, S> extends Omit<StreamStateOptions<T, S>, "load"> {
   /** `again`: something was loaded before. */
-  load?: (again: boolean) => Promise<Loaded<S>> | Loaded<S>;
+  load?: ((again: boolean) => Promise<Loaded<S>> | Loaded<S>) | undefined;
 }
 
 const Context = createContext<Tidings | undefined>(undefined);

@@ -7,7 +7,7 @@ import type { From, Message, Offset, StreamOptions } from "./types.ts";
 
 /** A `message` with its message, or `live`, `skipped`, `closed` as they came. */
 export interface Given extends Frame {
-  message_?: Message;
+  message_?: Message | undefined;
 }
 
 export type Reader = ReturnType<typeof createReader>;
@@ -24,7 +24,7 @@ export const check = (name: string, from: From) => {
     throw new TidingsError("invalid_name", String(name));
   const { last } = Object(from);
   if (from != "now" && from != "beginning" && !isAt(from) && !(Number.isSafeInteger(last) && last >= 0))
-    throw new TidingsError("invalid_offset", String(from));
+    throw new TidingsError("invalid_offset", JSON.stringify(from));
 };
 
 export const createReader = (name: string, place: From, { schema, wait = true }: StreamOptions<any>) => {

@@ -16,7 +16,7 @@ import {
   TRANSPORTS,
 } from "./session/attempt.ts";
 import { createBars } from "./session/bars.ts";
-import { distance, isAt, wireFrom } from "./session/place.ts";
+import { atOf, distance, isAt, wireFrom } from "./session/place.ts";
 import type { Frame, PageEnd } from "./session/words.ts";
 import type { From, Offset, Timing, Transport } from "./types.ts";
 
@@ -50,6 +50,8 @@ export const createSession = (
   timing: Timing,
   random: () => number,
   { ask_: doAsk, send_: send, close_: doClose, tell_: tell }: Doer,
+  /** Where there is no WebSocket, it is not among those that may be chosen. */
+  lacksWebSocket = false,
 ) => {
   const follows = new Map<string, Follow>();
   const bars = createBars(timing, random);
@@ -71,7 +73,8 @@ export const createSession = (
   let isPaused = false;
   let failure: TidingsError | undefined;
 
-  const isAllowed = (transport: Transport) => via == "auto" || via == transport;
+  const isAllowed = (transport: Transport) =>
+    via == transport || (via == "auto" && !(lacksWebSocket && transport == "websocket"));
 
   const isOpen = (transport: Transport) => isAllowed(transport) && !bars.isBarred_(transport, time, isHidden);
 
@@ -315,7 +318,7 @@ export const createSession = (
   const note = (attempt: Attempt, asked: Follow[]) => {
     attempt.asked_ = attempt.heard_ = time;
     for (const { name_: name, place_: place } of asked)
-      attempt.streams_.set(name, isAt(place) ? place : undefined);
+      attempt.streams_.set(name, atOf(place));
   };
 
   const ask = (attempt: Attempt, asked: Follow[]) => {

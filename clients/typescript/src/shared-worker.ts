@@ -62,12 +62,12 @@ export function throughWorker(worker: SharedWorker): Pick<ConnectOptions, "WebSo
  * pages: the newest token that one of them has sent is that of the worker's connection.
  */
 export function serveTabs(options: ConnectOptions = {}): void {
-  const services = new Map<string, { service: Service; token?: string }>();
+  const services = new Map<string, { service: Service; token?: string | undefined }>();
 
   const serviceOf = (url: string) => {
     let found = services.get(url);
     if (!found) {
-      const made = (found = {} as { service: Service; token?: string });
+      const made = (found = {} as { service: Service; token?: string | undefined });
       const tidings = connect(url, { token: () => made.token, ...options, tabs: false });
       const { client_: client } = tidings.stream("any") as unknown as { client_: Client };
       made.service = { follow_: client.follow_, publish_: client.publish_ };

@@ -5,7 +5,7 @@ import { link } from "./context.ts";
 import { ResetError } from "./errors.ts";
 import { asError, readPage } from "./http.ts";
 import { createReader, type Given } from "./reader.ts";
-import { isAt } from "./session/place.ts";
+import { atOf } from "./session/place.ts";
 import type {
   From,
   Message,
@@ -36,8 +36,7 @@ export class StreamTarget<T> extends EventTarget {
   }
 
   get offset(): Offset | undefined {
-    const place = this.client_.follows_.get(this.name)?.place_;
-    return isAt(place) ? place : undefined;
+    return atOf(this.client_.follows_.get(this.name)?.place_);
   }
 
   get live(): boolean {

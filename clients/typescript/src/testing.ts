@@ -37,17 +37,17 @@ export type { TestClock } from "./testing/clock.ts";
 /** What {@link createServer} takes. */
 export interface ServerOptions {
   /** Where its chance begins: the same seed gives the same offsets and the same waits. Default 1. */
-  seed?: number;
+  seed?: number | undefined;
 }
 
 /** What {@link Server.create} makes a stream with. */
 export interface StreamOptions {
   /** Default `application/json`. */
-  contentType?: string;
+  contentType?: string | undefined;
   /** Streams in `memory` are lost when the server is restarted. Default `disk`. */
-  durability?: "disk" | "memory";
+  durability?: "disk" | "memory" | undefined;
   /** Keeps at most that many messages. */
-  retentionCount?: number;
+  retentionCount?: number | undefined;
 }
 
 /** A request that the server was asked, or a WebSocket that was opened. */
@@ -58,7 +58,7 @@ export interface AskedRequest {
   /** Path and query. */
   path: string;
   /** By which transport something was read; absent for a publish and the like. */
-  transport?: Transport;
+  transport?: Transport | undefined;
   headers: Record<string, string>;
   /** The body as text; of a WebSocket, nothing. */
   body: string;

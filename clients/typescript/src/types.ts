@@ -24,27 +24,27 @@ export interface ConnectOptions {
    * Who asks: a token, or a function that gives one, which is asked anew for each connection. It is sent as `Authorization: Bearer` with each
    * request, and in an `auth` frame when a WebSocket has opened.
    */
-  token?: string | (() => string | undefined | Promise<string | undefined>);
+  token?: (string | (() => string | undefined | Promise<string | undefined>)) | undefined;
   /** One transport, or the client's own choice (default `"auto"`). */
-  transport?: Transport | "auto";
+  transport?: Transport | "auto" | undefined;
   /** Milliseconds between two polls. Default: what the server advises. */
-  pollInterval?: number;
+  pollInterval?: number | undefined;
   /** Default: the global one. */
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
   /** Default: the global one; where there is none, the client does without. */
-  WebSocket?: WebSocketConstructor;
+  WebSocket?: WebSocketConstructor | undefined;
   /** Share one connection between the tabs of a browser. Default: in pages of browsers that have Web Locks and BroadcastChannel. */
-  tabs?: boolean;
+  tabs?: boolean | undefined;
   /** Milliseconds for which a stream that nobody uses any more is still followed (default 1000). */
-  linger?: number;
+  linger?: number | undefined;
   /** How many publishes may wait (default 1000). */
-  outbox?: number;
+  outbox?: number | undefined;
   /** The numbers by which transports are chosen and tried again. */
-  timing?: Partial<Timing>;
+  timing?: Partial<Timing> | undefined;
   /** For tests: time. */
-  clock?: Clock;
+  clock?: Clock | undefined;
   /** For tests: chance, from 0 to 1. */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 /** What the client needs of a WebSocket class. */
@@ -116,15 +116,15 @@ export interface Skipped {
 export interface Status {
   readonly state: "idle" | "connecting" | "live" | "waiting" | "failed" | "closed";
   /** The transport that brings messages. */
-  readonly transport?: Transport;
+  readonly transport?: Transport | undefined;
   /** Since when, in milliseconds of the wall clock. */
   readonly since: number;
   /** When the next try begins, while `waiting`. */
-  readonly retryAt?: number;
+  readonly retryAt?: number | undefined;
   /** Why it has failed, or waits. */
-  readonly error?: TidingsError;
+  readonly error?: TidingsError | undefined;
   /** Whether another tab holds the connection. */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
 }
 
 /** One try of one transport. */
@@ -134,12 +134,12 @@ export interface Attempt {
   /** Milliseconds of the wall clock. */
   readonly began: number;
   /** When the first byte came. */
-  readonly firstByte?: number;
+  readonly firstByte?: number | undefined;
   /** When the first frame of the protocol came that speaks of a stream. */
-  readonly live?: number;
-  readonly ended?: number;
+  readonly live?: number | undefined;
+  readonly ended?: number | undefined;
   /** How it ended, in words. */
-  readonly cause?: string;
+  readonly cause?: string | undefined;
   /** The streams that it was asked for. */
   readonly streams: readonly string[];
 }
@@ -149,7 +149,7 @@ export interface Explanation {
   readonly status: Status;
   /** What was asked for. */
   readonly via: Transport | "auto";
-  readonly streams: readonly { readonly name: string; readonly offset?: Offset; readonly live: boolean }[];
+  readonly streams: readonly { readonly name: string; readonly offset?: Offset | undefined; readonly live: boolean }[];
   /** The last 50, in the order in which they began. */
   readonly attempts: readonly Attempt[];
   /** Transports that are not tried for now, and until when. */
@@ -167,21 +167,21 @@ export interface Published {
 /** How a stream is published to. */
 export interface PublishOptions {
   /** The identity of this message: the same key again is stored once. Default: a random one. */
-  key?: string;
+  key?: string | undefined;
   /** Create the stream if it is missing. */
-  create?: boolean;
-  /** Of a stream that is not JSON; `data` is then a string or a `Uint8Array`. */
-  contentType?: string;
-  signal?: AbortSignal;
+  create?: boolean | undefined;
+  /** Of a stream that is not JSON; `data` is then a string, bytes (an `ArrayBuffer` or a view of one) or a `Blob`. */
+  contentType?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** How messages are iterated over. */
 export interface MessagesOptions {
   /** Default `"now"`. */
-  from?: From;
-  signal?: AbortSignal;
+  from?: From | undefined;
+  signal?: AbortSignal | undefined;
   /** How many messages may wait for a slow loop (default 1000); beyond it they are read again from the server, when the loop comes to them. */
-  buffer?: number;
+  buffer?: number | undefined;
 }
 
 /** One page of a stream. */
@@ -198,9 +198,9 @@ export interface Page<T = unknown> {
 /** A value that is kept up to date. */
 export interface StateOptions<T, S> {
   /** Gives a value and the offset up to which it holds. Runs at the start and after every reset. Absent: the stream is read from its beginning. */
-  load?: () => Promise<Loaded<S>> | Loaded<S>;
+  load?: (() => Promise<Loaded<S>> | Loaded<S>) | undefined;
   /** The value before any message, or before `load` has answered. */
-  initial?: S;
+  initial?: S | undefined;
   /** The value after one more message. It should not change the value that it is given. */
   reduce: (value: S, message: Message<T>) => S;
 }
@@ -265,7 +265,7 @@ export interface Stream<T = unknown> extends TypedEventTarget<StreamEvents<T>> {
   /** Follows. A reset throws a `ResetError`; the end of a closed stream ends the loop. */
   messages(options?: MessagesOptions): AsyncIterableIterator<Message<T>>;
   /** Reads one page, without following. */
-  read(options?: { from?: From; signal?: AbortSignal }): Promise<Page<T>>;
+  read(options?: { from?: From | undefined; signal?: AbortSignal | undefined }): Promise<Page<T>>;
   /** Keeps a value up to date. */
   state<S>(options: StateOptions<T, S>): View<S>;
   /** Stores one message: retried until it is stored or refused, and stored once. */
@@ -275,9 +275,9 @@ export interface Stream<T = unknown> extends TypedEventTarget<StreamEvents<T>> {
 /** How a stream is used. */
 export interface StreamOptions<T> {
   /** Checks each message (Standard Schema); one that does not fit is an error `invalid_message`. */
-  schema?: StandardSchema<T>;
+  schema?: StandardSchema<T> | undefined;
   /** Whether to wait for a stream that does not exist yet (default), or to fail with `stream_not_found`. */
-  wait?: boolean;
+  wait?: boolean | undefined;
 }
 
 /** What the client uses of [Standard Schema](https://standardschema.dev), version 1. */

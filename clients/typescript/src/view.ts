@@ -3,7 +3,7 @@
 import { backOff, type Context } from "./context.ts";
 import { ResetError, TidingsError } from "./errors.ts";
 import type { Given } from "./reader.ts";
-import { isAt } from "./session/place.ts";
+import { atOf } from "./session/place.ts";
 import type { From, Message, Offset, StateOptions, View } from "./types.ts";
 
 /** What a view needs of its stream. */
@@ -56,7 +56,7 @@ export const createView = <T, S>(
         const loaded = (await load?.()) ?? { value: initial, offset: "beginning" };
         if (signal.aborted) return;
         value = loaded.value;
-        offset = isAt(loaded.offset) ? loaded.offset : undefined;
+        offset = atOf(loaded.offset);
         error = undefined;
         phase = "catching-up";
         changed();

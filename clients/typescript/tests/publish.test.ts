@@ -78,6 +78,16 @@ serverTest("text and bytes are published with their content type, and come back"
   tidings.close();
 });
 
+serverTest("bytes of each kind are published with a content type", async (server) => {
+  const stream = connect(server.url).stream<unknown>("text");
+  await server.create("text", { "Content-Type": "text/plain" });
+  const bytes = new TextEncoder().encode("a");
+  for (const body of ["a", bytes, bytes.buffer, new DataView(bytes.buffer), Buffer.from("a"), new Blob(["a"])])
+    await stream.publish(body, { contentType: "text/plain" });
+  const { messages } = await stream.read();
+  assert.deepEqual(messages.map(({ data }) => data), Array(6).fill("a"));
+});
+
 serverTest("a full outbox refuses, an abort gives up, and closing ends what waits", async (server) => {
   await server.create("a");
   await server.kill9();
@@ -173,6 +183,9 @@ serverTest("what can't be sent is refused at once, and holds up nothing", async 
     [stream.publish(circular), "invalid_json"],
     [stream.publish(1, { key: "schl\u00fcssel\u20ac" }), "invalid_header"],
     [stream.publish("a", { contentType: "text\n/plain" }), "invalid_header"],
+    ...[{ n: 1 }, ["a"], 7, null, new Map()].map(
+      (value) => [stream.publish(value, { contentType: "text/plain" }), "invalid_message"] as const,
+    ),
     [tidings.stream("\ud800").publish(1), "invalid_name"],
     // `fetch` would make another address of it.
     [tidings.stream("../read").publish(1), "invalid_name"],

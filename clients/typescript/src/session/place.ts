@@ -6,18 +6,18 @@ import type { From, Offset } from "../types.ts";
 export const isAt = (place: From | undefined): place is Offset =>
   typeof place == "string" && /^[0-9a-f]{16}_\d{16}$/.test(place);
 
+/** The offset, if it is one. */
+export const atOf = (place: From | undefined) => (isAt(place) ? place : undefined);
+
 /** The number of messages before a place. */
 export const indexOf = (offset: Offset): number => +offset.slice(17);
-
-/** Whether both are places of one incarnation of a stream. */
-export const isSameStream = (one: Offset, other: Offset): boolean => one.slice(0, 16) == other.slice(0, 16);
 
 /**
  * How many messages lie between the place of a reader and another place: negative when it has passed that. `NaN` for
  * another incarnation: then nothing can be said, and no comparison holds.
  */
 export const distance = (place: Offset, offset: Offset): number =>
-  isSameStream(place, offset) ? indexOf(offset) - indexOf(place) : NaN;
+  place.startsWith(offset.slice(0, 16)) ? indexOf(offset) - indexOf(place) : NaN;
 
 /** A place, as the protocol says it. */
 export const wireFrom = (from: From) =>

@@ -38,7 +38,7 @@ export const askOverHttp = (
     const response = await ask(context, query, question, signal);
     if (transport != "sse") return hear(...(await readFrames(response, () => signal.aborted || hear())));
     if (!response.headers.get("content-type")?.includes("event-stream"))
-      throw new SyntaxError("not an event stream");
+      throw new SyntaxError("no event-stream");
     const parse = createSseParser();
     await readText(response, (text) => signal.aborted || hear(parse(text)));
     throw "ended";

@@ -111,7 +111,7 @@ export class Server {
     body?: string,
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    const response = await fetch(`${this.url}/v1/stream/${name}`, { method, headers, body });
+    const response = await fetch(`${this.url}/v1/stream/${name}`, { method, headers, body: body ?? null });
     if (!response.ok) throw new Error(`${method} ${name}: ${response.status} ${await response.text()}`);
     return response;
   }
