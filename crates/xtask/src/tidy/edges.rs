@@ -28,8 +28,20 @@ const LAYERS: &[Layer] = &[
         in_tests: &["tidings-testkit"],
     },
     Layer {
+        name: "tidings-compare",
+        uses: &["tidings-model", "tidings-protocol"],
+        in_tests: &["tidings-testkit"],
+    },
+    Layer {
         name: "tidings-cli",
-        uses: &["tidings-client", "tidings-log", "tidings-model", "tidings-protocol", "tidings-server"],
+        uses: &[
+            "tidings-client",
+            "tidings-compare",
+            "tidings-log",
+            "tidings-model",
+            "tidings-protocol",
+            "tidings-server",
+        ],
         in_tests: &["tidings-testkit"],
     },
     Layer { name: "tidings-sim", uses: &["tidings-engine", "tidings-log", "tidings-model"], in_tests: &[] },

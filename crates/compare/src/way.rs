@@ -1,0 +1,52 @@
+//! The ways to follow that are compared.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// One way to follow a stream. In JSON: `{"way":"poll","every_s":5.0}`, `{"way":"long-poll"}` and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "way", rename_all = "kebab-case")]
+pub enum Way {
+    /// Asks at an interval; a follower begins anywhere in it.
+    Poll {
+        /// The interval in seconds.
+        every_s: f64,
+    },
+    /// Asks again at once; each answer keeps its connection.
+    LongPoll,
+    /// Asks again at once, on a new connection each time.
+    LongPollClosing,
+    /// One response that goes on.
+    Sse,
+    /// One connection in both directions.
+    #[serde(rename = "websocket")]
+    WebSocket,
+}
+
+impl Way {
+    /// Polling at that interval.
+    pub fn poll(every: Duration) -> Way {
+        Way::Poll { every_s: every.as_secs_f64() }
+    }
+
+    /// The interval of polling; of all others there is none.
+    pub fn interval(self) -> Option<Duration> {
+        match self {
+            Way::Poll { every_s } => Some(Duration::from_secs_f64(every_s)),
+            Way::LongPoll | Way::LongPollClosing | Way::Sse | Way::WebSocket => None,
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Way::Poll { every_s } => write!(f, "polling every {every_s} s"),
+            Way::LongPoll => f.write_str("long polling"),
+            Way::LongPollClosing => f.write_str("long polling, closing"),
+            Way::Sse => f.write_str("SSE"),
+            Way::WebSocket => f.write_str("WebSocket"),
+        }
+    }
+}
