@@ -94,7 +94,7 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
 
 /// What needs processors, and of them what the others leave: fuzzing is good at any speed.
 fn fuzz() -> Step {
-    let fuzz = program("nice".into(), &["-n", "10"], PathBuf::from("."));
+    let fuzz = program("nice".into(), &["-n", "5"], PathBuf::from("."));
     let arguments = [fuzz.arguments, vec![cargo(), "xtask".into(), "fuzz".into()]].concat();
     let fuzz = Program { arguments, ..fuzz }.counting(Form::PassedAndFailed);
     run("fuzz", "each target for a moment, from its seeds", fuzz)
