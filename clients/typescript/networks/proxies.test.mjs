@@ -8,6 +8,7 @@ import * as faults from "./faults.mjs";
 import { Network } from "./network.mjs";
 import { FaultProxy } from "./proxy.mjs";
 
+const PATIENCE_MS = 20_000;
 const READ = JSON.stringify({ type: "subscribe", stream: "a", offset: "-1" });
 
 /** A server with a stream of one message, behind a network, behind a proxy. */
@@ -51,7 +52,7 @@ test("everything passes, and is counted by its kind", () =>
     const { value } = await sse.body.getReader().read();
     assert.match(new TextDecoder().decode(value), /^retry:/);
     const follower = open(url);
-    await eventually("it is live", 5_000, () => isLive(follower));
+    await eventually("it is live", PATIENCE_MS, () => isLive(follower));
     follower.socket.close();
     const body = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
     assert.equal((await fetch(`${url}/v1/stream/a`, body)).status, 204);
@@ -78,7 +79,8 @@ test("a WebSocket opens and is swallowed, at once or after its greeting", () =>
     for (const [fault, frames] of [[faults.swallow, []], [faults.swallowAfterHello, ["hello"]]]) {
       proxy.faults.websocket = fault;
       const { socket, heard } = open(url);
-      await eventually("it has opened", 5_000, () => heard.openedAt);
+      await eventually("it has opened", PATIENCE_MS, () => heard.openedAt);
+      await eventually("what passes has come", PATIENCE_MS, () => frames.length <= heard.frames.length);
       await sleep(300);
       assert.deepEqual(heard.frames, frames);
       assert.equal(heard.closed, undefined);
@@ -86,17 +88,18 @@ test("a WebSocket opens and is swallowed, at once or after its greeting", () =>
     }
   }));
 
-test("a WebSocket is refused, and another is killed 300 ms after it opened", () =>
+test("a WebSocket is refused, and another is killed a second after it began", () =>
   through(async ({ proxy, url }) => {
     proxy.faults.websocket = faults.refuse(403);
     const refused = open(url).heard;
-    await eventually("it is closed", 5_000, () => refused.closed);
+    await eventually("it is closed", PATIENCE_MS, () => refused.closed);
     assert.equal(refused.openedAt, undefined);
-    proxy.faults.websocket = faults.killAfter(300);
+    proxy.faults.websocket = faults.killAfter(1_000);
+    const began = performance.now();
     const killed = open(url);
-    await eventually("it is closed", 5_000, () => killed.heard.closed);
+    await eventually("it is closed", PATIENCE_MS, () => killed.heard.closed);
     assert.ok(isLive(killed), "it was live");
-    assert.ok(killed.heard.closed - killed.heard.openedAt > 200);
+    assert.ok(killed.heard.closed - began >= 999);
   }));
 
 test("the head of an SSE response passes, and its body never", () =>
@@ -107,13 +110,14 @@ test("the head of an SSE response passes, and its body never", () =>
     const reader = answer.body.getReader();
     assert.equal(await Promise.race([reader.read(), sleep(300, "nothing")]), "nothing");
     await reader.cancel();
-    await eventually("the server's side is closed too", 5_000, () => proxy.open("sse").length === 0);
+    await eventually("the server's side is closed too", PATIENCE_MS, () => proxy.open("sse").length === 0);
   }));
 
 test("a long poll that takes its time is answered by the gateway", () =>
   through(async ({ proxy, url }) => {
     proxy.faults["long-poll"] = faults.timeOutAfter(100);
     assert.equal((await fetch(`${url}/v1/stream/a?offset=now&live=long-poll`)).status, 504);
+    proxy.faults["long-poll"] = faults.timeOutAfter(PATIENCE_MS);
     assert.equal((await fetch(`${url}/v1/stream/a?offset=-1&live=long-poll`)).status, 200);
   }));
 
@@ -122,19 +126,21 @@ test("a network is slow, and cuts what is idle", () =>
     network.delay = 100;
     const before = performance.now();
     await (await poll(url)).text();
-    assert.ok(performance.now() - before >= 200, "there and back");
+    // A timer of Node.js counts whole milliseconds, so it may be early by a part of one.
+    assert.ok(performance.now() - before >= 198, "there and back");
     network.delay = 0;
     network.idleCut = 300;
+    const began = performance.now();
     const { heard } = open(url);
-    await eventually("it is cut", 5_000, () => heard.closed);
-    assert.ok(heard.closed - heard.openedAt >= 290);
+    await eventually("it is cut", PATIENCE_MS, () => heard.closed);
+    assert.ok(heard.closed - began >= 299);
     assert.equal(network.counts.idleCuts, 1);
   }));
 
 test("a network goes away without a word, and another is there", () =>
   through(async ({ server, network, url }) => {
     const follower = open(url);
-    await eventually("it is live", 5_000, () => isLive(follower));
+    await eventually("it is live", PATIENCE_MS, () => isLive(follower));
     network.goSilent();
     await publish(server, "a", { n: 2 });
     await sleep(300);

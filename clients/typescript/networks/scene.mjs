@@ -13,6 +13,8 @@ import { Publisher } from "./publisher.mjs";
 /** A machine that is busy with other things is waited for; what a test claims is measured apart from this. */
 const PATIENCE_MS = 45_000;
 const TEST_MS_MAX = 120_000;
+/** How often a test is run whose time was not within its bound: a machine that does much else may be late once, a client that is slow is so each time. */
+const TRIES_MAX = 3;
 const ROUND_MS = 50;
 const PAGE_FILES = {
   "/page.html": ["page.html", "text/html"],
@@ -103,19 +105,33 @@ export class Scene {
   }
 }
 
-/** A test on a stage of its own; when it fails, what each client did is shown. */
+/** What a test measured is not within the bound. */
+class TooLate extends assert.AssertionError {}
+
+/** A test on a stage of its own; when it fails, what each client did is shown. When it was only too late, it is tried again. */
 export function sceneTest(claim, options, run) {
-  test(claim, { timeout: TEST_MS_MAX }, async (t) => {
-    const scene = await Scene.open(options);
-    try {
-      await run(scene, t);
-    } catch (error) {
-      for (const client of scene.clients) t.diagnostic(await explained(client));
-      throw error;
-    } finally {
-      await scene.close();
+  test(claim, { timeout: TRIES_MAX * TEST_MS_MAX }, async (t) => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await onStage(t, options, run);
+      } catch (error) {
+        if (!(error instanceof TooLate) || tries === TRIES_MAX) throw error;
+        t.diagnostic(`too late: try ${tries + 1} of ${TRIES_MAX}`);
+      }
     }
   });
+}
+
+async function onStage(t, options, run) {
+  const scene = await Scene.open(options);
+  try {
+    await run(scene, t);
+  } catch (error) {
+    for (const client of scene.clients) t.diagnostic(await explained(client));
+    throw error;
+  } finally {
+    await scene.close();
+  }
 }
 
 async function explained(client) {
@@ -144,5 +160,5 @@ export async function untilLiveOver(client, transport, since = 0) {
 export function measured(t, what, milliseconds, millisecondsMax) {
   const bound = millisecondsMax === undefined ? "" : ` (at most ${millisecondsMax.toLocaleString("en")})`;
   t.diagnostic(`${what}: ${Math.round(milliseconds).toLocaleString("en")} ms${bound}`);
-  if (millisecondsMax !== undefined) assert.ok(milliseconds <= millisecondsMax, `${what}: ${milliseconds} ms${bound}`);
+  if (millisecondsMax < milliseconds) throw new TooLate({ message: `${what}: ${milliseconds} ms${bound}` });
 }

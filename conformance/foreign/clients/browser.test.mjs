@@ -48,6 +48,7 @@ async function open(url) {
 serverTest("an EventSource resumes after the server was killed, and misses and repeats nothing", async (server) => {
   await createStream(server, "a")
   const page = await open(`${server.stream("a")}?offset=-1&live=sse`)
+  await eventually("it is open", PATIENCE_MS, async () => (await page.state()).opened === 1)
   for (const round of range(0, 3)) {
     for (const n of range(round * 100, round * 100 + 100)) {
       await publish(server, "a", n)

@@ -9,7 +9,8 @@ use crate::clock::Watch;
 use crate::paint::Paint;
 use crate::workspace::Workspace;
 use counts::Counts;
-use step::{Finished, Step};
+use std::io::Write;
+use step::{Finished, Stage, Step};
 
 /// Runs every step, also after one that failed; whether all went well.
 ///
@@ -18,15 +19,17 @@ use step::{Finished, Step};
 pub(crate) fn run(workspace: &Workspace) -> bool {
     let paint = Paint::for_stdout();
     let watch = Watch::start();
-    let steps = steps::all(workspace);
+    let stages = steps::all(workspace);
+    let steps: Vec<&Step> = stages.iter().flat_map(Stage::steps).collect();
     print_plan(&steps, paint);
-    let mut finished = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
-        println!("\n{}", paint.bold(&format!("[{}/{}] {}", index + 1, steps.len(), step.name)));
-        let outcome = step.run(workspace.root());
-        println!("{}", outcome.line(step.name, paint));
-        finished.push((step.name, outcome));
+    let mut run = Run { workspace, paint, steps: steps.len(), finished: Vec::new() };
+    for stage in &stages {
+        match stage {
+            Stage::Alone(step) => run.show(step),
+            Stage::Beside { front, behind } => run.beside(front, behind),
+        }
     }
+    let finished = run.finished;
     println!("\n{}", paint.bold(&format!("all steps, {}", watch.elapsed())));
     for (name, outcome) in &finished {
         println!("{}", outcome.line(name, paint));
@@ -36,7 +39,51 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
     sum.failed == 0 && finished.iter().all(|(_, outcome)| outcome.is_good())
 }
 
-fn print_plan(steps: &[Step], paint: Paint) {
+/// A run that is under way.
+struct Run<'a> {
+    workspace: &'a Workspace,
+    paint: Paint,
+    steps: usize,
+    finished: Vec<(&'static str, Finished)>,
+}
+
+impl Run<'_> {
+    /// Runs a step, whose output passes through.
+    fn show(&mut self, step: &Step) {
+        self.begin(step.name);
+        let outcome = step.run(self.workspace.root());
+        self.end(step.name, outcome);
+    }
+
+    /// Runs one step beside others, and shows it after them: what two print at once nobody can read.
+    fn beside(&mut self, front: &[Step], behind: &Step) {
+        println!("\n{} runs beside what follows, and is shown after it", behind.name);
+        let root = self.workspace.root();
+        let (outcome, printed) = std::thread::scope(|scope| {
+            let running = scope.spawn(|| behind.run_quietly(root));
+            for step in front {
+                self.show(step);
+            }
+            self.begin(behind.name);
+            running.join().expect("a step tells how it failed, and does not panic")
+        });
+        // A terminal that is gone ends the run soon enough.
+        let _gone = std::io::stdout().write_all(&printed);
+        self.end(behind.name, outcome);
+    }
+
+    fn begin(&self, name: &str) {
+        let count = self.finished.len() + 1;
+        println!("\n{}", self.paint.bold(&format!("[{count}/{}] {name}", self.steps)));
+    }
+
+    fn end(&mut self, name: &'static str, outcome: Finished) {
+        println!("{}", outcome.line(name, self.paint));
+        self.finished.push((name, outcome));
+    }
+}
+
+fn print_plan(steps: &[&Step], paint: Paint) {
     println!("{}", paint.bold("cargo xtask test"));
     for (index, step) in steps.iter().enumerate() {
         println!("  {:>2}  {:<28} {}", index + 1, step.name, step.why);

@@ -63,6 +63,11 @@ impl Workspace {
         self.target.join("debug").join("tidings")
     }
 
+    /// An example that cargo has built.
+    pub(crate) fn example(&self, name: &str) -> PathBuf {
+        self.target.join("debug").join("examples").join(name)
+    }
+
     pub(crate) fn packages(&self) -> &[Package] {
         &self.packages
     }
@@ -84,6 +89,16 @@ impl Package {
         let folder = Path::new(manifest).parent().unwrap_or(Path::new(".")).to_owned();
         Ok(Package { name: name.to_owned(), folder, edges })
     }
+}
+
+/// Crates whose tests turn on a feature that plants bugs. Tested apart, so that no other test runs a binary that was built with it.
+pub(crate) const CRASH_TESTED: [&str; 2] = ["tidings-log", "tidings-sim"];
+
+/// All other crates, for cargo. Whatever is built for the tests is built with them all, since the features of a dependency are those
+/// that the chosen crates ask for together: another choice would build tokio, hyper and the server once more.
+pub(crate) fn all_but_crash_tested() -> Vec<&'static str> {
+    let excluded = CRASH_TESTED.map(|name| ["--exclude", name]);
+    [&["--workspace"], excluded.as_flattened()].concat()
 }
 
 /// The cargo that runs this.

@@ -19,6 +19,8 @@ const BINARY = TIDINGS_BIN ?? join(ROOT, "../../target/debug/tidings");
 // Small files of the log make a start quick.
 const FLAGS = ["--segment-bytes", "17MiB"];
 const READY_MS_MAX = 30_000;
+/** Only a test that hangs takes so long: a busy machine may take several times what a quiet one does. */
+const TEST_MS_MAX = 120_000;
 
 /** A running `tidings serve`. It keeps its port and its data over `restart`. */
 export class Server {
@@ -143,7 +145,7 @@ export function serverTest(
   run: (server: Server, t: TestContext) => Promise<void>,
   flags: string[] = [],
 ): void {
-  test(claim, { timeout: 30_000 }, async (t) => {
+  test(claim, { timeout: TEST_MS_MAX }, async (t) => {
     const server = await Server.start(flags);
     try {
       await run(server, t);
@@ -172,11 +174,18 @@ export async function eventually<T>(
   }
 }
 
+/**
+ * A port below those that the system gives to outgoing connections: a server that is started again needs the same one, and a
+ * client that knocks on it meanwhile must not get it for itself.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    const listener = createServer();
+    const isFree = await new Promise<boolean>((settle) => {
+      listener.once("error", () => settle(false));
+      listener.listen(port, "127.0.0.1", () => listener.close(() => settle(true)));
+    });
+    if (isFree) return port;
+  }
 }

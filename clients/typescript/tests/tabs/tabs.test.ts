@@ -68,7 +68,7 @@ class Scene {
 }
 
 function tabsTest(claim: string, count: number, run: (scene: Scene) => Promise<void>): void {
-  test(claim, { timeout: 60_000 }, async (t) => {
+  test(claim, { timeout: 120_000 }, async (t) => {
     const scene = new Scene(await Server.start());
     try {
       await scene.server.create("a");

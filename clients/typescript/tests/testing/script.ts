@@ -7,6 +7,8 @@ export interface Peer {
   WebSocket: typeof WebSocket;
   /** Lets that much time pass. */
   pass(milliseconds: number): Promise<void>;
+  /** Waits until a long poll of that stream is held. */
+  untilHeld(name: string): Promise<void>;
   /** It is killed and started again. */
   restart(): Promise<void>;
   /** It is about to end, and tells everybody. */
@@ -27,7 +29,7 @@ const HEADERS = [
   "allow",
 ];
 /** How long an answer is waited for that does not come by itself. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 
 /** Runs the whole script. */
 export async function run(peer: Peer): Promise<string[]> {
@@ -219,7 +221,7 @@ async function longPolling(talk: Transcript): Promise<void> {
     { stream: "made", offset: made },
   ];
   const held = talk.hold("POST", "/v1/read?live=long-poll&timeout=20", { body: JSON.stringify({ streams }) });
-  await talk.peer.pass(300);
+  await talk.peer.untilHeld("made");
   await talk.publish("made", '"news"');
   await held();
 }
@@ -336,7 +338,7 @@ async function oneStream(talk: Transcript): Promise<void> {
   await talk.whole("GET", "/v1/stream/kept?offset=0123456789abcdef_0000000000000000");
   await talk.whole("GET", "/v1/stream/over?offset=now&live=long-poll");
   const held = talk.hold("GET", "/v1/stream/kept?offset=now&live=long-poll&timeout=20");
-  await talk.peer.pass(300);
+  await talk.peer.untilHeld("kept");
   await talk.publish("kept", "9");
   await held();
 }
@@ -366,7 +368,7 @@ async function draining(talk: Transcript): Promise<void> {
     .getReader();
   await framesUntil(talk, reader, '"live"');
   const held = talk.hold("POST", "/v1/read?live=long-poll&timeout=20", init);
-  await talk.peer.pass(300);
+  await talk.peer.untilHeld("kept");
   const drained = talk.peer.drain();
   await socket.until("drain");
   await framesUntil(talk, reader, "never");

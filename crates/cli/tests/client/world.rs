@@ -108,6 +108,22 @@ pub(crate) async fn over(client: &Client, transport: Transport) {
     within(is_over).await;
 }
 
+/// Lets something run that does not end by itself, until it has done what is waited for.
+pub(crate) async fn run_until<T: std::fmt::Debug>(
+    running: impl Future<Output = T>,
+    is_done: impl Fn() -> bool,
+) {
+    let done = async {
+        while !is_done() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        ended = running => panic!("it goes on until it is stopped, and ended: {ended:?}"),
+        () = within(done) => {}
+    }
+}
+
 /// What does not come in this time does not come.
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what).await.expect("it comes within the patience of the tests")

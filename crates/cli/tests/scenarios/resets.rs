@@ -2,17 +2,23 @@
 
 use crate::workload::{STREAM, batch, message, messages};
 use std::time::Duration;
-use tidings_testkit::{Api, Deadline, Event, FollowError, Follower, Reader, Reset, Server, Start, Transport};
+use tidings_testkit::{
+    Api, Deadline, Event, FollowError, Follower, Reader, Request, Reset, Server, Start, Transport, eventually,
+};
 
 /// Number 6: the stream is deleted and made again; an old offset, smaller or larger than the new tail, gets a reset.
 pub(crate) fn made_again_under_the_same_name(transport: Transport) {
-    let server = Server::start();
+    // Longer than it takes to wait for a question and to delete the stream.
+    let server = Server::builder().setting("--long-poll-timeout", "3s").start();
     let mut api = Api::new(server.address());
     api.create(STREAM, &[]);
     let old = api.publish(STREAM, &batch(0, 5));
     let mut live = Follower::open(transport, server.address(), STREAM, &Start::after(&old)).unwrap();
     assert_eq!(live.next(Deadline::patient()).unwrap(), Some(Event::Live));
     wait_at_the_tail(&mut live);
+    if transport == Transport::LongPoll {
+        eventually("it is held", || (held(&mut api) == 1).then_some(()));
+    }
     api.delete(STREAM);
     match next_event(&mut live) {
         Ok(event) => assert_eq!(event, Event::Reset(deleted(None, None))),
@@ -87,10 +93,17 @@ fn deleted(earliest: Option<String>, tail: Option<String>) -> Reset {
     Reset { reason: "deleted".to_owned(), earliest, tail }
 }
 
-/// Nothing comes for a moment: meanwhile a long poll has asked again and is held.
+/// Nothing comes for a moment: meanwhile a long poll asks again.
 fn wait_at_the_tail(follower: &mut Follower) {
     let moment = Deadline::after(Duration::from_millis(100));
     assert!(matches!(follower.next(moment), Ok(None | Some(Event::Live))));
+}
+
+/// Long polls that the server holds.
+fn held(api: &mut Api) -> u64 {
+    let list = api.expect(200, &Request::get("/v1/streams")).text();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    list["streams"][0]["followers"]["long-poll"].as_u64().unwrap()
 }
 
 /// The next event but `live`, which says nothing about what follows.

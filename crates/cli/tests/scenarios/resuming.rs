@@ -1,9 +1,11 @@
 //! Connections and servers that die, and readers that go on.
 
 use crate::workload::{STREAM, assert_same, batch, message, messages, stored};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tidings_testkit::{
-    Api, Deadline, Fault, PATIENCE, Producer, Proxy, Random, Reader, Server, Start, Transport, pause,
+    Api, Deadline, Fault, PATIENCE, Producer, Proxy, Random, Reader, Server, Start, Transport, eventually,
+    pause,
 };
 
 /// The connection is reset after so many bytes of answers, for each of these.
@@ -63,16 +65,28 @@ pub(crate) fn killed_under_load(transport: Transport) {
     let address = server.address();
     Api::new(address).create(STREAM, &[]);
     let mut readers: Vec<Reader> = (0..4).map(|_| Reader::new(address, STREAM, Start::beginning())).collect();
+    let received: Vec<AtomicUsize> = readers.iter().map(|_| AtomicUsize::new(0)).collect();
     let mut producer = Producer::new(address, STREAM, "load");
     std::thread::scope(|scope| {
-        for reader in &mut readers {
-            scope.spawn(|| {
+        for (reader, received) in readers.iter_mut().zip(&received) {
+            scope.spawn(move || {
                 let deadline = Deadline::after(2 * PATIENCE);
-                reader.follow_while(transport, deadline, |reader| BATCHES * BATCH <= reader.messages().len());
+                reader.follow_while(transport, deadline, |reader| {
+                    received.store(reader.messages().len(), Ordering::SeqCst);
+                    BATCHES * BATCH <= reader.messages().len()
+                });
             });
         }
+        let mut published_before_the_last = 0;
         for n in 0..BATCHES {
             if n % (BATCHES / KILLS) == BATCHES / KILLS / 2 {
+                // Whoever has a message that came after the last kill is connected again, and is cut off by this one.
+                eventually("every reader is there", || {
+                    let is_there =
+                        |count: &AtomicUsize| published_before_the_last < count.load(Ordering::SeqCst);
+                    received.iter().all(is_there).then_some(())
+                });
+                published_before_the_last = n * BATCH;
                 server.kill_9();
                 server.restart();
             }

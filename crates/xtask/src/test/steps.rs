@@ -2,8 +2,8 @@
 
 use super::counts::Form;
 use super::needs;
-use super::step::{Action, Program, Step};
-use crate::workspace::{Workspace, cargo};
+use super::step::{Action, Program, Stage, Step};
+use crate::workspace::{CRASH_TESTED, Workspace, all_but_crash_tested, cargo};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -16,7 +16,14 @@ const CLIENT: &str = "clients/typescript";
 /// Where the TypeScript client is run through networks as they are.
 const NETWORKS: &str = "clients/typescript/networks";
 
-pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
+pub(super) fn all(workspace: &Workspace) -> Vec<Stage> {
+    let mut stages: Vec<_> = alone(workspace).into_iter().map(Stage::Alone).collect();
+    stages.push(Stage::Beside { behind: fuzz(), front: that_mostly_wait(workspace) });
+    stages
+}
+
+/// The steps that have the machine for themselves.
+fn alone(workspace: &Workspace) -> Vec<Step> {
     let inside = |name, why, action: fn() -> anyhow::Result<()>| Step {
         name,
         why,
@@ -27,14 +34,9 @@ pub(super) fn all(workspace: &Workspace) -> Vec<Step> {
         run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
         run("lints", "clippy, warnings are errors", cargo_run(CLIPPY)),
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
-        run("crash tests", "log and simulation, with planted bugs", cargo_test(&[], "--package")),
-        run("tests", "all others, on the binary as it ships", cargo_test(&["--workspace"], "--exclude")),
+        run("crash tests", "log and simulation, with planted bugs", cargo_test(CRASH_TESTS.as_flattened())),
+        run("tests", "all others, on the binary as it ships", cargo_test(&all_but_crash_tested())),
         run("portable worker", "the same tests, without epoll and io_uring", portable_worker()),
-        run(
-            "fuzz",
-            "each target for a moment, from its seeds",
-            cargo_run(&["xtask", "fuzz"]).counting(Form::PassedAndFailed),
-        ),
         run("binary", "what the foreign programs talk to", cargo_run(&["build", "--package", "tidings-cli"])),
         run("npm packages", "npm ci", foreign("npm", &["ci", "--ignore-scripts"])),
         run(
@@ -87,6 +89,20 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
         run("examples", "the chat and the charts, in Chromium", examples(workspace)),
+    ]
+}
+
+/// What needs processors, and of them what the others leave: fuzzing is good at any speed.
+fn fuzz() -> Step {
+    let fuzz = program("nice".into(), &["-n", "5"], PathBuf::from("."));
+    let arguments = [fuzz.arguments, vec![cargo(), "xtask".into(), "fuzz".into()]].concat();
+    let fuzz = Program { arguments, ..fuzz }.counting(Form::PassedAndFailed);
+    run("fuzz", "each target for a moment, from its seeds", fuzz)
+}
+
+/// The last steps of the client, which leave the processors idle most of the time.
+fn that_mostly_wait(workspace: &Workspace) -> Vec<Step> {
+    vec![
         run(
             "networks",
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
@@ -104,8 +120,7 @@ fn run(name: &'static str, why: &'static str, program: Program) -> Step {
     Step { name, why, action: Action::Run(program) }
 }
 
-/// Crates whose tests turn on a feature that plants bugs. Tested apart, so that no other test runs a binary that was built with it.
-const CRASH_TESTS: [&str; 2] = ["tidings-log", "tidings-sim"];
+const CRASH_TESTS: [[&str; 2]; 2] = [["--package", CRASH_TESTED[0]], ["--package", CRASH_TESTED[1]]];
 
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
 
@@ -113,18 +128,16 @@ fn cargo_run(arguments: &[&str]) -> Program {
     program(cargo(), arguments, PathBuf::from("."))
 }
 
-/// `cargo test` of the crash tests, or of all but them: `choice` says what is done with their crates.
-fn cargo_test(scope: &[&str], choice: &str) -> Program {
-    let crash_tests = CRASH_TESTS.map(|name| [choice, name]);
-    let arguments = [&["test", "--no-fail-fast"], scope, crash_tests.as_flattened()].concat();
-    cargo_run(&arguments).counting(Form::PassedAndFailed)
+/// `cargo test` of these crates.
+fn cargo_test(scope: &[&str]) -> Program {
+    cargo_run(&[&["test", "--no-fail-fast"], scope].concat()).counting(Form::PassedAndFailed)
 }
 
 /// The worker's tests on what every Unix has. The step before runs them on the best that this system has.
 fn portable_worker() -> Program {
-    let tests = cargo_run(&["test", "--no-fail-fast", "--package", "tidings-server", "--test", "worker"]);
+    let tests = cargo_test(&[all_but_crash_tested(), vec!["--test", "worker"]].concat());
     let environment = vec![("TIDINGS_EVENT_LOOP", "portable".into()), ("TIDINGS_SENDS", "send".into())];
-    Program { environment, ..tests }.counting(Form::PassedAndFailed)
+    Program { environment, ..tests }
 }
 
 fn client(path: &str, arguments: &[&str]) -> Program {
