@@ -5,10 +5,16 @@
 use crate::way::Way;
 use serde::{Deserialize, Serialize};
 
+/// The form of the document that this version writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The latency that is late where nobody says which: 1 s.
+pub const LATE_MS_DEFAULT: f64 = 1_000.0;
+
 /// A comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
-    /// The form of this document: 1.
+    /// The form of this document: [`FORMAT`].
     pub format: u32,
     /// The version of tidings that measured.
     pub tidings: String,
@@ -273,7 +279,38 @@ pub struct SweepCell {
 
 /// What is late where a document does not say: a second.
 fn late_ms_default() -> f64 {
-    1_000.0
+    LATE_MS_DEFAULT
+}
+
+/// Why a text is no findings document that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableFindings {
+    /// Of another form.
+    #[error(
+        "these findings are of format {found}, and this tidings reads format {FORMAT}: use the tidings that wrote them, or measure again"
+    )]
+    OtherFormat {
+        /// Which one.
+        found: u64,
+    },
+    /// No findings at all, or damaged.
+    #[error("this is not what `tidings compare --json` writes: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl Findings {
+    /// Reads what `--json` wrote. The format is looked at first, so that the complaint about another one is not about a field.
+    pub fn from_json(text: &str) -> Result<Findings, UnreadableFindings> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u64,
+        }
+        let Head { format } = serde_json::from_str(text)?;
+        if format != u64::from(FORMAT) {
+            return Err(UnreadableFindings::OtherFormat { found: format });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
 }
 
 impl Run {

@@ -10,10 +10,13 @@
 //! are measured from outside, as any other server is.
 
 mod findings;
+mod number;
+mod verdict;
 mod way;
 
 pub use findings::{
-    ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
-    Sweep, SweepCell, Trouble, Workload,
+    ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
+    ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
+pub use verdict::{cheapest, verdict};
 pub use way::Way;

@@ -1,0 +1,4 @@
+//! What a comparison says: the verdict, the table and the report of made-up findings.
+
+mod sample;
+mod verdict;
