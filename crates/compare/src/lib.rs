@@ -9,11 +9,14 @@
 //! [`Findings`] is all that a report needs: who has its JSON has the report. Does not know the engine, the log or the server: they
 //! are measured from outside, as any other server is.
 
+mod clock;
 mod findings;
+mod harness;
 mod way;
 
 pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
 };
+pub use harness::{Interrupted, Live, Program};
 pub use way::Way;
