@@ -9,8 +9,10 @@
 //! [`Findings`] is all that a report needs: who has its JSON has the report. Does not know the engine, the log or the server: they
 //! are measured from outside, as any other server is.
 
+mod clock;
 mod columns;
 mod findings;
+mod harness;
 mod number;
 mod table;
 mod verdict;
@@ -20,6 +22,7 @@ pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
     ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
+pub use harness::{Interrupted, Live, Program};
 pub use table::{NoColours, Palette, Tone, write_table};
 pub use verdict::{cheapest, verdict};
 pub use way::Way;
