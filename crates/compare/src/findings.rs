@@ -311,6 +311,12 @@ impl Findings {
         }
         Ok(serde_json::from_str(text)?)
     }
+
+    /// All runs in which somebody followed.
+    pub fn all_runs(&self) -> impl Iterator<Item = &Run> {
+        let cells = self.sweep.iter().flat_map(|sweep| &sweep.cells).flat_map(|cell| &cell.runs);
+        self.runs.iter().chain(&self.sides).chain(&self.troubled).chain(cells)
+    }
 }
 
 impl Run {

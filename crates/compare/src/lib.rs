@@ -11,18 +11,32 @@
 
 mod clock;
 mod columns;
+mod compare;
 mod findings;
 mod harness;
+mod map;
 mod number;
+mod plan;
+mod quiet;
+mod result;
+#[cfg(test)]
+mod sample;
+mod steps;
 mod table;
 mod verdict;
+mod watch;
 mod way;
 
+pub use compare::compare;
 pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
     ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
 pub use harness::{Interrupted, Live, Program};
+pub use map::write_map;
+pub use plan::{Grid, InvalidPlan, OtherServer, Plan, Scope, Speaks, Target, limits};
+pub use steps::{check, estimate};
 pub use table::{NoColours, Palette, Tone, write_table};
 pub use verdict::{cheapest, verdict};
+pub use watch::{Measured, Watch};
 pub use way::Way;

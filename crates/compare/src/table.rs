@@ -20,6 +20,8 @@ pub enum Tone {
     Faint,
     /// What went wrong.
     Alarm,
+    /// The name of a way in a map: 0 is the simplest, 4 the last. Colours help to see where they meet.
+    Way(u8),
 }
 
 /// How tones look. A `fn(Tone, &str) -> String` is one.
@@ -45,13 +47,13 @@ impl Palette for NoColours {
 }
 
 /// A piece of the table.
-struct Cell {
+pub(crate) struct Cell {
     text: String,
     tone: Tone,
 }
 
 impl Cell {
-    fn new(text: impl Into<String>, tone: Tone) -> Cell {
+    pub(crate) fn new(text: impl Into<String>, tone: Tone) -> Cell {
         Cell { text: text.into(), tone }
     }
 
@@ -196,7 +198,7 @@ fn widths(grid: &[Vec<Cell>]) -> Vec<usize> {
     (0..columns).map(width).collect()
 }
 
-fn write_grid(grid: &[Vec<Cell>], palette: &dyn Palette, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_grid(grid: &[Vec<Cell>], palette: &dyn Palette, out: &mut dyn Write) -> io::Result<()> {
     write_lines(grid, &widths(grid), palette, out)
 }
 
