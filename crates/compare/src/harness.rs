@@ -24,6 +24,7 @@ mod follower;
 mod open_files;
 mod payload;
 mod publisher;
+mod publishing;
 mod reactor;
 mod run;
 mod site;
@@ -37,6 +38,7 @@ mod wire;
 pub use child::Program;
 pub(crate) use dialect::{Dialect, PublishWay};
 pub(crate) use open_files::followers_max;
+pub(crate) use publishing::{PublishingLoad, measure_publishing};
 pub(crate) use run::measure;
 pub(crate) use site::Site;
 
@@ -46,6 +48,9 @@ pub(crate) struct Load {
     pub(crate) workload: crate::findings::Workload,
     pub(crate) ending: Ending,
 }
+
+/// Called at least four times a second: to go on, or to end soon.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Live) -> std::ops::ControlFlow<()>;
 
 /// How a run ends, after the last message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
