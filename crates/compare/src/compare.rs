@@ -1,7 +1,10 @@
 //! Carries a plan out: one run after the other, each on a server of its own that is quiet.
 
 use crate::findings::{FORMAT, Findings, Run, ServerFacts, Sweep, SweepCell};
-use crate::harness::{Interrupted, Live, Load, Program, PublishWay, Site, followers_max, measure};
+use crate::harness::{
+    Interrupted, Live, Load, Program, PublishWay, PublishingLoad, Site, followers_max, measure,
+    measure_publishing,
+};
 use crate::plan::{Grid, Plan, Scope, Speaks, Target};
 use crate::quiet::Quiet;
 use crate::steps::{self, Place, Step};
@@ -33,7 +36,8 @@ enum Sites<'a> {
     /// A fresh one for each run, of this program.
     Own(&'a Program),
     /// The same for all.
-    Other(Site),
+    #[allow(dead_code, reason = "until other servers are reached")]
+    Other(Box<Site>),
 }
 
 /// What came of a step.
@@ -81,7 +85,7 @@ impl<'a> Comparison<'a> {
     /// The steps that this server can be put through.
     fn steps(&mut self) -> anyhow::Result<Vec<Step>> {
         let Sites::Other(site) = &self.sites else {
-            return Ok(steps::steps(self.plan, &self.plan.ways, &[]));
+            return Ok(steps::steps(self.plan, &self.plan.ways, &[PublishWay::Post, PublishWay::WebSocket]));
         };
         let (can, cannot): (Vec<Way>, Vec<Way>) =
             self.plan.ways.iter().partition(|way| site.dialect().can_follow(**way));
@@ -115,8 +119,12 @@ impl<'a> Comparison<'a> {
         };
         let mut live = |live: &Live| watch.on_live(live);
         match step {
-            Step::Publishing { how, .. } => {
-                anyhow::bail!("publishing by {} can't be measured yet", how.name())
+            Step::Publishing { how, duration } => {
+                let load =
+                    PublishingLoad { message_bytes: self.plan.workload.message_bytes, duration: *duration };
+                let publishing = measure_publishing(site, *how, load, &mut live)?;
+                watch.on_measured(what, Measured::Publishing(&publishing));
+                self.findings.publishing.push(publishing);
             }
             Step::Run { place, way, workload, ending } => {
                 let load = Load { workload: workload.clone(), ending: *ending };

@@ -5,7 +5,7 @@ use crate::sample;
 
 fn plan(scope: Scope) -> Plan {
     let ways = vec![Way::Poll { every_s: 5.0 }, Way::Poll { every_s: 1.0 }, Way::Sse, Way::WebSocket];
-    Plan { scope, ways, ..sample::plan() }
+    Plan { ways, scope, ..sample::plan() }
 }
 
 fn told(steps: &[Step]) -> Vec<String> {

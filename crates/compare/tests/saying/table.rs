@@ -12,7 +12,7 @@ fn plain(findings: &Findings) -> String {
 /// Each tone in brackets of its own.
 fn marked(findings: &Findings) -> String {
     let brackets = |tone: Tone, text: &str| match tone {
-        Tone::Plain | Tone::Head => text.to_owned(),
+        Tone::Plain | Tone::Head | Tone::Way(_) => text.to_owned(),
         Tone::Best => format!("[{text}]"),
         Tone::Good => format!("<{text}>"),
         Tone::Faint => format!("{{{text}}}"),
