@@ -18,5 +18,5 @@ pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
 };
-pub use harness::{Interrupted, Live, Program};
+pub use harness::{Interrupted, Live, Phase, Program};
 pub use way::Way;
