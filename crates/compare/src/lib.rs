@@ -32,7 +32,7 @@ pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
     ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
-pub use harness::{Interrupted, Live, Program};
+pub use harness::{Interrupted, Live, Phase, Program};
 pub use map::write_map;
 pub use plan::{Grid, InvalidPlan, OtherServer, Plan, Scope, Speaks, Target, limits};
 pub use steps::{check, estimate};
