@@ -4,6 +4,6 @@ const [way, url, offset] = process.argv.slice(2);
 const { follow } = await import(`./${way}.js`);
 await follow(url, {
   offset,
-  onMessage: ({ offset, time, data }) => console.log(JSON.stringify({ offset, time, data })),
+  onMessage: ({ type, stream, ...message }) => console.log(JSON.stringify(message)),
   onReset: ({ reason }) => console.error(`reset (${reason}): messages are missing; going on from the earliest`),
 });

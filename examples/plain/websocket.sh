@@ -17,7 +17,7 @@ while true; do
     IFS='|' read -r type next detail < <(jq -r '"\(.type)|\(.offset // "")|\(.reason // .within // .heartbeat // "")"' <<<"$line")
     case $type in
       hello) silence=$((detail * 5 / 2)) ;;
-      message) jq -c '{offset, time, data}' <<<"$line" || exit ;;
+      message) jq -c 'del(.type, .stream)' <<<"$line" || exit ;;
       live) failures=0 ;;
       drain) within=$detail ;;
       closed) exit ;;

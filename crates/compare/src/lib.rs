@@ -9,9 +9,11 @@
 //! [`Findings`] is all that a report needs: who has its JSON has the report. Does not know the engine, the log or the server: they
 //! are measured from outside, as any other server is.
 
+mod clients;
 mod findings;
 mod way;
 
+pub use clients::clients;
 pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
