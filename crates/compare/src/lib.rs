@@ -9,6 +9,7 @@
 //! [`Findings`] is all that a report needs: who has its JSON has the report. Does not know the engine, the log or the server: they
 //! are measured from outside, as any other server is.
 
+mod clients;
 mod clock;
 mod columns;
 mod compare;
@@ -27,6 +28,7 @@ mod verdict;
 mod watch;
 mod way;
 
+pub use clients::clients;
 pub use compare::compare;
 pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,

@@ -86,7 +86,7 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
             client_tests(workspace),
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
-        run("examples", "the chat and the charts, in Chromium", examples(workspace)),
+        run("examples", "the chat, the charts and the plain clients, in Chromium", examples(workspace)),
         run(
             "networks",
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
@@ -154,7 +154,8 @@ fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
 
 /// One file after the other: the charts are measured. Needs the npm packages, and the client as it was built.
 fn examples(workspace: &Workspace) -> Program {
-    let files = ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs"];
+    let files =
+        ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs", "tests/plain.test.mjs"];
     let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
     Program { folder: PathBuf::from("examples"), ..tests }
 }
