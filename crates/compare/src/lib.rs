@@ -9,7 +9,10 @@
 //! [`Findings`] is all that a report needs: who has its JSON has the report. Does not know the engine, the log or the server: they
 //! are measured from outside, as any other server is.
 
+mod clock;
 mod findings;
+#[expect(dead_code, reason = "who measures uses it")]
+mod proxy;
 mod way;
 
 pub use findings::{
