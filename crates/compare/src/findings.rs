@@ -20,20 +20,29 @@ pub struct Findings {
     pub machine: Machine,
     /// What was measured.
     pub server: ServerFacts,
-    /// What everybody did.
+    /// What everybody did. With a sweep: in its last cell.
     pub workload: Workload,
+    /// Which latency is late: a way suits when 99 % of its deliveries are earlier.
+    #[serde(default = "late_ms_default")]
+    pub late_ms: f64,
     /// The same messages published to nobody: what of the server's work is not the followers'.
     pub publishing_alone: Option<Run>,
-    /// Each way with the workload as it was asked for, in the order of the run.
+    /// Each way with the workload as it was asked for, in the order of the run. Empty with a sweep, as are the sides and publishing.
     pub runs: Vec<Run>,
     /// Shorter runs with other numbers of followers, and with other rates: how the cost grows.
     pub sides: Vec<Run>,
+    /// Each way once more, with trouble in its middle.
+    #[serde(default)]
+    pub troubled: Vec<Run>,
     /// Publishing over each way to publish.
     pub publishing: Vec<Publishing>,
     /// How long a complete client is.
     pub clients: Vec<ClientLines>,
     /// The grid of `--sweep`.
     pub sweep: Option<Sweep>,
+    /// What a reader must know beside the figures: that it was interrupted, what failed, where the machine was not quiet.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What follows, in plain language: one sentence each, the choice first.
     pub verdict: Vec<String>,
 }
@@ -260,6 +269,11 @@ pub struct SweepCell {
     pub runs: Vec<Run>,
     /// The index in `runs` of the cheapest that is early enough, if one is.
     pub cheapest: Option<usize>,
+}
+
+/// What is late where a document does not say: a second.
+fn late_ms_default() -> f64 {
+    1_000.0
 }
 
 impl Run {
