@@ -11,6 +11,7 @@
 
 mod clock;
 mod findings;
+mod harness;
 #[expect(dead_code, reason = "who measures uses it")]
 mod proxy;
 mod way;
@@ -19,4 +20,5 @@ pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
 };
+pub use harness::{Interrupted, Live, Program};
 pub use way::Way;

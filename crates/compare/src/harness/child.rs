@@ -1,0 +1,159 @@
+//! A server that is a child process over a temporary folder of its own.
+
+use anyhow::Context as _;
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a server may take until it listens.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// How much of what it writes to standard error is kept.
+const ERRORS_BYTES_MAX: usize = 16 << 10;
+
+/// What the server prints before its address.
+const LISTENS: &str = "listens on http://";
+
+/// How to run a server of one's own.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The executable `tidings`.
+    pub path: PathBuf,
+    /// More arguments of `tidings serve`.
+    pub arguments: Vec<String>,
+}
+
+/// A running server. Ends with the value.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: std::process::Child,
+    address: SocketAddr,
+    errors: Arc<Mutex<Vec<u8>>>,
+    program: Program,
+    /// Removed when the process has ended.
+    folder: TempDir,
+}
+
+impl Child {
+    /// Starts it on a free port, and waits until it listens.
+    pub(crate) fn start(program: &Program) -> anyhow::Result<Child> {
+        let folder = tempfile::tempdir().context("making a temporary folder for the server")?;
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (process, address, errors) = launch(program, &folder, address)?;
+        Ok(Child { process, address, errors, program: program.clone(), folder })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The end of what it wrote to standard error.
+    pub(crate) fn errors(&self) -> String {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&errors).into_owned()
+    }
+
+    /// Ends it at once, as a power cut does. Its folder stays.
+    pub(crate) fn kill(&mut self) {
+        // Either may fail only because it has ended by itself.
+        let _killed = self.process.kill();
+        let _ended = self.process.wait();
+    }
+
+    /// Starts it again over the same folder, on the same port, and waits until it listens.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        let (process, _, errors) = launch(&self.program, &self.folder, self.address)?;
+        self.process = process;
+        self.errors = errors;
+        Ok(())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+type Launched = (std::process::Child, SocketAddr, Arc<Mutex<Vec<u8>>>);
+
+fn launch(program: &Program, folder: &TempDir, listen: SocketAddr) -> anyhow::Result<Launched> {
+    // It runs in another folder than this process.
+    let path =
+        program.path.canonicalize().with_context(|| format!("looking for {}", program.path.display()))?;
+    let mut command = Command::new(path);
+    // The server takes what begins with `TIDINGS_` for settings: the measured one has the defaults.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"TIDINGS_") {
+            command.env_remove(name);
+        }
+    }
+    // In a folder of its own there are no settings of the user. In a process group of its own it is not the terminal that ends it.
+    command.current_dir(folder.path()).process_group(0);
+    // But with this process it ends, also where that has no time to clean up.
+    command.arg("serve").arg("--end-with-parent").arg(std::process::id().to_string());
+    command.arg("--data").arg(folder.path()).arg("--listen").arg(listen.to_string());
+    command.args(&program.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().with_context(|| format!("starting {}", program.path.display()))?;
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    if let Some(pipe) = process.stderr.take() {
+        let errors = Arc::clone(&errors);
+        std::thread::spawn(move || keep_end(pipe, &errors));
+    }
+    let stdout = process.stdout.take().context("the server has no standard output")?;
+    match wait_for_address(stdout) {
+        Ok(address) => Ok((process, address, errors)),
+        Err(error) => {
+            let _killed = process.kill(); // It may have ended by itself.
+            let _ended = process.wait();
+            let told = errors.lock().unwrap_or_else(PoisonError::into_inner);
+            Err(error.context(format!("starting a server; it said:\n{}", String::from_utf8_lossy(&told))))
+        }
+    }
+}
+
+/// Reads until the server says where it listens, and goes on reading in a thread, so that it is never held up.
+fn wait_for_address(stdout: impl Read + Send + 'static) -> anyhow::Result<SocketAddr> {
+    let (found, address) = sync_channel(1);
+    std::thread::spawn(move || {
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        for line in lines {
+            if let Some((_, address)) = line.split_once(LISTENS) {
+                let _full = found.try_send(address.trim().to_owned()); // The first is enough.
+            }
+        }
+    });
+    receive(&address)
+}
+
+fn receive(address: &Receiver<String>) -> anyhow::Result<SocketAddr> {
+    match address.recv_timeout(START_MAX) {
+        Ok(text) => {
+            text.parse().with_context(|| format!("the server listens on {text}, which is no address"))
+        }
+        Err(RecvTimeoutError::Timeout) => anyhow::bail!("the server did not listen within {START_MAX:?}"),
+        Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the server ended before it listened"),
+    }
+}
+
+fn keep_end(mut pipe: impl Read, errors: &Mutex<Vec<u8>>) {
+    let mut part = [0; 4096];
+    while let Ok(count @ 1..) = pipe.read(&mut part) {
+        let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.extend_from_slice(&part[..count]);
+        let excess = errors.len().saturating_sub(ERRORS_BYTES_MAX);
+        errors.drain(..excess);
+    }
+}
