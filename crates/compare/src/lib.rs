@@ -12,7 +12,6 @@
 mod clock;
 mod findings;
 mod harness;
-#[expect(dead_code, reason = "who measures uses it")]
 mod proxy;
 mod way;
 
@@ -20,5 +19,5 @@ pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
 };
-pub use harness::{Interrupted, Live, Program};
+pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Program, Speaks, UnknownLanguage};
 pub use way::Way;

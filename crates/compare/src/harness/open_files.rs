@@ -15,10 +15,10 @@ pub(crate) fn followers_max() -> usize {
 /// Raises the limit as far as the system allows without asking anybody.
 ///
 /// # Errors
-/// When that does not suffice for so many connections; the message says what to do.
-pub(super) fn allow(connections: usize) -> anyhow::Result<()> {
+/// When that does not suffice for so many followers with so many files each; the message says what to do.
+pub(super) fn allow(followers: usize, files_each: usize) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
-    let needed = connections as u64 + BESIDE;
+    let needed = followers.saturating_mul(files_each) as u64 + BESIDE;
     if limit.current.is_some_and(|current| current < needed) {
         limit.current = limit.maximum;
         // What it allows in the end is looked at below.
@@ -28,7 +28,7 @@ pub(super) fn allow(connections: usize) -> anyhow::Result<()> {
     match current.filter(|current| *current < needed) {
         None => Ok(()),
         Some(current) => anyhow::bail!(
-            "{connections} followers need {needed} open files, and the system allows {current}: \
+            "{followers} followers need {needed} open files, and the system allows {current}: \
              raise the limit with `ulimit -n {needed}` or compare with fewer followers"
         ),
     }
