@@ -27,6 +27,7 @@ mod open_files;
 mod origin;
 mod payload;
 mod publisher;
+mod publishing;
 mod reactor;
 mod run;
 mod site;
@@ -42,6 +43,7 @@ pub use child::Program;
 pub(crate) use dialect::{Dialect, PublishWay};
 pub use elsewhere::{CannotReach, Elsewhere, Speaks, UnknownLanguage};
 pub(crate) use open_files::followers_max;
+pub(crate) use publishing::{PublishingLoad, measure_publishing};
 pub(crate) use run::measure;
 pub(crate) use site::Site;
 
@@ -51,6 +53,9 @@ pub(crate) struct Load {
     pub(crate) workload: crate::findings::Workload,
     pub(crate) ending: Ending,
 }
+
+/// Called at least four times a second: to go on, or to end soon.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(&Live) -> std::ops::ControlFlow<()>;
 
 /// How a run ends, after the last message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

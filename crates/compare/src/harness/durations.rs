@@ -22,6 +22,10 @@ impl Durations {
         self.0.saturating_record(ns);
     }
 
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// What that part of all were at most, in milliseconds; 0 where there are none.
     pub(super) fn at_ms(&self, quantile: f64) -> f64 {
         milliseconds(self.0.value_at_quantile(quantile))

@@ -156,6 +156,14 @@ impl Publisher {
         self.acknowledged_measured
     }
 
+    /// Counts anew from here.
+    pub(super) fn forget(&mut self) {
+        self.acknowledged = 0;
+        self.round_trip.clear();
+        self.sent_bytes = 0;
+        self.received_bytes = 0;
+    }
+
     /// Whether nothing is due any more, and all is acknowledged.
     pub(super) fn is_done(&self, now_ns: u64) -> bool {
         self.in_flight == 0 && self.next_due_ns(now_ns).is_none()

@@ -9,7 +9,7 @@ use super::publisher::{self, Pace, Publisher};
 use super::site::Site;
 use super::tally::Window;
 use super::usage;
-use super::{Ending, Interrupted, Live, Load};
+use super::{Ending, Interrupted, Live, Load, Watch};
 use crate::clock::{Clock, nanoseconds, seconds};
 use crate::findings::{Distribution, Harness, Run, ServerUsage, Workload};
 use crate::proxy::Proxy;
@@ -17,7 +17,6 @@ use crate::way::Way;
 use anyhow::Context as _;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,9 +47,6 @@ const SEED: u64 = 7;
 
 /// Over which time polls are spread when everybody polls once more at the end.
 const FINAL_POLL: Duration = Duration::from_millis(500);
-
-/// Called several times a second; to go on, or to end soon.
-type Watch<'a> = &'a mut dyn FnMut(&Live) -> ControlFlow<()>;
 
 /// The most streams of a run.
 const STREAMS_MAX: usize = 10_000;

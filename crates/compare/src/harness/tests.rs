@@ -1,6 +1,6 @@
 //! Runs against the real server, as a child process.
 
-use super::{Ending, Load, Program, Site, measure};
+use super::{Ending, Load, Program, PublishWay, PublishingLoad, Site, measure, measure_publishing};
 use crate::findings::{Run, Workload};
 use crate::way::Way;
 use std::ops::ControlFlow;
@@ -22,9 +22,13 @@ fn load(followers: usize, messages_per_s: f64, duration: Duration) -> Load {
     Load { workload, ending: Ending::Natural }
 }
 
-fn run(way: Option<Way>, load: &Load) -> Run {
+fn site(durability: Option<&str>) -> Site {
     let program = Program { path: tidings_testkit::tidings_binary(), arguments: Vec::new() };
-    let mut site = Site::start_own(&program, load.workload.durability.clone()).unwrap();
+    Site::start_own(&program, durability.map(str::to_owned)).unwrap()
+}
+
+fn run(way: Option<Way>, load: &Load) -> Run {
+    let mut site = site(load.workload.durability.as_deref());
     measure(&mut site, way, load, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
@@ -41,5 +45,17 @@ fn every_way_delivers_all() {
         let found = run(Some(way), &load(20, 20.0, Duration::from_secs(1)));
         assert_eq!((found.published, found.expected, found.delivered), (20, 400, 400), "{way}");
         assert!(found.is_whole(), "{way}");
+    }
+}
+
+#[test]
+fn publishing_is_measured_over_both_ways() {
+    let mut site = site(Some("memory"));
+    for by in [PublishWay::Post, PublishWay::WebSocket] {
+        let load = PublishingLoad { message_bytes: 200, duration: Duration::from_millis(500) };
+        let found = measure_publishing(&mut site, by, load, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert!(20 < found.published && found.round_trip.count == found.published, "{found:#?}");
+        assert!(200.0 < found.sent_bytes && found.sent_bytes < 600.0, "{found:#?}");
+        assert!(50.0 < found.received_bytes && found.server_cpu_us.is_some_and(|us| 0.0 < us), "{found:#?}");
     }
 }
