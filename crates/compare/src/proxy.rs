@@ -52,6 +52,7 @@ impl Network {
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
+    server: SocketAddr,
     tally: Arc<Tally>,
     commands: SyncSender<Command>,
     waker: mio::Waker,
@@ -78,12 +79,17 @@ impl Proxy {
         let (commands, received) = sync_channel(COMMANDS_MAX);
         let (pump, waker, address) = Pump::new(to, network, Arc::clone(&tally), received)?;
         let thread = std::thread::Builder::new().name("proxy".to_owned()).spawn(|| pump.run())?;
-        Ok(Proxy { address, tally, commands, waker, thread: Some(thread) })
+        Ok(Proxy { address, server: to, tally, commands, waker, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it passes everything to.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.server
     }
 
     /// The processor time that its thread has used.

@@ -7,7 +7,7 @@ const BESIDE: u64 = 256;
 
 /// How many followers this process may have at once, after the limit was raised as far as the system allows.
 pub(crate) fn followers_max() -> usize {
-    let _told_by_what_it_is_then = allow(usize::MAX >> 1);
+    let _told_by_what_it_is_then = allow(usize::MAX >> 1, 1);
     let current = getrlimit(Resource::Nofile).current;
     current.map_or(usize::MAX, |it| usize::try_from(it.saturating_sub(BESIDE)).unwrap_or(usize::MAX))
 }
@@ -40,9 +40,9 @@ mod tests {
 
     #[test]
     fn what_can_never_be_is_told_before_a_run() {
-        allow(10).unwrap();
+        allow(10, 3).unwrap();
         if getrlimit(Resource::Nofile).maximum.is_some() {
-            let told = allow(1 << 40).unwrap_err().to_string();
+            let told = allow(1 << 40, 3).unwrap_err().to_string();
             assert!(told.contains("ulimit -n"), "{told}");
         }
     }

@@ -61,6 +61,14 @@ impl Site {
         Ok(())
     }
 
+    /// Where somebody publishes who is as far away as the followers.
+    pub(super) fn publisher_afar(&self) -> Endpoint {
+        match &self.proxy {
+            Some(proxy) if proxy.server() == self.publisher.address => self.followers.clone(),
+            _ => self.publisher.clone(),
+        }
+    }
+
     /// What is told of it.
     pub(crate) fn facts(&self) -> ServerFacts {
         let name = match &self.url {
