@@ -95,6 +95,15 @@ pub struct Workload {
 }
 
 /// One way, followed once.
+///
+/// Messages are published from the beginning of a *warm-up* to the end of the *measured time*. The warm-up takes an interval of polling (half a
+/// second for all others), so that from the first moment of the measured time as much is delivered as is published, whatever the way: a
+/// poll then brings what was published since the one before. Two kinds of figures follow, and they fit together:
+/// - *in the measured time*: requests, bytes, connections, processor time, [`Run::seconds`];
+/// - *of the measured messages*, those that were due in the measured time, whenever they came: published, expected, delivered, latency.
+///
+/// After the measured time everybody goes on until all have all, for an interval of polling and a few seconds at most. Only loss,
+/// repetition and order are of all messages, the warm-up included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// How it was followed. `null` where nobody followed.
@@ -103,25 +112,26 @@ pub struct Run {
     pub followers: usize,
     /// Messages published a second.
     pub messages_per_s: f64,
-    /// How long was measured: from the first message to the end of the last one's interval.
+    /// How long the measured time was.
     pub measured_s: f64,
-    /// Messages published and acknowledged.
+    /// Measured messages that were acknowledged.
     pub published: u64,
-    /// How many should have been delivered: each message to each follower of its stream.
+    /// How many deliveries of measured messages there should have been: each message to each follower of its stream.
     pub expected: u64,
-    /// How many were delivered for the first time.
+    /// How many there were. What came again does not count.
     pub delivered: u64,
-    /// How many never came.
+    /// How many deliveries never came, of all messages.
     pub lost: u64,
-    /// How many came again.
+    /// How many came again, of all messages.
     pub repeated: u64,
-    /// How many came for the first time after a later one.
+    /// How many came for the first time after a later one, of all messages.
     pub reordered: u64,
-    /// From the moment at which a message should have been sent to its receipt, each delivery.
+    /// From the moment at which a measured message should have been sent to its receipt, each delivery. Empty where polls after the last
+    /// message came earlier than their interval says, to end the run.
     pub latency: Distribution,
-    /// Requests in the measured time; an upgrade is one.
+    /// Requests of followers that were begun in the measured time; an upgrade is one.
     pub requests: u64,
-    /// How many of them brought no message.
+    /// How many of them brought no message, whenever they were answered.
     pub empty_requests: u64,
     /// What followers sent in the measured time: the bytes of their TCP connections, heads and frames included.
     pub sent_bytes: u64,

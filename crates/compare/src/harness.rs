@@ -79,9 +79,25 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+/// The parts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Followers connect, and the server becomes quiet.
+    #[default]
+    Joining,
+    /// Messages are published, and nothing is measured.
+    WarmingUp,
+    /// Messages are published and all is measured.
+    Measuring,
+    /// The last messages are awaited.
+    Draining,
+}
+
 /// How a run is going, for whoever waits for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Live {
+    /// What is going on.
+    pub phase: Phase,
     /// Seconds since the run began, joining included.
     pub elapsed_s: f64,
     /// How long it will take, as far as that is known by now.

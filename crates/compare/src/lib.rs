@@ -19,5 +19,5 @@ pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
 };
-pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Program, Speaks, UnknownLanguage};
+pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Phase, Program, Speaks, UnknownLanguage};
 pub use way::Way;

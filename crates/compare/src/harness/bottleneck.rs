@@ -34,6 +34,8 @@ pub(super) struct Signs {
     pub(super) publisher_hit_bound: bool,
     /// Whether messages were not acknowledged when the run was over.
     pub(super) is_unacknowledged: bool,
+    /// Whether the system had no port left for a connection.
+    pub(super) is_out_of_ports: bool,
 }
 
 impl Signs {
@@ -41,7 +43,14 @@ impl Signs {
     pub(super) fn bottleneck(&self) -> Option<String> {
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
         let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms);
+        // What others do comes first: it is the reason of much that follows.
         let reasons = [
+            (OTHERS_CPUS_MAX < self.others_cpus).then(|| {
+                format!(
+                    "other programs used {:.1} processors: end them, or compare when the machine is quiet",
+                    self.others_cpus
+                )
+            }),
             (BUSY_MAX < self.busy).then(|| {
                 format!(
                     "the followers' thread was busy {} of the time: compare with fewer followers or messages",
@@ -54,11 +63,10 @@ impl Signs {
             self.is_unacknowledged.then(|| {
                 "some messages were not acknowledged when the run was over: publish fewer messages a second".to_owned()
             }),
-            (OTHERS_CPUS_MAX < self.others_cpus).then(|| {
-                format!(
-                    "other programs used {:.1} processors: end them, or compare when the machine is quiet",
-                    self.others_cpus
-                )
+            self.is_out_of_ports.then(|| {
+                "the system had no free port for a connection: compare with fewer followers or messages, or with one that keeps its \
+                 connections"
+                    .to_owned()
             }),
             self.all_cpus.filter(|all| ALL_CPUS_MAX < *all).map(|all| {
                 format!("all processors were busy {} of the time: compare with fewer followers or messages", percent(all))
@@ -115,6 +123,7 @@ mod tests {
         assert!(told(Signs { others_cpus: 0.4, ..calm() }).contains("other programs used 0.4"));
         assert!(told(Signs { skipped: 0.05, ..calm() }).contains("5 % of the polls"));
         assert!(told(Signs { publisher_hit_bound: true, ..calm() }).contains("acknowledged"));
+        assert!(told(Signs { is_out_of_ports: true, ..calm() }).contains("port"));
         assert!(told(Signs { is_unacknowledged: true, ..calm() }).contains("not acknowledged"));
     }
 }

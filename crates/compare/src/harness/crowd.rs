@@ -50,6 +50,7 @@ pub(super) struct Crowd {
     interval_ns: u64,
     /// The first reason why the system did not give a connection; told when it does not give one for long.
     refused: Option<std::io::Error>,
+    is_out_of_ports: bool,
 }
 
 /// Where connections go to, and come from.
@@ -112,6 +113,7 @@ impl Crowd {
             opened_ever: 0,
             interval_ns,
             refused: None,
+            is_out_of_ports: false,
         })
     }
 
@@ -122,6 +124,11 @@ impl Crowd {
 
     pub(super) fn joined(&self) -> usize {
         self.joined
+    }
+
+    /// Whether the system once had no port for a connection.
+    pub(super) fn is_out_of_ports(&self) -> bool {
+        self.is_out_of_ports
     }
 
     /// For how long it has waited for something to do.
@@ -148,8 +155,10 @@ impl Crowd {
         }
     }
 
-    /// Everybody polls once more, spread over that time after that moment, in place of when it would.
+    /// Everybody polls once more, spread over that time after that moment, in place of when it would. Who can't, because it has no answer
+    /// to the poll before, does so that much later.
     pub(super) fn poll_once_more(&mut self, after_ns: u64, spread_ns: u64) {
+        self.interval_ns = spread_ns;
         self.timers.retain(|Reverse((.., due))| *due != Due::Poll);
         let count = self.seats.len().max(1) as u64;
         for index in 0..self.seats.len() {
@@ -254,6 +263,7 @@ impl Crowd {
                 Ok(())
             }
             Err(error) => {
+                self.is_out_of_ports |= error.kind() == std::io::ErrorKind::AddrNotAvailable;
                 self.refused = Some(error);
                 self.lost(index)
             }

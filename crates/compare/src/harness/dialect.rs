@@ -190,11 +190,9 @@ pub(crate) enum Reply {
 
 /// The answer to a poll or a long poll.
 fn on_page(way: Way, head: &AnswerHead<'_>, place: &mut Place) -> Verdict {
-    let offset = head.fields.first_text(name::STREAM_NEXT_OFFSET).unwrap_or(&place.offset);
-    // An ETag stands for one URL: that of a page with messages is of no use at the next offset, which has another.
-    let etag = head.fields.first_text(name::ETAG).filter(|_| offset == place.offset);
+    // An ETag stands for one URL: that of a page with messages is forgotten at the next offset, which has another.
     if matches!(way, Way::Poll { .. })
-        && let Some(etag) = etag
+        && let Some(etag) = head.fields.first_text(name::ETAG)
     {
         place.keep_etag(etag);
     }

@@ -209,7 +209,7 @@ fn with_fields(mut url: ServerUrl, headers: &[String]) -> anyhow::Result<ServerU
         let value = http::HeaderValue::from_str(value.trim()).with_context(wrong)?;
         anyhow::ensure!(!is_own(name.as_str()), "--header {name}: compare sets it by itself");
         let value = value.to_str().with_context(|| format!("--header {name}: only ASCII can be sent"))?;
-        url.origin.fields.push_str(&format!("{name}: {value}\r\n"));
+        url.origin.fields.extend([name.as_str(), ": ", value, "\r\n"]);
     }
     Ok(url)
 }
@@ -261,7 +261,7 @@ fn speaks_sse(asker: &mut Asker<'_>, origin: &Origin) -> anyhow::Result<bool> {
     origin.begin_here("GET", &mut request);
     field(&mut request, "Accept", "text/event-stream");
     request.extend_from_slice(b"\r\n");
-    let answer = asker.ask_until(&request, |answer| is_events(answer))?;
+    let answer = asker.ask_until(&request, is_events)?;
     Ok(is_events(&answer))
 }
 

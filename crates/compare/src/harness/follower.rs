@@ -421,3 +421,6 @@ fn write_close(turn: &mut Turn<'_>) {
     let mask = turn.random.random();
     write_frame(turn.out, Opcode::Close, Fin::Last, Some(mask), &close_payload(CloseCode::NORMAL, ""));
 }
+
+#[cfg(test)]
+mod tests;

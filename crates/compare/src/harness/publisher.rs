@@ -311,7 +311,11 @@ impl Publisher {
                     }
                 },
                 Some(Part::Body(_)) => {}
-                Some(Part::End { .. }) => self.on_acknowledged(at, turn),
+                Some(Part::End { keeps }) => {
+                    // Where the server closes, it is opened anew when the end has come.
+                    self.lines[at].is_open &= keeps;
+                    self.on_acknowledged(at, turn);
+                }
                 Some(Part::Upgraded) => return self.take_frames(at, rest, turn),
             }
         }

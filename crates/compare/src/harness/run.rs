@@ -1,6 +1,7 @@
 //! The course of one run.
 
-use super::bottleneck::Signs;
+mod figures;
+
 use super::crowd::{Addresses, Crowd};
 use super::follower;
 use super::open_files;
@@ -8,13 +9,13 @@ use super::payload::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, Marks};
 use super::publisher::{self, Pace, Publisher};
 use super::site::Site;
 use super::tally::Window;
-use super::usage;
-use super::{Ending, Interrupted, Live, Load, Watch};
+use super::{Ending, Interrupted, Live, Load, Phase, Watch};
 use crate::clock::{Clock, nanoseconds, seconds};
-use crate::findings::{Distribution, Harness, Run, ServerUsage, Workload};
+use crate::findings::{Run, Workload};
 use crate::proxy::Proxy;
 use crate::way::Way;
 use anyhow::Context as _;
+use figures::{Measured, Memory, Used};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::sync::Arc;
@@ -107,7 +108,7 @@ fn check(load: &Workload, way: Option<Way>, site: &Site) -> anyhow::Result<()> {
 }
 
 /// A run that is going on.
-struct Course {
+pub(super) struct Course {
     way: Option<Way>,
     load: Workload,
     ending: Ending,
@@ -115,7 +116,10 @@ struct Course {
     crowd: Crowd,
     streams: Arc<[String]>,
     publisher: Option<Publisher>,
+    /// When in an interval each follower polls; empty where nobody polls.
+    pub(super) phases: Vec<u64>,
     began_ns: u64,
+    phase: Phase,
     live_due_ns: u64,
     /// Of the requests at the last look: how many, and when.
     last_requests: (u64, u64),
@@ -123,19 +127,8 @@ struct Course {
     held: (u64, u64),
 }
 
-/// What is used, at one moment.
-#[derive(Clone, Copy, Debug, Default)]
-struct Used {
-    server: Option<Duration>,
-    thread: Option<Duration>,
-    process: Option<Duration>,
-    proxy: Duration,
-    all: Option<Duration>,
-    waited_ns: u64,
-}
-
 impl Course {
-    fn prepare(site: &Site, way: Option<Way>, load: &Load) -> anyhow::Result<Course> {
+    pub(super) fn prepare(site: &Site, way: Option<Way>, load: &Load) -> anyhow::Result<Course> {
         let Load { workload: load, ending } = load;
         let clock = Clock::start();
         let run: u16 = rand::random();
@@ -178,14 +171,16 @@ impl Course {
             crowd: Crowd::new(clock, course, &places, followers, addresses, SEED)?,
             streams,
             publisher: Some(publisher),
+            phases: phases(way, followers),
             began_ns: clock.now_ns(),
+            phase: Phase::Joining,
             live_due_ns: 0,
             last_requests: (0, clock.now_ns()),
             held: (0, 0),
         })
     }
 
-    fn run(mut self, site: &Site, watch: Watch<'_>) -> anyhow::Result<Run> {
+    pub(super) fn run(mut self, site: &Site, watch: Watch<'_>) -> anyhow::Result<Run> {
         let publisher = self.publisher.take().context("a run has a publisher")?;
         self.crowd.open_publisher(publisher)?;
         let join_until_ns = self.now_ns() + nanoseconds(JOIN_MAX);
@@ -193,25 +188,27 @@ impl Course {
         let is_in_time = self.turn_until_or(join_until_ns, watch, is_open)?;
         anyhow::ensure!(is_in_time, "nothing could be published to within {JOIN_MAX:?}");
         self.wait_for_quiet(site, watch)?;
-        let memory_before = site.memory_bytes();
+        let before_joining = site.memory_bytes();
         self.join(watch)?;
         self.wait_for_quiet(site, watch)?;
-        let memory_joined = site.memory_bytes();
+        let joined = site.memory_bytes();
 
         let (pace, window) = self.plan();
         self.begin(pace, window);
+        self.enter(Phase::WarmingUp, watch)?;
         self.turn_until(window.begin_ns, watch)?;
-        let before = self.used(site);
+        let before = Used::now(site, &self.crowd);
         self.held = (0, 0);
+        self.enter(Phase::Measuring, watch)?;
         self.turn_until(window.end_ns, watch)?;
-        let after = self.used(site);
-        let memory_end = site.memory_bytes();
+        let after = Used::now(site, &self.crowd);
+        self.enter(Phase::Draining, watch)?;
+        let memory = Memory { before: before_joining, joined, end: site.memory_bytes() };
 
         let all = pace.counts(Window { begin_ns: 0, end_ns: u64::MAX }, self.streams.len());
         self.drain(window, &all, watch)?;
         self.close(watch)?;
-        let memory = Memory { before: memory_before, joined: memory_joined, end: memory_end };
-        Ok(self.into_run(pace, window, &all, &before, &after, memory))
+        Ok(self.into_run(&Measured { pace, window, all, before, after, memory }))
     }
 
     fn now_ns(&self) -> u64 {
@@ -282,11 +279,8 @@ impl Course {
     }
 
     fn begin(&mut self, pace: Pace, window: Window) {
-        if let (Some(interval), Pace::Fixed { start_ns, .. }) = (self.way.and_then(Way::interval), pace) {
-            let mut random = SmallRng::seed_from_u64(SEED);
-            let interval_ns = nanoseconds(interval).max(1);
-            let phases: Vec<u64> = (0..self.followers).map(|_| random.random_range(0..interval_ns)).collect();
-            self.crowd.begin_polling(start_ns, &phases);
+        if let Pace::Fixed { start_ns, .. } = pace {
+            self.crowd.begin_polling(start_ns, &self.phases);
         }
         self.crowd.begin_publishing(pace, Some(window));
     }
@@ -349,6 +343,19 @@ impl Course {
     }
 
     fn turn(&mut self, until_ns: u64, watch: Watch<'_>) -> anyhow::Result<()> {
+        self.look(watch)?;
+        self.crowd.turn(until_ns.min(self.live_due_ns))
+    }
+
+    /// The next phase begins; `watch` gets to know of it at once.
+    fn enter(&mut self, phase: Phase, watch: Watch<'_>) -> anyhow::Result<()> {
+        self.phase = phase;
+        self.live_due_ns = 0;
+        self.look(watch)
+    }
+
+    /// Looks at how it is going, if that is due.
+    fn look(&mut self, watch: Watch<'_>) -> anyhow::Result<()> {
         let now_ns = self.now_ns();
         if self.live_due_ns <= now_ns {
             self.live_due_ns = now_ns + nanoseconds(LIVE_EVERY);
@@ -357,7 +364,7 @@ impl Course {
                 return Err(Interrupted.into());
             }
         }
-        self.crowd.turn(until_ns.min(self.live_due_ns))
+        Ok(())
     }
 
     fn live(&mut self, now_ns: u64) -> Live {
@@ -367,6 +374,7 @@ impl Course {
         let published = self.crowd.publisher.as_ref().map_or(0, Publisher::due_count);
         let per_message = self.followers as u64 / self.streams.len() as u64;
         Live {
+            phase: self.phase,
             elapsed_s: seconds(now_ns - self.began_ns),
             total_s: self.total_s(now_ns),
             joined: self.crowd.joined(),
@@ -386,131 +394,13 @@ impl Course {
             None => seconds(now_ns - self.began_ns) + later_s,
         }
     }
-
-    fn used(&self, site: &Site) -> Used {
-        Used {
-            server: site.cpu(),
-            thread: usage::thread_cpu(),
-            process: usage::own_cpu(),
-            proxy: site.proxy_cpu(),
-            all: usage::cpu_of_all(),
-            waited_ns: self.crowd.waited_ns(),
-        }
-    }
-
-    fn into_run(
-        self,
-        pace: Pace,
-        window: Window,
-        all: &[u64],
-        before: &Used,
-        after: &Used,
-        memory: Memory,
-    ) -> Run {
-        let measured_s = seconds(window.end_ns - window.begin_ns);
-        let expected = self.expected(&pace.counts(window, self.streams.len()));
-        let expected_ever = self.expected(all);
-        let (held_sum, held_looks) = self.held;
-        let polls_once_more = self.polls_once_more();
-        let tally = self.crowd.tally;
-        // Messages that a last poll brought early would be early only because the run was over.
-        let latency = if polls_once_more { Distribution::default() } else { tally.latency.distribution() };
-        let used = before.until(after, measured_s);
-        let harness = Harness {
-            cpu_s: used.thread_s,
-            proxy_cpu_s: used.proxy_s,
-            busy: used.busy,
-            late_p99_ms: tally.lateness.at_ms(0.99),
-            others_cpus: used.others_cpus,
-        };
-        let publisher = self.crowd.publisher.as_ref();
-        let signs = Signs {
-            busy: harness.busy,
-            late_p99_ms: harness.late_p99_ms,
-            all_cpus: used.all_cpus,
-            others_cpus: harness.others_cpus,
-            skipped: as_f64(tally.skipped_polls) / as_f64((tally.requests + tally.skipped_polls).max(1)),
-            publisher_hit_bound: publisher.is_some_and(Publisher::hit_bound),
-            is_unacknowledged: publisher.is_some_and(|it| it.acknowledged() < all.iter().sum()),
-            ..Signs::default()
-        };
-        Run {
-            way: self.way,
-            followers: self.followers,
-            messages_per_s: self.load.messages_per_s,
-            measured_s,
-            published: publisher.map_or(0, Publisher::acknowledged_measured),
-            expected,
-            delivered: tally.delivered,
-            lost: expected_ever.saturating_sub(tally.delivered_ever),
-            repeated: tally.repeated,
-            reordered: tally.reordered,
-            requests: tally.requests,
-            empty_requests: tally.empty_requests,
-            sent_bytes: tally.sent_bytes,
-            received_bytes: tally.received_bytes,
-            connections_opened: tally.connections_opened,
-            connections_held: as_f64(held_sum) / as_f64(held_looks.max(1)),
-            server: used.server_s.zip(memory.of_server()).map(|(cpu_s, (followers_bytes, memory_bytes))| {
-                ServerUsage { cpu_s, followers_bytes, memory_bytes }
-            }),
-            harness,
-            seconds: tally.into_seconds(),
-            trouble: None,
-            bottleneck: signs.with_latency(&latency).bottleneck(),
-            latency,
-        }
-    }
 }
 
-/// The server's memory, where it is known.
-#[derive(Clone, Copy, Debug)]
-struct Memory {
-    before: Option<u64>,
-    joined: Option<u64>,
-    end: Option<u64>,
-}
-
-impl Memory {
-    /// What the followers added, and what there is at the end.
-    fn of_server(self) -> Option<(i64, u64)> {
-        let added = i128::from(self.joined?) - i128::from(self.before?);
-        Some((i64::try_from(added).ok()?, self.end?))
-    }
-}
-
-/// What was used between two moments.
-struct Spent {
-    server_s: Option<f64>,
-    thread_s: f64,
-    proxy_s: f64,
-    busy: f64,
-    others_cpus: f64,
-    all_cpus: Option<f64>,
-}
-
-impl Used {
-    fn until(&self, after: &Used, measured_s: f64) -> Spent {
-        let between = |before: Option<Duration>, after: Option<Duration>| {
-            before.zip(after).map(|(before, after)| after.saturating_sub(before).as_secs_f64())
-        };
-        let (server_s, process_s) =
-            (between(self.server, after.server), between(self.process, after.process));
-        let all_s = between(self.all, after.all);
-        let ours_s = server_s.unwrap_or(0.0) + process_s.unwrap_or(0.0);
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        // A server that others run is one of the others, and its machine is not known.
-        let others_cpus =
-            all_s.zip(server_s).map_or(0.0, |(all_s, _)| (all_s - ours_s).max(0.0) / measured_s);
-        Spent {
-            server_s,
-            thread_s: between(self.thread, after.thread).unwrap_or(0.0),
-            proxy_s: after.proxy.saturating_sub(self.proxy).as_secs_f64(),
-            busy: (1.0 - seconds(after.waited_ns - self.waited_ns) / measured_s).clamp(0.0, 1.0),
-            others_cpus,
-            all_cpus: all_s.map(|all_s| all_s / measured_s / as_f64(processors as u64)),
-        }
-    }
+/// When in its interval each follower polls: drawn evenly, the same in each run.
+fn phases(way: Option<Way>, followers: usize) -> Vec<u64> {
+    let Some(interval) = way.and_then(Way::interval) else { return Vec::new() };
+    let (mut random, interval_ns) = (SmallRng::seed_from_u64(SEED), nanoseconds(interval).max(1));
+    (0..followers).map(|_| random.random_range(0..interval_ns)).collect()
 }
 
 /// Whether the ports of one address could run out: followers of the loopback open a connection for each answer.

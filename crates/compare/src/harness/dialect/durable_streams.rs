@@ -83,9 +83,8 @@ impl Dialect for DurableStreams {
 
     fn on_head(&self, way: Way, head: &AnswerHead<'_>, place: &mut Place) -> Verdict {
         match (head.status, way) {
-            (200, Way::Sse) => Verdict::Fine,
-            // It need not repeat that nothing has changed means: up to date.
-            (304, Way::Poll { .. }) => Verdict::Fine,
+            // An answer that nothing has changed need not repeat that this is up to date.
+            (200, Way::Sse) | (304, Way::Poll { .. }) => Verdict::Fine,
             (200 | 204, Way::Poll { .. } | Way::LongPoll | Way::LongPollClosing) => on_page(way, head, place),
             (429 | 500..=599, _) => Verdict::Later(retry_after(head.fields)),
             (status, _) => Verdict::Over(format!(
