@@ -1,16 +1,22 @@
 //! Carries a plan out: one run after the other, each on a server of its own that is quiet.
 
-use crate::findings::{FORMAT, Findings, Run, ServerFacts, Sweep, SweepCell};
+use crate::clients::clients;
+use crate::findings::{FORMAT, Findings, Run, ServerFacts, Sweep, SweepCell, Workload};
 use crate::harness::{
-    Interrupted, Live, Load, Program, PublishWay, PublishingLoad, Site, followers_max, measure,
+    Interrupted, Live, Load, Program, PublishWay, PublishingLoad, Site, Speaks, followers_max, measure,
     measure_publishing,
 };
-use crate::plan::{Grid, Plan, Scope, Speaks, Target};
+use crate::plan::{Grid, Plan, Scope, Target};
+use crate::proxy::Network;
 use crate::quiet::Quiet;
 use crate::steps::{self, Place, Step};
 use crate::verdict::{cheapest, verdict};
 use crate::watch::{Measured, Watch};
 use crate::way::Way;
+use std::time::Duration;
+
+/// What is lost in a network is the same for each way, as far as that can be.
+const SEED: u64 = 7;
 
 /// Measures everything that the plan asks for, and judges it. When the watch ends it, or something could not be measured, the findings
 /// are what was measured, and a note says so.
@@ -36,8 +42,7 @@ enum Sites<'a> {
     /// A fresh one for each run, of this program.
     Own(&'a Program),
     /// The same for all.
-    #[allow(dead_code, reason = "until other servers are reached")]
-    Other(Box<Site>),
+    Elsewhere(Box<Site>),
 }
 
 /// What came of a step.
@@ -51,7 +56,12 @@ impl<'a> Comparison<'a> {
     fn new(plan: &'a Plan) -> anyhow::Result<Comparison<'a>> {
         let (sites, server) = match &plan.target {
             Target::Own(program) => (Sites::Own(program), own_server(plan)),
-            Target::Other(server) => anyhow::bail!("{} can't be measured yet", server.url),
+            Target::Elsewhere(server) => {
+                let mut site = Site::elsewhere(server)?;
+                put_far_away(&mut site, &plan.workload)?;
+                let facts = site.facts();
+                (Sites::Elsewhere(Box::new(site)), facts)
+            }
         };
         Ok(Comparison { plan, sites, quiet: Quiet::default(), findings: nothing_yet(plan, server) })
     }
@@ -84,7 +94,7 @@ impl<'a> Comparison<'a> {
 
     /// The steps that this server can be put through.
     fn steps(&mut self) -> anyhow::Result<Vec<Step>> {
-        let Sites::Other(site) = &self.sites else {
+        let Sites::Elsewhere(site) = &self.sites else {
             return Ok(steps::steps(self.plan, &self.plan.ways, &[PublishWay::Post, PublishWay::WebSocket]));
         };
         let (can, cannot): (Vec<Way>, Vec<Way>) =
@@ -113,9 +123,10 @@ impl<'a> Comparison<'a> {
         let site = match &mut self.sites {
             Sites::Own(program) => {
                 own = Site::start_own(program, self.plan.workload.durability.clone())?;
+                put_far_away(&mut own, &self.plan.workload)?;
                 &mut own
             }
-            Sites::Other(site) => site,
+            Sites::Elsewhere(site) => site,
         };
         let mut live = |live: &Live| watch.on_live(live);
         match step {
@@ -176,10 +187,19 @@ fn check_open_files(steps: &[Step]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Puts the network between a server and its followers that the workload asks for.
+fn put_far_away(site: &mut Site, workload: &Workload) -> anyhow::Result<()> {
+    if 0.0 < workload.rtt_ms || 0.0 < workload.loss {
+        let rtt = Duration::from_secs_f64(workload.rtt_ms / 1e3);
+        site.through(Network { rtt, loss: workload.loss, seed: SEED })?;
+    }
+    Ok(())
+}
+
 /// What is known of a server of our own before it has started.
 fn own_server(plan: &Plan) -> ServerFacts {
     let name = format!("tidings {}", plan.version);
-    ServerFacts { name, speaks: Speaks::Tidings.name().to_owned(), is_measured: true }
+    ServerFacts { name, speaks: Speaks::Tidings.to_string(), is_measured: true }
 }
 
 /// Findings without a run.
@@ -199,7 +219,7 @@ fn nothing_yet(plan: &Plan, server: ServerFacts) -> Findings {
         sides: Vec::new(),
         troubled: Vec::new(),
         publishing: Vec::new(),
-        clients: Vec::new(),
+        clients: clients(),
         sweep: match &plan.scope {
             Scope::Sweep(grid) => Some(empty_grid(grid, late_ms)),
             Scope::Whole | Scope::Quick => None,

@@ -18,6 +18,7 @@ mod harness;
 mod map;
 mod number;
 mod plan;
+mod proxy;
 mod quiet;
 mod result;
 #[cfg(test)]
@@ -34,9 +35,9 @@ pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
     ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
-pub use harness::{Interrupted, Live, Phase, Program};
+pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Phase, Program, Speaks, UnknownLanguage};
 pub use map::write_map;
-pub use plan::{Grid, InvalidPlan, OtherServer, Plan, Scope, Speaks, Target, limits};
+pub use plan::{Grid, InvalidPlan, Plan, Scope, Target, limits};
 pub use steps::{check, estimate};
 pub use table::{NoColours, Palette, Tone, write_table};
 pub use verdict::{cheapest, verdict};

@@ -1,10 +1,9 @@
 //! What is to be compared: everything that was asked for, checked.
 
 use crate::findings::{Machine, Workload};
-use crate::harness::Program;
+use crate::harness::{Elsewhere, Program};
 use crate::way::Way;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What is to be compared.
@@ -36,50 +35,7 @@ pub enum Target {
     /// A child process for each run, over a folder that is removed afterwards.
     Own(Program),
     /// One that runs already. Its processor time and its memory are not measured.
-    Other(OtherServer),
-}
-
-/// A server that runs already.
-#[derive(Clone, Debug)]
-pub struct OtherServer {
-    /// Where it is: `http`, `https`, `ws` or `wss`.
-    pub url: String,
-    /// What it speaks; found out where it is not said.
-    pub speaks: Option<Speaks>,
-    /// Where messages are posted to, for a plain WebSocket or plain SSE.
-    pub publish_url: Option<String>,
-    /// Sent with each request: names and values.
-    pub headers: Vec<(String, String)>,
-    /// A PEM file with more certificates to be believed.
-    pub certificates: Option<PathBuf>,
-}
-
-/// What a server speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
-    /// The protocol of this project.
-    Tidings,
-    /// The base protocol of Durable Streams.
-    DurableStreams,
-    /// A WebSocket that sends every message to all who are connected.
-    WebSocket,
-    /// A response of Server-Sent Events.
-    Sse,
-}
-
-impl Speaks {
-    /// All of them.
-    pub const ALL: [Speaks; 4] = [Speaks::Tidings, Speaks::DurableStreams, Speaks::WebSocket, Speaks::Sse];
-
-    /// Its name on the command line and in findings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Speaks::Tidings => "tidings",
-            Speaks::DurableStreams => "durable-streams",
-            Speaks::WebSocket => "websocket",
-            Speaks::Sse => "sse",
-        }
-    }
+    Elsewhere(Elsewhere),
 }
 
 /// How much is measured.

@@ -2,7 +2,7 @@
 
 use crate::findings::{Distribution, Harness, Machine, Run, Workload};
 use crate::harness::Program;
-use crate::plan::{OtherServer, Plan, Scope, Target};
+use crate::plan::{Plan, Scope, Target};
 use crate::way::Way;
 use std::time::Duration;
 
@@ -31,17 +31,6 @@ pub(crate) fn plan() -> Plan {
         taken: "2026-01-02T03:04:05Z".to_owned(),
         machine,
         version: "0.1.0".to_owned(),
-    }
-}
-
-/// A server somewhere.
-pub(crate) fn other_server() -> OtherServer {
-    OtherServer {
-        url: "http://127.0.0.1:4437".to_owned(),
-        speaks: None,
-        publish_url: None,
-        headers: Vec::new(),
-        certificates: None,
     }
 }
 

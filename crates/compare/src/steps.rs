@@ -264,7 +264,7 @@ pub fn check(plan: &Plan) -> Result<(), InvalidPlan> {
                 limits::CELLS_MAX
             ));
         }
-        if matches!(plan.target, Target::Other(_)) {
+        if matches!(plan.target, Target::Elsewhere(_)) {
             return wrong(
                 "--sweep finds what costs least, and what a server at --url costs can't be seen".to_owned(),
             );

@@ -17,7 +17,7 @@ use outputs::Outputs;
 use progress::Progress;
 use std::io::Write;
 use stop_signals::StopSignals;
-use tidings_compare::Findings;
+use tidings_compare::{CannotReach, Findings};
 
 impl CompareArguments {
     /// Measures and tells; or tells only what was measured before.
@@ -34,6 +34,7 @@ impl CompareArguments {
         let findings = match compared {
             Ok(findings) => findings,
             Err(_) if signals.came() => return Err(Stop::Interrupted),
+            Err(error) if error.is::<CannotReach>() => return Err(Stop::CannotReach(error)),
             Err(error) => return Err(Stop::Failed(error)),
         };
         if signals.came() && is_empty(&findings) {

@@ -1,6 +1,7 @@
 //! Which runs a plan comes to.
 
 use super::*;
+use crate::harness::Elsewhere;
 use crate::sample;
 
 fn plan(scope: Scope) -> Plan {
@@ -56,7 +57,7 @@ fn sides_that_make_no_sense_are_left_out() {
         told(&all_steps(&plan)).into_iter().filter(|it| it.contains("Side SSE")).collect();
     // A quarter of three is nobody, and a fortieth of a message a second takes longer than the run.
     assert_eq!(sides, ["Side SSE: 1 0.1/s 10 s FinalPoll", "Side SSE: 3 0.4/s 5 s FinalPoll"]);
-    plan.target = Target::Other(sample::other_server());
+    plan.target = Target::Elsewhere(Elsewhere::default());
     assert!(!told(&all_steps(&plan)).iter().any(|it| it.contains("Side")));
 }
 
@@ -119,6 +120,6 @@ fn what_does_not_go_together_is_refused_with_what_to_do() {
     let mut large = plan(Scope::Sweep(grid));
     assert!(check(&large).expect_err("81 cells").to_string().contains("at most 64"));
     large.scope = Scope::Sweep(Grid { followers: vec![1], messages_per_s: vec![1.0] });
-    large.target = Target::Other(sample::other_server());
+    large.target = Target::Elsewhere(Elsewhere::default());
     assert!(check(&large).expect_err("no cost").to_string().contains("--url"));
 }

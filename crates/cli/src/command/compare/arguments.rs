@@ -10,7 +10,7 @@ use crate::wall_clock::wall_now;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-use tidings_compare::{Grid, OtherServer, Plan, Program, Scope, Speaks, Target, Way, Workload};
+use tidings_compare::{Elsewhere, Grid, Plan, Program, Scope, Speaks, Target, Way, Workload};
 use tidings_model::Durability;
 use tidings_protocol::rfc3339_text;
 
@@ -75,7 +75,7 @@ pub(crate) struct CompareArguments {
     streams: usize,
 
     /// Whether messages are stored on disk or in memory [default: disk]
-    #[arg(long, value_name = "disk|memory", value_parser = durability, help_heading = WORKLOAD)]
+    #[arg(long, value_name = "disk|memory", value_parser = durability, conflicts_with = "url", help_heading = WORKLOAD)]
     durability: Option<Durability>,
 
     /// Which latency is late: a way suits when 99 % of its deliveries are earlier
@@ -99,7 +99,7 @@ pub(crate) struct CompareArguments {
     url: Option<String>,
 
     /// What the server at --url speaks: tidings, durable-streams, websocket or sse [default: found out]
-    #[arg(long, value_name = "PROTOCOL", value_parser = speaks, requires = "url", help_heading = SERVER)]
+    #[arg(long, value_name = "PROTOCOL", requires = "url", help_heading = SERVER)]
     speaks: Option<Speaks>,
 
     /// Where messages are posted to, for a plain WebSocket or plain SSE
@@ -108,7 +108,7 @@ pub(crate) struct CompareArguments {
 
     /// Sent with each request, such as `Authorization: Bearer …`; may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE", requires = "url", value_parser = values::header, help_heading = SERVER)]
-    headers: Vec<(String, String)>,
+    headers: Vec<String>,
 
     /// For an https or wss URL: believe the certificates of this PEM file too, besides those of the system
     #[arg(long = "ca", value_name = "FILE", requires = "url", help_heading = SERVER)]
@@ -165,12 +165,6 @@ pub(super) enum Transport {
     Poll,
 }
 
-/// Reads what a server speaks.
-fn speaks(text: &str) -> Result<Speaks, String> {
-    let known = Speaks::ALL.into_iter().find(|one| one.name() == text);
-    known.ok_or_else(|| format!("write {}", Speaks::ALL.map(Speaks::name).join(", ")))
-}
-
 impl CompareArguments {
     /// The plan.
     pub(super) fn plan(&self) -> Result<Plan, Stop> {
@@ -219,12 +213,15 @@ impl CompareArguments {
             let path = std::env::current_exe()?;
             return Ok(Target::Own(Program { path, arguments: Vec::new() }));
         };
-        Ok(Target::Other(OtherServer {
+        let read = |file: &PathBuf| {
+            std::fs::read(file).map_err(|error| Stop::Usage(format!("--ca {}: {error}", file.display())))
+        };
+        Ok(Target::Elsewhere(Elsewhere {
             url: url.clone(),
             speaks: self.speaks,
             publish_url: self.publish_url.clone(),
             headers: self.headers.clone(),
-            certificates: self.certificates.clone(),
+            roots: self.certificates.iter().map(read).collect::<Result<_, Stop>>()?,
         }))
     }
 

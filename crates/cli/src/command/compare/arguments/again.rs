@@ -35,9 +35,10 @@ impl CompareArguments {
 
     fn server(&self, line: &mut Line) {
         line.maybe("--url", self.url.as_deref().map(without_secrets));
-        line.maybe("--speaks", self.speaks.map(tidings_compare::Speaks::name));
+        line.maybe("--speaks", self.speaks);
         line.maybe("--publish-url", self.publish_url.as_deref().map(without_secrets));
-        for (name, _) in &self.headers {
+        for header in &self.headers {
+            let name = header.split(':').next().unwrap_or_default();
             line.flag("--header", format!("{name}: …"));
         }
         line.maybe("--ca", self.certificates.as_ref().map(|file| file.display()));

@@ -96,7 +96,7 @@ fn what_makes_no_sense_is_told_with_what_to_do() {
         ("--loss 1", "write a percentage, such as `1%`"),
         ("--speaks websocket", "--url <URL>"),
         ("--header A:b", "--url <URL>"),
-        ("--url http://127.0.0.1:1 --speaks morse", "write tidings, durable-streams, websocket, sse"),
+        ("--url http://127.0.0.1:1 --speaks morse", "one of tidings, durable-streams, websocket, sse"),
         ("--sweep --quick", "cannot be used with"),
         ("--sweep --trouble", "cannot be used with"),
         ("--sweep --url http://127.0.0.1:1", "cannot be used with"),
