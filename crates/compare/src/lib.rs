@@ -12,6 +12,7 @@
 mod columns;
 mod findings;
 mod number;
+mod report;
 mod table;
 mod verdict;
 mod way;
@@ -20,6 +21,7 @@ pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
     ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
+pub use report::{Chart, write_chart, write_report};
 pub use table::{NoColours, Palette, Tone, write_table};
 pub use verdict::{cheapest, verdict};
 pub use way::Way;
