@@ -9,8 +9,8 @@ pub(super) const LINE: f64 = 17.0;
 /// The size of the text.
 const LETTERS: f64 = 13.0;
 
-/// More than the mean width of a letter in the widest of the usual system fonts, in parts of its size.
-const LETTER_WIDTH: f64 = 0.64;
+/// The mean width of a bold letter in the widest of the usual system fonts, in parts of its size.
+const LETTER_WIDTH: f64 = 0.73;
 
 /// How wide a text is at most, about.
 pub(super) fn text_width(text: &str) -> f64 {

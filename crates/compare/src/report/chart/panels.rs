@@ -90,7 +90,7 @@ impl Frame {
         let top = y + PLOT_TOP;
         let base = top + self.above * self.per_unit;
         canvas.text(&format!("name {class}{unused}"), Anchor::Start, x, y + 12.0, &panel.label);
-        canvas.text("note", Anchor::End, x + PANEL_WIDTH, y + 12.0, &panel.note);
+        canvas.text("note", Anchor::End, x + PANEL_WIDTH - 3.0, y + 12.0, &panel.note);
         canvas.line("grid", (x, top), (x + PANEL_WIDTH, top));
         let title = format!("{}: {}", panel.label, panel.note);
         let steps = |values: &[f64], sign: f64| self.steps(values, sign, x, base);
