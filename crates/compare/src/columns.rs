@@ -14,19 +14,42 @@ pub(crate) struct Column {
     pub(crate) value: fn(&Run) -> Option<f64>,
     /// The value as it is written.
     pub(crate) figure: fn(f64) -> Figure,
+    /// What stands where there is no value.
+    pub(crate) absent: &'static str,
 }
+
+const NOT_MEASURED: &str = "not measured";
+const NONE: &str = "–";
 
 /// All of them, from left to right. Whether a run was whole stands in a last one, which has no number.
 pub(crate) const COLUMNS: [Column; 9] = [
-    Column { group: "latency", name: "p50", value: p50, figure: number::duration },
-    Column { group: "latency", name: "p99", value: p99, figure: number::duration },
-    Column { group: "requests", name: "a second", value: requests_per_s, figure: number::plain },
-    Column { group: "requests", name: "empty", value: empty_part, figure: number::percent },
-    Column { group: "bytes", name: "a message", value: bytes, figure: number::size },
-    Column { group: "server CPU", name: "a message", value: cpu_ms, figure: number::duration },
-    Column { group: "server CPU", name: "of a core", value: Run::cpu_of_a_core, figure: number::percent },
-    Column { group: "memory", name: "a follower", value: memory, figure: number::size },
-    Column { group: "connections", name: "held", value: held, figure: number::plain },
+    Column { group: "latency", name: "p50", value: p50, figure: number::duration, absent: NOT_MEASURED },
+    Column { group: "latency", name: "p99", value: p99, figure: number::duration, absent: NOT_MEASURED },
+    Column {
+        group: "requests",
+        name: "a second",
+        value: requests_per_s,
+        figure: number::plain,
+        absent: NONE,
+    },
+    Column { group: "requests", name: "empty", value: empty_part, figure: number::percent, absent: NONE },
+    Column { group: "bytes", name: "a message", value: bytes, figure: number::size, absent: NONE },
+    Column {
+        group: "server CPU",
+        name: "a message",
+        value: cpu_ms,
+        figure: number::duration,
+        absent: NOT_MEASURED,
+    },
+    Column {
+        group: "server CPU",
+        name: "of a core",
+        value: Run::cpu_of_a_core,
+        figure: number::percent,
+        absent: NOT_MEASURED,
+    },
+    Column { group: "memory", name: "a follower", value: memory, figure: number::size, absent: NOT_MEASURED },
+    Column { group: "connections", name: "held", value: held, figure: number::plain, absent: NONE },
 ];
 
 impl Column {

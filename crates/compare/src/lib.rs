@@ -20,6 +20,7 @@ mod number;
 mod plan;
 mod proxy;
 mod quiet;
+mod report;
 mod result;
 #[cfg(test)]
 mod sample;
@@ -38,6 +39,7 @@ pub use findings::{
 pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Phase, Program, Speaks, UnknownLanguage};
 pub use map::write_map;
 pub use plan::{Grid, InvalidPlan, Plan, Scope, Target, limits};
+pub use report::{Chart, write_chart, write_report};
 pub use steps::{check, estimate};
 pub use table::{NoColours, Palette, Tone, write_table};
 pub use verdict::{cheapest, verdict};

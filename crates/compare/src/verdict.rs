@@ -8,7 +8,7 @@ mod choice;
 mod compared;
 
 pub use choice::cheapest;
-pub(crate) use choice::is_judged;
+pub(crate) use choice::{Gauge, is_judged};
 
 use crate::findings::{Findings, Run};
 use crate::number;

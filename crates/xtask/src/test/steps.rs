@@ -87,6 +87,7 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
         run("examples", "the chat, the charts and the plain clients, in Chromium", examples(workspace)),
+        run("report", "the report of `tidings compare`, in Chromium", report(workspace)),
         run(
             "networks",
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
@@ -158,6 +159,12 @@ fn examples(workspace: &Workspace) -> Program {
         ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs", "tests/plain.test.mjs"];
     let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
     Program { folder: PathBuf::from("examples"), ..tests }
+}
+
+/// The report of a comparison: its samples are written by an example of the crate. Needs the npm packages.
+fn report(workspace: &Workspace) -> Program {
+    let tests = node_tests(workspace, &["report.test.mjs"]);
+    Program { folder: PathBuf::from("crates/compare/tests"), ..tests }
 }
 
 const NETWORK_TESTS: &[&str] = &[

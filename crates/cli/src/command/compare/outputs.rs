@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use tidings_compare::Findings;
+use tidings_compare::{Chart, Findings, write_chart, write_report};
 
 /// The largest file that is read as findings; a sweep of all cells takes a few megabytes.
 const FINDINGS_BYTES_MAX: u64 = 64 << 20;
@@ -52,8 +52,11 @@ impl Outputs {
         if let Some(file) = &self.json {
             to_file(file, |out| write_json(findings, out))?;
         }
-        if self.report.is_some() || self.charts.is_some() {
-            return Err(Stop::Failed(anyhow::Error::msg("reports and charts can't be written yet")));
+        if let Some(file) = &self.report {
+            to_file(file, |out| write_report(findings, out))?;
+        }
+        if let Some(folder) = &self.charts {
+            write_charts(findings, folder)?;
         }
         if self.json_on_stdout {
             write_json(findings, out)?;
@@ -101,4 +104,13 @@ fn to_file(file: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<(
 fn write_json(findings: &Findings, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, findings)?;
     writeln!(out)
+}
+
+/// A file for each chart that these findings have.
+fn write_charts(findings: &Findings, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    for chart in Chart::ALL.into_iter().filter(|chart| chart.is_in(findings)) {
+        to_file(&folder.join(format!("{}.svg", chart.name())), |out| write_chart(findings, chart, out))?;
+    }
+    Ok(())
 }
