@@ -5,15 +5,17 @@
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 use tidings_compare::{Findings, Run, Way};
-use tidings_testkit::eventually;
+use tidings_testkit::{Api, Request, Server, eventually};
 
-/// Exit codes of the command line.
+/// The exit codes that are met here.
 const DONE: Option<i32> = Some(0);
 const USAGE: Option<i32> = Some(2);
+const CANNOT_REACH: Option<i32> = Some(3);
 const INTERRUPTED: Option<i32> = Some(130);
 
 /// `tidings compare` in a folder of its own, which is also where it puts what it needs for a moment.
@@ -115,7 +117,8 @@ fn a_quick_comparison_finds_every_way_whole_and_tells_it_in_a_table_a_file_and_a
     assert_eq!((code, again.as_str(), silence.as_str()), (DONE, table.as_str(), ""));
     assert_eq!(fs::read_to_string(place.path().join("again.html")).unwrap(), report);
     let (code, json, _) = place.run("--from found.json --json");
-    assert_eq!((code, Findings::from_json(&json).unwrap()), (DONE, findings));
+    let same = Findings::from_json(&json).unwrap();
+    assert_eq!((code, same.command, same.verdict), (DONE, findings.command, findings.verdict));
 }
 
 #[test]
@@ -189,6 +192,36 @@ fn what_makes_no_sense_is_told_before_anything_is_measured() {
         assert_eq!((code, out.as_str()), (USAGE, ""), "{line}: {err}");
         assert!(err.contains(told), "{line}: {err}");
     }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let place = Place::new();
+    let (code, out, err) = place.run(&format!("--url http://{address}"));
+    assert_eq!((code, out.as_str()), (CANNOT_REACH, ""), "{err}");
+    assert!(err.contains(&address.to_string()), "{err}");
+}
+
+#[test]
+fn a_server_that_runs_already_is_measured_from_outside_and_left_as_it_was() {
+    let server = Server::start();
+    let place = Place::new();
+    let line = format!(
+        "--url http://{} --transports sse --followers 5 --messages 20/s --duration 1s --json",
+        server.address()
+    );
+    let (code, json, err) = place.run(&line);
+    assert_eq!(code, DONE, "{err}");
+    let findings = Findings::from_json(&json).unwrap();
+    assert_eq!((findings.server.speaks.as_str(), findings.server.is_measured), ("tidings", false));
+    let [run] = findings.runs.as_slice() else { panic!("one run: {:?}", findings.runs) };
+    assert_whole(run);
+    assert_eq!(run.server, None);
+    let list = Api::new(server.address()).expect(200, &Request::get("/v1/streams")).text();
+    assert!(!list.contains("compare/"), "{list}");
 }
 
 /// The processes that it has started.

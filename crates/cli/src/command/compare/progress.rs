@@ -4,11 +4,11 @@
 use super::outputs::Outputs;
 use super::stop_signals::StopSignals;
 use crate::style::{Ink, Style};
-use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::time::Duration;
-use tidings_compare::{Live, Measured, Plan, Scope, Watch};
+use tidings_compare::{Live, Measured, Phase, Plan, Scope, Watch};
 
 /// Shows it.
 pub(super) struct Progress<'a> {
@@ -20,7 +20,8 @@ pub(super) struct Progress<'a> {
     /// How many things are measured, and how many are begun.
     steps: usize,
     begun: usize,
-    /// The estimates of what is done, and of what is measured now.
+    /// The estimates of all, of what is done, and of what is measured now.
+    total: Duration,
     done: Duration,
     current: Duration,
     failures: usize,
@@ -44,6 +45,7 @@ impl<'a> Progress<'a> {
             opening: opening(plan, outputs.lacks_report()),
             steps: 0,
             begun: 0,
+            total: Duration::ZERO,
             done: Duration::ZERO,
             current: Duration::ZERO,
             failures: 0,
@@ -68,9 +70,7 @@ impl Watch for Progress<'_> {
     fn on_begin(&mut self, steps: usize, estimate: Duration) {
         self.steps = steps;
         self.tell(&format!("{}; {}", self.opening, about(estimate)));
-        if let Some(bars) = &self.bars {
-            bars.whole.set_length(millis(estimate));
-        }
+        self.total = estimate;
     }
 
     fn on_step(&mut self, what: &str, estimate: Duration) {
@@ -78,8 +78,8 @@ impl Watch for Progress<'_> {
         self.done += self.current;
         self.current = estimate;
         if let Some(bars) = &self.bars {
-            bars.whole.set_message(format!("{}/{}", self.begun, self.steps));
-            bars.whole.set_position(millis(self.done));
+            bars.whole.set_prefix(format!("{}/{}", self.begun, self.steps));
+            bars.show(self.done, self.total);
             bars.run.set_prefix(what.to_owned());
             bars.run.set_message("");
         }
@@ -88,7 +88,7 @@ impl Watch for Progress<'_> {
     fn on_live(&mut self, live: &Live) -> ControlFlow<()> {
         if let Some(bars) = &self.bars {
             let elapsed = Duration::try_from_secs_f64(live.elapsed_s).unwrap_or_default();
-            bars.whole.set_position(millis(self.done + elapsed.min(self.current)));
+            bars.show(self.done + elapsed.min(self.current), self.total);
             bars.run.set_message(figures(live));
         }
         if self.signals.came() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -116,8 +116,8 @@ impl Bars {
         let all = MultiProgress::new();
         let (whole, run) = (all.add(ProgressBar::new(0)), all.add(ProgressBar::new_spinner()));
         let bar = match style {
-            Style::Plain => "{msg} {wide_bar} {elapsed}, {eta} left",
-            Style::Coloured => "{msg} {wide_bar:.dim} {elapsed}, {eta} left",
+            Style::Plain => "{prefix} {wide_bar} {elapsed}, {msg} left",
+            Style::Coloured => "{prefix} {wide_bar:.dim} {elapsed}, {msg} left",
         };
         for (bar, template) in [(&whole, bar), (&run, "{prefix}: {wide_msg}")] {
             if let Ok(style) = ProgressStyle::with_template(template) {
@@ -125,6 +125,13 @@ impl Bars {
             }
         }
         Bars { all, whole, run }
+    }
+
+    /// How much of it is done. What is left follows from the estimate: the speed so far would be a worse guess.
+    fn show(&self, done: Duration, total: Duration) {
+        self.whole.set_length(millis(total));
+        self.whole.set_position(millis(done));
+        self.whole.set_message(HumanDuration(total.saturating_sub(done)).to_string());
     }
 }
 
@@ -138,16 +145,30 @@ impl Drop for Bars {
 
 /// How the run is getting on.
 fn figures(live: &Live) -> String {
-    match (live.joined, live.delivered) {
-        (0, 0) => return String::new(),
-        (joined, 0) => return format!("{} joined", HumanCount(joined as u64)),
+    match (live.phase, live.delivered) {
+        (Phase::Joining, _) if live.joined == 0 => return "waits for quiet".to_owned(),
+        (Phase::Joining, _) => return format!("{} joined", HumanCount(live.joined as u64)),
+        (_, 0) => return phase(live.phase).to_owned(),
         (_, 1..) => {}
     }
     let delivered = HumanCount(live.delivered);
     let Live { requests_per_s, p50_ms, .. } = live;
     let behind =
         if live.behind == 0 { String::new() } else { format!(", {} behind", HumanCount(live.behind)) };
-    format!("{delivered} delivered, {requests_per_s:.0} requests/s, p50 {p50_ms:.1} ms{behind}")
+    format!(
+        "{delivered} delivered, {requests_per_s:.0} requests/s, p50 {p50_ms:.1} ms{behind}; {}",
+        phase(live.phase)
+    )
+}
+
+/// What is going on, in words.
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Joining => "joining",
+        Phase::WarmingUp => "warms up",
+        Phase::Measuring => "measures",
+        Phase::Draining => "waits for the last messages",
+    }
 }
 
 /// What is about to be measured.
@@ -191,10 +212,10 @@ mod tests {
     fn the_templates_are_some() {
         for style in [Style::Plain, Style::Coloured] {
             let bars = Bars::new(style);
-            bars.whole.set_length(10);
+            bars.show(Duration::from_secs(1), Duration::from_secs(10));
             bars.run.set_prefix("SSE");
         }
-        assert!(ProgressStyle::with_template("{msg} {wide_bar:.dim} {elapsed}, {eta} left").is_ok());
+        assert!(ProgressStyle::with_template("{prefix} {wide_bar:.dim} {elapsed}, {msg} left").is_ok());
         assert!(ProgressStyle::with_template("{prefix}: {wide_msg}").is_ok());
     }
 
@@ -208,11 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn the_live_line_says_who_is_behind_only_if_somebody_is() {
-        let live = Live { delivered: 1_200, requests_per_s: 99.6, p50_ms: 0.44, ..Live::default() };
-        assert_eq!(figures(&live), "1,200 delivered, 100 requests/s, p50 0.4 ms");
-        assert!(figures(&Live { behind: 3, ..live }).ends_with(", 3 behind"));
+    fn the_live_line_says_what_goes_on_and_who_is_behind_only_if_somebody_is() {
+        let phase = Phase::Measuring;
+        let live = Live { phase, delivered: 1_200, requests_per_s: 99.6, p50_ms: 0.44, ..Live::default() };
+        assert_eq!(figures(&live), "1,200 delivered, 100 requests/s, p50 0.4 ms; measures");
+        assert!(figures(&Live { behind: 3, ..live }).contains(", 3 behind; "));
         assert_eq!(figures(&Live { joined: 7, ..Live::default() }), "7 joined");
-        assert_eq!(figures(&Live::default()), "");
+        assert_eq!(figures(&Live::default()), "waits for quiet");
+        assert_eq!(figures(&Live { phase: Phase::WarmingUp, ..Live::default() }), "warms up");
     }
 }
