@@ -13,15 +13,18 @@
 #![allow(dead_code, unused_imports, reason = "only tests run it until the plan of steps does")]
 
 mod answer;
+mod ask;
 mod backoff;
 mod bottleneck;
 mod child;
 mod crowd;
 mod dialect;
 mod durations;
+mod elsewhere;
 mod event_lines;
 mod follower;
 mod open_files;
+mod origin;
 mod payload;
 mod publisher;
 mod publishing;
@@ -31,12 +34,14 @@ mod site;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod track;
 mod usage;
 mod wire;
 
 pub use child::Program;
 pub(crate) use dialect::{Dialect, PublishWay};
+pub use elsewhere::{CannotReach, Elsewhere, Speaks, UnknownLanguage};
 pub(crate) use open_files::followers_max;
 pub(crate) use publishing::{PublishingLoad, measure_publishing};
 pub(crate) use run::measure;

@@ -12,11 +12,12 @@
 mod clock;
 mod findings;
 mod harness;
+mod proxy;
 mod way;
 
 pub use findings::{
     ClientLines, Distribution, Findings, Harness, Machine, Publishing, Run, Second, ServerFacts, ServerUsage,
     Sweep, SweepCell, Trouble, Workload,
 };
-pub use harness::{Interrupted, Live, Phase, Program};
+pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Phase, Program, Speaks, UnknownLanguage};
 pub use way::Way;

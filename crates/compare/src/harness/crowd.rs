@@ -2,6 +2,7 @@
 //!
 //! Cost of a delivery: one `read`, a share of one wait, one look at the clock, and a search for the mark.
 
+use super::ask::Endpoint;
 use super::dialect::Place;
 use super::follower::{self, Follower, Step};
 use super::publisher::{self, Pace, Publisher};
@@ -16,7 +17,7 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 /// The first token of the publisher; those below are followers.
 const PUBLISHER: usize = 1 << 32;
@@ -53,10 +54,10 @@ pub(super) struct Crowd {
 }
 
 /// Where connections go to, and come from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Addresses {
-    pub(super) followers: SocketAddr,
-    pub(super) publisher: SocketAddr,
+    pub(super) followers: Endpoint,
+    pub(super) publisher: Endpoint,
     /// Whether connections come from many addresses of the loopback, since one has too few ports.
     pub(super) from_many: bool,
 }
@@ -178,7 +179,7 @@ impl Crowd {
 
     fn connect_publisher(&mut self, at: usize) -> anyhow::Result<()> {
         let token = Token(PUBLISHER + at);
-        let wire = Wire::open(self.addresses.publisher, None, self.reactor.registry(), token);
+        let wire = Wire::open(&self.addresses.publisher, None, self.reactor.registry(), token);
         self.publisher_wires[at] = Some(wire.context("connecting to publish")?);
         Ok(())
     }
@@ -252,11 +253,10 @@ impl Crowd {
 
     fn connect(&mut self, index: usize) -> anyhow::Result<()> {
         self.drop_wire(index);
-        let address = self.addresses.followers;
         let from = self.addresses.source(self.opened_ever);
         self.opened_ever += 1;
         self.tally.on_connection(self.clock.now_ns());
-        match Wire::open(address, from, self.reactor.registry(), Token(index)) {
+        match Wire::open(&self.addresses.followers, from, self.reactor.registry(), Token(index)) {
             Ok(wire) => {
                 self.seats[index].wire = Some(wire);
                 self.open += 1;
@@ -309,14 +309,22 @@ impl Crowd {
         };
         let sent = wire.send(&self.out);
         self.out.clear();
-        self.on_sent(index, sent.ok())
+        self.on_sent(index, sent.is_ok())
     }
 
-    /// So many bytes went out; none where the connection is broken.
-    fn on_sent(&mut self, index: usize, sent: Option<usize>) -> anyhow::Result<()> {
-        let Some(bytes) = sent else { return self.lost(index) };
-        self.tally.on_sent(self.clock.now_ns(), bytes);
-        Ok(())
+    /// Something went out, unless the connection is broken.
+    fn on_sent(&mut self, index: usize, is_open: bool) -> anyhow::Result<()> {
+        self.note_traffic(index);
+        if is_open { Ok(()) } else { self.lost(index) }
+    }
+
+    /// Counts what went over a connection since the last look.
+    fn note_traffic(&mut self, index: usize) {
+        if let Some(wire) = &mut self.seats[index].wire {
+            let (now_ns, traffic) = (self.clock.now_ns(), wire.take_traffic());
+            self.tally.on_sent(now_ns, traffic.sent);
+            self.tally.on_received(now_ns, traffic.received);
+        }
     }
 
     fn on_event(&mut self, event: &Event) -> anyhow::Result<()> {
@@ -333,7 +341,9 @@ impl Crowd {
 
     fn on_follower_event(&mut self, index: usize, event: &Event) -> anyhow::Result<()> {
         let Some(wire) = &mut self.seats[index].wire else { return Ok(()) };
-        match wire.has_connected() {
+        let has_connected = wire.has_connected();
+        self.note_traffic(index);
+        match has_connected {
             Ok(false) => {}
             Ok(true) => {
                 self.with(index, Follower::on_connected);
@@ -349,8 +359,8 @@ impl Crowd {
             && let Some(wire) = &mut self.seats[index].wire
             && 0 < wire.unsent_bytes()
         {
-            let sent = wire.flush().ok();
-            self.on_sent(index, sent)?;
+            let sent = wire.flush();
+            self.on_sent(index, sent.is_ok())?;
         }
         if event.is_readable() || event.is_read_closed() {
             return self.read(index, event.is_read_closed());
@@ -367,6 +377,7 @@ impl Crowd {
                 return Ok(());
             }
             let got = wire.read(&mut self.buffer);
+            self.note_traffic(index);
             let bytes = match got {
                 Ok(Got::Nothing) => return Ok(()),
                 Ok(Got::End) | Err(_) => return self.lost(index),
@@ -386,7 +397,6 @@ impl Crowd {
     fn on_read(&mut self, index: usize, bytes: usize) -> anyhow::Result<Step> {
         let Crowd { course, tally, random, out, clock, seats, buffer, .. } = self;
         let now_ns = clock.now_ns();
-        tally.on_received(now_ns, bytes);
         let mut turn = follower::Turn { course, tally, random, now_ns, out };
         seats[index].follower.on_bytes(&buffer[..bytes], &mut turn)
     }
@@ -432,17 +442,20 @@ impl Crowd {
         self.out.clear();
         let unsent = wire.unsent_bytes();
         anyhow::ensure!(unsent <= UNSENT_BYTES_MAX, "the server takes less than is published");
-        self.on_published(at, sent.ok())
+        self.on_published(at, sent.is_ok())
     }
 
-    /// So many bytes went out; none where the connection is broken.
-    fn on_published(&mut self, at: usize, sent: Option<usize>) -> anyhow::Result<()> {
-        match (sent, &mut self.publisher) {
-            (Some(bytes), Some(publisher)) => {
-                publisher.sent_bytes += bytes as u64;
-                Ok(())
-            }
-            _ => self.lost_publisher(at),
+    /// Something went out, unless the connection is broken.
+    fn on_published(&mut self, at: usize, is_open: bool) -> anyhow::Result<()> {
+        self.note_published_traffic(at);
+        if is_open { Ok(()) } else { self.lost_publisher(at) }
+    }
+
+    fn note_published_traffic(&mut self, at: usize) {
+        if let (Some(wire), Some(publisher)) = (&mut self.publisher_wires[at], &mut self.publisher) {
+            let traffic = wire.take_traffic();
+            publisher.sent_bytes += traffic.sent as u64;
+            publisher.received_bytes += traffic.received as u64;
         }
     }
 
@@ -461,8 +474,8 @@ impl Crowd {
         if event.is_writable()
             && let Some(wire) = &mut self.publisher_wires[at]
         {
-            let sent = wire.flush().ok();
-            self.on_published(at, sent)?;
+            let sent = wire.flush();
+            self.on_published(at, sent.is_ok())?;
         }
         if event.is_readable() || event.is_read_closed() {
             return self.read_publisher(at);
@@ -473,12 +486,13 @@ impl Crowd {
     fn read_publisher(&mut self, at: usize) -> anyhow::Result<()> {
         loop {
             let Some(wire) = &mut self.publisher_wires[at] else { return Ok(()) };
-            match wire.read(&mut self.buffer) {
+            let got = wire.read(&mut self.buffer);
+            self.note_published_traffic(at);
+            match got {
                 Ok(Got::Nothing) => return Ok(()),
                 Ok(Got::End) | Err(_) => return self.lost_publisher(at),
                 Ok(Got::Bytes(bytes) | Got::Last(bytes)) => {
                     self.with_publisher(|publisher, buffer, turn| {
-                        publisher.received_bytes += bytes as u64;
                         publisher.on_bytes(at, &buffer[..bytes], turn)
                     })??;
                     self.send_published(at)?;
@@ -511,7 +525,7 @@ impl Addresses {
     const SOURCES: u64 = 200;
 
     /// Where the connection of that number comes from; `None` leaves it to the system.
-    fn source(self, number: u64) -> Option<Ipv4Addr> {
+    fn source(&self, number: u64) -> Option<Ipv4Addr> {
         let host = u8::try_from(2 + number % Addresses::SOURCES).ok()?;
         self.from_many.then(|| Ipv4Addr::new(127, 0, 0, host))
     }

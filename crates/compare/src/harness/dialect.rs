@@ -2,13 +2,19 @@
 //!
 //! Knows texts. Does not know sockets, time, or who follows.
 
+mod durable_streams;
+mod plain;
 mod tidings;
 
+pub(crate) use durable_streams::DurableStreams;
+pub(crate) use plain::Plain;
 pub(crate) use tidings::Tidings;
 
 use crate::way::Way;
 use httparse::Header;
 use std::time::Duration;
+use tidings_protocol::Headers as _;
+use tidings_protocol::header_name as name;
 
 /// A server's language.
 pub(crate) trait Dialect: Send + Sync + std::fmt::Debug {
@@ -23,6 +29,11 @@ pub(crate) trait Dialect: Send + Sync + std::fmt::Debug {
 
     /// Whether each publish is answered.
     fn acknowledges(&self, by: PublishWay) -> bool;
+
+    /// Whether it keeps many streams apart. Else all messages go to everybody.
+    fn has_streams(&self) -> bool {
+        true
+    }
 
     /// Writes the request that makes a stream; nothing where streams need not be made.
     fn create(&self, stream: &str, out: &mut Vec<u8>);
@@ -175,4 +186,34 @@ pub(crate) enum Reply {
     Published,
     /// One was refused: why.
     Refused(String),
+}
+
+/// The answer to a poll or a long poll.
+fn on_page(way: Way, head: &AnswerHead<'_>, place: &mut Place) -> Verdict {
+    // An ETag stands for one URL: that of a page with messages is forgotten at the next offset, which has another.
+    if matches!(way, Way::Poll { .. })
+        && let Some(etag) = head.fields.first_text(name::ETAG)
+    {
+        place.keep_etag(etag);
+    }
+    if let Some(offset) = head.fields.first_text(name::STREAM_NEXT_OFFSET) {
+        place.go_on_at(offset);
+    }
+    if let Some(cursor) = head.fields.first_text(name::STREAM_CURSOR) {
+        place.keep_cursor(cursor);
+    }
+    if head.fields.says_true(name::STREAM_UP_TO_DATE) { Verdict::Fine } else { Verdict::HasMore }
+}
+
+fn retry_after(fields: &[Header<'_>]) -> Option<Duration> {
+    let seconds = fields.first_text(name::RETRY_AFTER)?.parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The text of that field in a flat JSON object whose texts have nothing that is escaped.
+fn text_of<'a>(object: &'a [u8], field: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(object).ok()?;
+    let (_, rest) = text.split_once(&format!("\"{field}\""))?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    rest.split_once('"').map(|(text, _)| text)
 }

@@ -7,7 +7,7 @@ const BESIDE: u64 = 256;
 
 /// How many followers this process may have at once, after the limit was raised as far as the system allows.
 pub(crate) fn followers_max() -> usize {
-    let _told_by_what_it_is_then = allow(usize::MAX >> 1);
+    let _told_by_what_it_is_then = allow(usize::MAX >> 1, 1);
     let current = getrlimit(Resource::Nofile).current;
     current.map_or(usize::MAX, |it| usize::try_from(it.saturating_sub(BESIDE)).unwrap_or(usize::MAX))
 }
@@ -15,10 +15,10 @@ pub(crate) fn followers_max() -> usize {
 /// Raises the limit as far as the system allows without asking anybody.
 ///
 /// # Errors
-/// When that does not suffice for so many connections; the message says what to do.
-pub(super) fn allow(connections: usize) -> anyhow::Result<()> {
+/// When that does not suffice for so many followers with so many files each; the message says what to do.
+pub(super) fn allow(followers: usize, files_each: usize) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
-    let needed = connections as u64 + BESIDE;
+    let needed = followers.saturating_mul(files_each) as u64 + BESIDE;
     if limit.current.is_some_and(|current| current < needed) {
         limit.current = limit.maximum;
         // What it allows in the end is looked at below.
@@ -28,7 +28,7 @@ pub(super) fn allow(connections: usize) -> anyhow::Result<()> {
     match current.filter(|current| *current < needed) {
         None => Ok(()),
         Some(current) => anyhow::bail!(
-            "{connections} followers need {needed} open files, and the system allows {current}: \
+            "{followers} followers need {needed} open files, and the system allows {current}: \
              raise the limit with `ulimit -n {needed}` or compare with fewer followers"
         ),
     }
@@ -40,9 +40,9 @@ mod tests {
 
     #[test]
     fn what_can_never_be_is_told_before_a_run() {
-        allow(10).unwrap();
+        allow(10, 3).unwrap();
         if getrlimit(Resource::Nofile).maximum.is_some() {
-            let told = allow(1 << 40).unwrap_err().to_string();
+            let told = allow(1 << 40, 3).unwrap_err().to_string();
             assert!(told.contains("ulimit -n"), "{told}");
         }
     }

@@ -88,7 +88,8 @@ fn crowd(
         run,
         marks: Marks::new(),
     };
-    let addresses = Addresses { followers: site.address, publisher: site.address, from_many: false };
+    let publisher = site.publisher_afar();
+    let addresses = Addresses { followers: publisher.clone(), publisher, from_many: false };
     Crowd::new(clock, course, places, 0, addresses, 0)
 }
 

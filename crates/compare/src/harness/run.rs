@@ -12,6 +12,7 @@ use super::tally::Window;
 use super::{Ending, Interrupted, Live, Load, Phase, Watch};
 use crate::clock::{Clock, nanoseconds, seconds};
 use crate::findings::{Run, Workload};
+use crate::proxy::Proxy;
 use crate::way::Way;
 use anyhow::Context as _;
 use figures::{Measured, Memory, Used};
@@ -64,8 +65,12 @@ pub(crate) fn measure(
     load: &Load,
     watch: Watch<'_>,
 ) -> anyhow::Result<Run> {
-    check(&load.workload, way)?;
-    let measured = Course::prepare(site, way, load)?.run(site, watch);
+    check(&load.workload, way, site)?;
+    let course = Course::prepare(site, way, load)?;
+    let streams = Arc::clone(&course.streams);
+    let measured = course.run(site, watch);
+    let removed = site.remove(&streams);
+    let measured = measured.and_then(|run| removed.map(|()| run));
     measured.map_err(|error| match &site.child {
         _ if error.is::<Interrupted>() => error,
         // What the server says of itself is often the reason.
@@ -76,13 +81,18 @@ pub(crate) fn measure(
     })
 }
 
-fn check(load: &Workload, way: Option<Way>) -> anyhow::Result<()> {
+fn check(load: &Workload, way: Option<Way>, site: &Site) -> anyhow::Result<()> {
     let Workload { followers, streams, messages_per_s, message_bytes, duration_s, .. } = *load;
     anyhow::ensure!(
         (MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX).contains(&message_bytes),
         "a message has {MESSAGE_BYTES_MIN} to {MESSAGE_BYTES_MAX} bytes, since it says which one it is and when it was due"
     );
     anyhow::ensure!((1..=STREAMS_MAX).contains(&streams), "there are 1 to {STREAMS_MAX} streams");
+    anyhow::ensure!(
+        streams == 1 || site.dialect.has_streams(),
+        "a server that speaks {} has one stream",
+        site.dialect.speaks()
+    );
     anyhow::ensure!(
         messages_per_s.is_finite() && 0.0 < messages_per_s,
         "messages are published at more than 0 a second"
@@ -93,7 +103,8 @@ fn check(load: &Workload, way: Option<Way>) -> anyhow::Result<()> {
         interval.is_none_or(|it| Duration::from_millis(1) <= it),
         "the shortest interval is 1 ms"
     );
-    open_files::allow(if way.is_some() { followers } else { 0 })
+    let files_each = 1 + site.proxy.as_ref().map_or(0, |_| Proxy::FILES_PER_CONNECTION);
+    open_files::allow(if way.is_some() { followers } else { 0 }, files_each)
 }
 
 /// A run that is going on.
@@ -121,7 +132,8 @@ impl Course {
         let Load { workload: load, ending } = load;
         let clock = Clock::start();
         let run: u16 = rand::random();
-        let streams = (0..load.streams).map(|number| format!("compare/{run:04x}/{number}"));
+        let unique: u64 = rand::random();
+        let streams = (0..load.streams).map(|number| format!("compare/{unique:016x}/{number}"));
         let streams: Arc<[String]> = streams.collect();
         let places = site.create(&streams)?;
         let dialect = &site.dialect;
@@ -140,7 +152,8 @@ impl Course {
             marks: Marks::new(),
         };
         let from_many = way == Some(Way::LongPollClosing) && needs_sources(site, load);
-        let addresses = Addresses { followers: site.address, publisher: site.publisher_address, from_many };
+        let addresses =
+            Addresses { followers: site.followers.clone(), publisher: site.publisher.clone(), from_many };
         let by = dialect.ways_to_publish().first().context("nothing can be published to this server")?;
         let publisher = Publisher::new(publisher::Course {
             dialect: Arc::clone(dialect),
@@ -148,7 +161,7 @@ impl Course {
             streams: Arc::clone(&streams),
             run,
             message_bytes: load.message_bytes,
-            repeats: load.trouble || 0.0 < load.loss,
+            repeats: load.trouble && site.child.is_some(),
         })?;
         Ok(Course {
             way,
@@ -195,7 +208,6 @@ impl Course {
         let all = pace.counts(Window { begin_ns: 0, end_ns: u64::MAX }, self.streams.len());
         self.drain(window, &all, watch)?;
         self.close(watch)?;
-        site.remove(&self.streams)?;
         Ok(self.into_run(&Measured { pace, window, all, before, after, memory }))
     }
 
@@ -396,9 +408,10 @@ fn needs_sources(site: &Site, load: &Workload) -> bool {
     const PORTS_FEW: f64 = 10_000.0;
     /// How long the system keeps a port after its connection has ended.
     const KEPT_S: f64 = 60.0;
+    let address = site.followers.address;
     let per_s = as_f64(load.followers as u64) * load.messages_per_s / as_f64(load.streams as u64);
     let used = as_f64(load.followers as u64) + per_s * KEPT_S.min(load.duration_s);
-    cfg!(target_os = "linux") && site.address.ip().is_loopback() && site.address.is_ipv4() && PORTS_FEW < used
+    cfg!(target_os = "linux") && address.ip().is_loopback() && address.is_ipv4() && PORTS_FEW < used
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]

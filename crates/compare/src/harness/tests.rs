@@ -84,8 +84,8 @@ fn requests_and_bytes_agree_with_an_independent_count() {
 /// A run, and what a proxy counted while it was measured.
 fn counted_twice(way: Way) -> (Run, Counted) {
     let mut site = site();
-    let proxy = CountingProxy::start(site.address);
-    site.address = proxy.address();
+    let proxy = CountingProxy::start(site.followers.address);
+    site.followers.address = proxy.address();
     let mut looks = Vec::new();
     let mut watch = |live: &super::Live| {
         if looks.last().is_none_or(|(phase, _)| *phase != live.phase) {

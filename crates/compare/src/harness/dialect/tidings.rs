@@ -1,6 +1,9 @@
 //! Our own protocol: `docs/protocol.md`.
 
-use super::{AnswerHead, Dialect, Event, Place, Publish, PublishWay, Reply, Told, Verdict};
+use super::{
+    AnswerHead, Dialect, Event, Place, Publish, PublishWay, Reply, Told, Verdict, on_page, retry_after,
+};
+use crate::harness::origin::{Origin, field};
 use crate::way::Way;
 use httparse::Header;
 use memchr::memmem;
@@ -12,25 +15,17 @@ use tidings_protocol::header_name as name;
 /// A tidings server.
 #[derive(Clone, Debug)]
 pub(crate) struct Tidings {
-    /// What stands in `Host`.
-    pub(crate) authority: String,
-    /// What stands before `/v1`; empty but behind a proxy that puts the server under a path.
-    pub(crate) base_path: String,
+    /// Its path stands before `/v1`; empty but behind a proxy that puts the server under a path.
+    pub(crate) origin: Origin,
     /// `disk` or `memory`, where it is chosen.
     pub(crate) durability: Option<String>,
+    /// After how many seconds without use a stream ends, should it not be removed.
+    pub(crate) ttl_s: Option<u64>,
 }
 
 impl Tidings {
     fn begin(&self, method: &str, stream: &str, query: std::fmt::Arguments<'_>, out: &mut Vec<u8>) {
-        let Tidings { authority, base_path, .. } = self;
-        let _written =
-            write!(out, "{method} {base_path}/v1/stream/{stream}{query} HTTP/1.1\r\nHost: {authority}\r\n"); // A vector takes any write.
-    }
-}
-
-fn field(out: &mut Vec<u8>, name: &str, value: &str) {
-    for part in [name, ": ", value, "\r\n"] {
-        out.extend_from_slice(part.as_bytes());
+        self.origin.begin(method, format_args!("/v1/stream/{stream}{query}"), out);
     }
 }
 
@@ -56,6 +51,9 @@ impl Dialect for Tidings {
         field(out, "Content-Type", "application/json");
         if let Some(durability) = &self.durability {
             field(out, "Stream-Durability", durability);
+        }
+        if let Some(ttl_s) = self.ttl_s {
+            field(out, "Stream-TTL", &ttl_s.to_string());
         }
         field(out, "Content-Length", "0");
         out.extend_from_slice(b"\r\n");
@@ -151,8 +149,7 @@ impl Dialect for Tidings {
     }
 
     fn open_publisher(&self, _stream: &str, upgrade: &[(&str, &str)], out: &mut Vec<u8>) {
-        let Tidings { authority, base_path, .. } = self;
-        let _written = write!(out, "GET {base_path}/v1/ws HTTP/1.1\r\nHost: {authority}\r\n"); // As above.
+        self.origin.begin("GET", format_args!("/v1/ws"), out);
         for (name, value) in upgrade {
             field(out, name, value);
         }
@@ -173,7 +170,8 @@ impl Dialect for Tidings {
                 out.extend_from_slice(payload);
             }
             PublishWay::WebSocket => {
-                let _written = write!(out, r#"{{"type":"publish","id":"{id}","stream":"{stream}""#); // As above.
+                // A vector takes any write.
+                let _written = write!(out, r#"{{"type":"publish","id":"{id}","stream":"{stream}""#);
                 if may_repeat {
                     let _written = write!(out, r#","key":"{id}""#); // As above.
                 }
@@ -191,28 +189,6 @@ impl Dialect for Tidings {
             _ => Reply::Nothing,
         }
     }
-}
-
-/// The answer to a poll or a long poll.
-fn on_page(way: Way, head: &AnswerHead<'_>, place: &mut Place) -> Verdict {
-    // An ETag stands for one URL: that of a page with messages is forgotten at the next offset, which has another.
-    if matches!(way, Way::Poll { .. })
-        && let Some(etag) = head.fields.first_text(name::ETAG)
-    {
-        place.keep_etag(etag);
-    }
-    if let Some(offset) = head.fields.first_text(name::STREAM_NEXT_OFFSET) {
-        place.go_on_at(offset);
-    }
-    if let Some(cursor) = head.fields.first_text(name::STREAM_CURSOR) {
-        place.keep_cursor(cursor);
-    }
-    if head.fields.says_true(name::STREAM_UP_TO_DATE) { Verdict::Fine } else { Verdict::HasMore }
-}
-
-fn retry_after(fields: &[Header<'_>]) -> Option<Duration> {
-    let seconds = fields.first_text(name::RETRY_AFTER)?.parse::<u64>().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// The type of a frame: our server always writes it first.

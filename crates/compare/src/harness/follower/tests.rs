@@ -3,6 +3,7 @@
 use super::super::dialect::Tidings;
 use super::super::tally::Window;
 use super::*;
+use crate::harness::origin::Origin;
 use rand::SeedableRng as _;
 use tidings_protocol::websocket::handshake::accept_key;
 
@@ -27,7 +28,7 @@ const CLOSE: u8 = 0x88;
 
 impl Stage {
     fn new(way: Way) -> Stage {
-        let dialect = Tidings { authority: "host".to_owned(), base_path: String::new(), durability: None };
+        let dialect = Tidings { origin: Origin::at("host".to_owned()), durability: None, ttl_s: None };
         let course = Course {
             dialect: Arc::new(dialect),
             way,
