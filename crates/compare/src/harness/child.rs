@@ -108,16 +108,16 @@ fn launch(program: &Program, folder: &TempDir, listen: SocketAddr) -> anyhow::Re
     command.args(&program.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().with_context(|| format!("starting {}", program.path.display()))?;
     let errors = Arc::new(Mutex::new(Vec::new()));
-    if let Some(pipe) = process.stderr.take() {
-        let errors = Arc::clone(&errors);
-        std::thread::spawn(move || keep_end(pipe, &errors));
-    }
+    let pipe = process.stderr.take().context("the server has no standard error")?;
+    let kept = Arc::clone(&errors);
+    let keeping = std::thread::spawn(move || keep_end(pipe, &kept));
     let stdout = process.stdout.take().context("the server has no standard output")?;
     match wait_for_address(stdout) {
         Ok(address) => Ok((process, address, errors)),
         Err(error) => {
             let _killed = process.kill(); // It may have ended by itself.
             let _ended = process.wait();
+            let _read_to_the_end = keeping.join(); // It can only have failed to read.
             let told = errors.lock().unwrap_or_else(PoisonError::into_inner);
             Err(error.context(format!("starting a server; it said:\n{}", String::from_utf8_lossy(&told))))
         }
@@ -155,5 +155,45 @@ fn keep_end(mut pipe: impl Read, errors: &Mutex<Vec<u8>>) {
         errors.extend_from_slice(&part[..count]);
         let excess = errors.len().saturating_sub(ERRORS_BYTES_MAX);
         errors.drain(..excess);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Pid, test_kill_process};
+    use std::net::TcpStream;
+
+    fn program() -> Program {
+        Program { path: tidings_testkit::tidings_binary(), arguments: Vec::new() }
+    }
+
+    fn is_running(child: u32) -> bool {
+        test_kill_process(Pid::from_raw(i32::try_from(child).unwrap()).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn a_server_comes_back_at_its_address_and_ends_with_its_value() {
+        let mut child = Child::start(&program()).unwrap();
+        let (first, address) = (child.process_id(), child.address());
+        TcpStream::connect(address).unwrap();
+        child.restart().unwrap();
+        let second = child.process_id();
+        assert!(!is_running(first) && is_running(second));
+        assert_eq!(child.address(), address);
+        TcpStream::connect(address).unwrap();
+        let folder = child.folder.path().to_owned();
+        drop(child);
+        assert!(!is_running(second) && !folder.exists());
+    }
+
+    #[test]
+    fn why_a_server_does_not_start_is_told() {
+        let program = Program { arguments: vec!["--no-such-flag".to_owned()], ..program() };
+        let told = format!("{:#}", Child::start(&program).unwrap_err());
+        assert!(told.contains("--no-such-flag"), "{told}");
+        let program = Program { path: "no/such/program".into(), ..program };
+        let told = format!("{:#}", Child::start(&program).unwrap_err());
+        assert!(told.contains("no/such/program"), "{told}");
     }
 }

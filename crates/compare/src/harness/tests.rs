@@ -10,6 +10,7 @@ use super::{
 use crate::findings::{Distribution, Run, Workload};
 use crate::way::Way;
 use counting_proxy::{Counted, CountingProxy};
+use rustix::process::{Pid, Signal, kill_process};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -167,6 +168,51 @@ fn a_wrong_schedule_of_polls_would_be_noticed() {
         let distance = uniform::distance(&polling(Some((0..FOLLOWERS as u64).map(phase).collect())), 1_000.0);
         assert!(uniform::critical(FOLLOWERS) < distance, "all at once {all_at_once}: {distance}");
     });
+}
+
+/// Runs with something that goes wrong for [`STALL`] in the measured time: `begin` is called when it is to, `end` when it is over.
+fn stalled(begin: impl Fn(Pid), end: impl Fn(Pid)) -> Run {
+    let mut site = site();
+    let process = Pid::from_raw(i32::try_from(site.child.as_ref().unwrap().process_id()).unwrap()).unwrap();
+    let mut begun_s = None;
+    let mut is_over = false;
+    let mut watch = |live: &super::Live| {
+        if live.phase == Phase::Measuring && begun_s.is_none() {
+            begin(process);
+            begun_s = Some(live.elapsed_s);
+        }
+        if !is_over && begun_s.is_some_and(|begun_s| begun_s + STALL.as_secs_f64() <= live.elapsed_s) {
+            end(process);
+            is_over = true;
+        }
+        ControlFlow::Continue(())
+    };
+    measure(&mut site, Some(Way::WebSocket), &load(10, 100.0, Duration::from_secs(2)), &mut watch).unwrap()
+}
+
+const STALL: Duration = Duration::from_millis(600);
+
+/// 30 % of the messages of 2 seconds were due in the 600 ms of a stall, and waited for what was left of it: 10 % for more than 400 ms.
+fn check_stalled(found: &Run) {
+    assert!(found.is_whole() && found.latency.count == 2_000, "{found:?}");
+    assert!(
+        300.0 < found.latency.p90_ms,
+        "messages that were due in a stall were not counted late: {found:?}"
+    );
+    assert!(500.0 < found.latency.max_ms, "{found:?}");
+}
+
+#[test]
+fn what_was_due_while_the_server_stood_still_is_late() {
+    let send = |signal| move |process| kill_process(process, signal).unwrap();
+    check_stalled(&stalled(send(Signal::STOP), send(Signal::CONT)));
+}
+
+#[test]
+fn what_was_due_while_the_harness_stood_still_is_late_and_the_run_says_so() {
+    let found = stalled(|_| std::thread::sleep(STALL), |_| {});
+    check_stalled(&found);
+    assert!(found.harness.late_p99_ms > 300.0 && found.bottleneck.is_some(), "{found:?}");
 }
 
 #[test]
