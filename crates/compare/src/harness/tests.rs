@@ -29,9 +29,12 @@ fn load(followers: usize, messages_per_s: f64, duration: Duration) -> Load {
     Load { workload, ending: Ending::Natural }
 }
 
+fn program() -> Program {
+    Program { path: tidings_testkit::tidings_binary(), arguments: Vec::new() }
+}
+
 fn site() -> Site {
-    let program = Program { path: tidings_testkit::tidings_binary(), arguments: Vec::new() };
-    Site::start_own(&program, Some("memory".to_owned())).unwrap()
+    Site::start_own(&program(), Some("memory".to_owned())).unwrap()
 }
 
 fn run(way: Option<Way>, load: &Load) -> Run {
@@ -144,14 +147,14 @@ fn polls_that_find_nothing_are_counted() {
 /// Of 1,000 followers that poll every second, for one message a second: how long each waits is its phase. Several messages at other
 /// places in the interval would hide phases that are not spread.
 fn polling(phases: Option<Vec<u64>>) -> Distribution {
-    let site = site();
+    let mut site = site();
     let way = Way::Poll { every_s: 1.0 };
     let mut course =
         Course::prepare(&site, Some(way), &load(FOLLOWERS, 1.0, Duration::from_secs(2))).unwrap();
     if let Some(phases) = phases {
         course.phases = phases;
     }
-    let found = course.run(&site, &mut |_| ControlFlow::Continue(())).unwrap();
+    let found = course.run(&mut site, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(found.delivered, 2_000, "{found:?}");
     found.latency
 }
@@ -322,3 +325,5 @@ fn five_thousand_of_each_way_follow_from_one_process() {
         );
     }
 }
+
+mod trouble;
