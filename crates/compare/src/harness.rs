@@ -17,6 +17,7 @@ mod ask;
 mod backoff;
 mod bottleneck;
 mod child;
+mod comeback;
 mod crowd;
 mod dialect;
 mod durations;

@@ -71,6 +71,11 @@ impl AnswerReader {
         self.state != State::Head
     }
 
+    /// Whether the end of the connection is the end of the answer.
+    pub(super) fn is_to_end(&self) -> bool {
+        self.state == State::ToEnd
+    }
+
     /// The next part, taken from the front of `input`; `None` when more must come.
     pub(super) fn next_part<'h, 'i: 'h>(
         &mut self,

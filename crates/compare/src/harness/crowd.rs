@@ -3,6 +3,7 @@
 //! Cost of a delivery: one `read`, a share of one wait, one look at the clock, and a search for the mark.
 
 use super::ask::Endpoint;
+use super::comeback::Comeback;
 use super::dialect::Place;
 use super::follower::{self, Follower, Step};
 use super::publisher::{self, Pace, Publisher};
@@ -48,6 +49,8 @@ pub(super) struct Crowd {
     open: usize,
     opened_ever: u64,
     interval_ns: u64,
+    /// After trouble: how many messages of each stream a follower must have to be whole.
+    missed: Option<Vec<u64>>,
     /// The first reason why the system did not give a connection; told when it does not give one for long.
     refused: Option<std::io::Error>,
     is_out_of_ports: bool,
@@ -73,11 +76,16 @@ struct Seat {
 enum Due {
     Connect,
     Poll,
+    /// A connection of the publisher.
+    ConnectPublisher,
 }
 
 impl Crowd {
     /// Connections whose answers are awaited before more are opened.
     const JOINING_AT_ONCE: usize = 64;
+
+    /// After which the publisher connects again.
+    const PUBLISHER_PAUSE_NS: u64 = 20_000_000;
 
     pub(super) fn new(
         clock: Clock,
@@ -112,6 +120,7 @@ impl Crowd {
             open: 0,
             opened_ever: 0,
             interval_ns,
+            missed: None,
             refused: None,
             is_out_of_ports: false,
         })
@@ -226,6 +235,7 @@ impl Crowd {
             self.timers.pop();
             match due {
                 Due::Connect => self.connect(index)?,
+                Due::ConnectPublisher => self.connect_publisher(index)?,
                 Due::Poll => {
                     self.timers.push(Reverse((due_ns + self.interval_ns, index, Due::Poll)));
                     self.poll(index, due_ns)?;
@@ -395,10 +405,15 @@ impl Crowd {
     }
 
     fn on_read(&mut self, index: usize, bytes: usize) -> anyhow::Result<Step> {
-        let Crowd { course, tally, random, out, clock, seats, buffer, .. } = self;
+        let Crowd { course, tally, random, out, clock, seats, buffer, missed, .. } = self;
         let now_ns = clock.now_ns();
         let mut turn = follower::Turn { course, tally, random, now_ns, out };
-        seats[index].follower.on_bytes(&buffer[..bytes], &mut turn)
+        let follower = &mut seats[index].follower;
+        let step = follower.on_bytes(&buffer[..bytes], &mut turn);
+        if let Some(missed) = missed {
+            follower.note_caught_up(missed[follower.stream() as usize], now_ns);
+        }
+        step
     }
 
     fn note_joined(&mut self, index: usize) {
@@ -407,6 +422,31 @@ impl Crowd {
             seat.is_joined = true;
             self.joined += 1;
         }
+    }
+
+    /// Trouble begins: from now on it is noted when each follower is whole again.
+    pub(super) fn on_trouble(&mut self) {
+        let now_ns = self.clock.now_ns();
+        self.missed = None;
+        for seat in &mut self.seats {
+            seat.follower.on_trouble(seat.wire.is_some(), now_ns);
+        }
+    }
+
+    /// The server is back, and so many messages of each stream have been due.
+    pub(super) fn on_returned(&mut self, missed: Vec<u64>) {
+        let now_ns = self.clock.now_ns();
+        self.tally.on_returned(now_ns);
+        for seat in &mut self.seats {
+            seat.follower.note_caught_up(missed[seat.follower.stream() as usize], now_ns);
+        }
+        self.missed = Some(missed);
+    }
+
+    /// What became of each follower after trouble, and whether a request of it is held.
+    pub(super) fn comebacks(&self) -> impl Iterator<Item = (&Comeback, bool)> {
+        let is_held = |seat: &Seat| seat.wire.as_ref().is_some_and(Wire::is_connected);
+        self.seats.iter().filter_map(move |seat| seat.follower.comeback().map(|it| (it, is_held(seat))))
     }
 
     /// Calls the publisher with what it needs.
@@ -462,12 +502,21 @@ impl Crowd {
     fn lost_publisher(&mut self, at: usize) -> anyhow::Result<()> {
         self.publisher_wires[at] = None;
         self.with_publisher(|publisher, _, _| publisher.on_lost(at))??;
-        self.connect_publisher(at)
+        let again_ns = self.clock.now_ns() + Crowd::PUBLISHER_PAUSE_NS;
+        self.timers.push(Reverse((again_ns, at, Due::ConnectPublisher)));
+        Ok(())
     }
 
     fn on_publisher_event(&mut self, at: usize, event: &Event) -> anyhow::Result<()> {
         let Some(wire) = &mut self.publisher_wires[at] else { return Ok(()) };
-        if wire.has_connected().context("connecting to publish")? {
+        let has_connected = match wire.has_connected() {
+            // While the server is away.
+            Err(_) if self.publisher.as_ref().is_some_and(Publisher::repeats) => {
+                return self.lost_publisher(at);
+            }
+            connected => connected.context("connecting to publish")?,
+        };
+        if has_connected {
             self.with_publisher(|publisher, _, turn| publisher.on_connected(at, turn))?;
             self.send_published(at)?;
         }

@@ -120,6 +120,13 @@ impl Place {
         }
     }
 
+    /// Becomes as another one. No allocation, once texts of their length were held.
+    pub(crate) fn copy_from(&mut self, other: &Place) {
+        replace(&mut self.offset, &other.offset);
+        replace(&mut self.etag, &other.etag);
+        replace(&mut self.cursor, &other.cursor);
+    }
+
     pub(crate) fn keep_etag(&mut self, etag: &str) {
         replace(&mut self.etag, etag);
     }
@@ -169,6 +176,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Told {
     /// Nothing beyond what it holds.
     Nothing,
+    /// What it holds counts when the offset behind it has come: until then a client that is interrupted gets it again.
+    NotYet,
     /// From now on everything that is published comes.
     Joined,
     /// The server ends soon: come again within that time.

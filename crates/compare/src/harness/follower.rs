@@ -4,6 +4,7 @@
 
 use super::answer::{AnswerReader, Part, room};
 use super::backoff::Backoff;
+use super::comeback::Comeback;
 use super::dialect::{AnswerHead, Dialect, Place, Told, Verdict};
 use super::event_lines::{EventLines, Line};
 use super::payload::{Marked, Marks};
@@ -74,6 +75,12 @@ pub(super) struct Follower {
     input: Vec<u8>,
     /// The end of a part of a body that may be the beginning of a message.
     torn: Vec<u8>,
+    /// Messages whose answer or event is not whole yet: who loses its connection now will ask for them again.
+    found: Vec<Marked>,
+    /// Where it was before the answer that is not whole yet.
+    before: Place,
+    /// After trouble, until the end of the run.
+    comeback: Option<Box<Comeback>>,
     backoff: Backoff,
     /// What the server wants followers to wait before they come again.
     retry: Duration,
@@ -105,6 +112,9 @@ impl Follower {
             key: None,
             input: Vec::new(),
             torn: Vec::new(),
+            found: Vec::new(),
+            before: Place::default(),
+            comeback: None,
             backoff: Backoff::default(),
             retry: Duration::ZERO,
             verdict: Verdict::Fine,
@@ -129,12 +139,32 @@ impl Follower {
         self.stream
     }
 
+    /// Trouble begins: from now on it is noted when the follower is whole again.
+    pub(super) fn on_trouble(&mut self, has_connection: bool, now_ns: u64) {
+        self.comeback = Some(Box::new(Comeback::new(has_connection, now_ns)));
+    }
+
+    /// What it takes to be whole is known, or it has got more: so many messages of its stream were due when the server was back.
+    pub(super) fn note_caught_up(&mut self, end: u64, now_ns: u64) {
+        if let Some(comeback) = self.comeback.as_mut().filter(|it| !it.has_caught_up())
+            && self.track.has_all_below(end)
+        {
+            comeback.on_caught_up(now_ns);
+        }
+    }
+
+    /// What became of it after trouble.
+    pub(super) fn comeback(&self) -> Option<&Comeback> {
+        self.comeback.as_deref()
+    }
+
     /// Its connection is open.
     pub(super) fn on_connected(&mut self, turn: &mut Turn<'_>) {
         self.answers = AnswerReader::new();
         self.events = EventLines::default();
         self.input.clear();
         self.torn.clear();
+        self.found.clear();
         if self.is_asking {
             self.ask(turn);
         }
@@ -158,8 +188,22 @@ impl Follower {
 
     /// Its connection ended, or could not be opened.
     pub(super) fn on_lost(&mut self, turn: &mut Turn<'_>) -> Step {
+        if let Some(comeback) = &mut self.comeback {
+            comeback.on_lost();
+        }
+        if self.is_closing {
+            return Step::Close;
+        }
+        if self.answers.is_to_end() && asks_for_pages(turn.course.way) {
+            // The end of the connection is that of the answer.
+            return self.on_end(false, turn);
+        }
+        if self.answers.is_within() && asks_for_pages(turn.course.way) {
+            // What came of the answer is asked for again.
+            self.place.copy_from(&self.before);
+        }
         let is_idle_poll = matches!(turn.course.way, Way::Poll { .. }) && !self.is_asking;
-        if self.is_closing || is_idle_poll {
+        if is_idle_poll {
             return Step::Close;
         }
         self.come_again(Duration::ZERO, turn)
@@ -218,6 +262,9 @@ impl Follower {
 
     fn on_head(&mut self, head: &AnswerHead<'_>, turn: &mut Turn<'_>) -> anyhow::Result<Step> {
         let way = turn.course.way;
+        if asks_for_pages(way) {
+            self.before.copy_from(&self.place);
+        }
         self.verdict = turn.course.dialect.on_head(way, head, &mut self.place);
         match &self.verdict {
             Verdict::Over(why) => anyhow::bail!("{why}"),
@@ -228,12 +275,12 @@ impl Follower {
             Verdict::Fine | Verdict::HasMore | Verdict::Later(_) => {}
         }
         match way {
-            Way::Sse => self.on_joined(),
+            Way::Sse => self.on_joined(turn.now_ns),
             Way::WebSocket => {
                 let key = self.key.take().context("an upgrade that nobody asked for")?;
                 key.verify(head.status, head.fields)?;
                 if turn.course.dialect.joins_by_upgrade() {
-                    self.on_joined();
+                    self.on_joined(turn.now_ns);
                 }
             }
             Way::Poll { .. } | Way::LongPoll | Way::LongPollClosing => {}
@@ -241,7 +288,10 @@ impl Follower {
         Ok(Step::Stay)
     }
 
-    fn on_joined(&mut self) {
+    fn on_joined(&mut self, now_ns: u64) {
+        if let Some(comeback) = &mut self.comeback {
+            comeback.on_followed(now_ns);
+        }
         self.has_joined = true;
         self.is_asking = false;
         self.backoff.on_success();
@@ -271,15 +321,22 @@ impl Follower {
     }
 
     fn find(&mut self, input: &[u8], turn: &mut Turn<'_>) -> anyhow::Result<usize> {
-        let Turn { course, tally, now_ns, .. } = turn;
-        let Follower { track, request, stream, .. } = self;
+        let course = turn.course;
+        let Follower { found, request, stream, .. } = self;
         course.marks.find(input, |marked: Marked| {
             // A server that others use too may carry what is theirs.
             if marked.run == course.run && marked.stream == *stream {
                 request.brought = true;
-                tally.on_message(*now_ns, &marked, track.on_message(marked.number));
+                found.push(marked);
             }
         })
+    }
+
+    /// What was found is whole, and its place is known.
+    fn deliver(&mut self, turn: &mut Turn<'_>) {
+        for marked in self.found.drain(..) {
+            turn.tally.on_message(turn.now_ns, &marked, self.track.on_message(marked.number));
+        }
     }
 
     fn on_events(&mut self, body: &[u8], turn: &mut Turn<'_>) -> anyhow::Result<Step> {
@@ -290,7 +347,8 @@ impl Follower {
                     self.find(event.data, turn)?;
                     match turn.course.dialect.on_event(event, &mut self.place) {
                         Told::Over(why) => anyhow::bail!("{why}"),
-                        Told::Nothing | Told::Joined | Told::Drain(_) => {}
+                        Told::NotYet => {}
+                        Told::Nothing | Told::Joined | Told::Drain(_) => self.deliver(turn),
                     }
                 }
                 Line::RetryMs(ms) => self.retry = Duration::from_millis(*ms),
@@ -310,6 +368,7 @@ impl Follower {
         }
         self.has_joined = true;
         self.is_asking = false;
+        self.deliver(turn);
         self.note_if_empty(turn);
         match self.verdict {
             Verdict::Later(after) => {
@@ -318,6 +377,9 @@ impl Follower {
             }
             Verdict::Fine if matches!(turn.course.way, Way::Poll { .. }) => {}
             Verdict::Fine | Verdict::HasMore | Verdict::Over(_) => self.is_asking = true,
+        }
+        if let Some(comeback) = &mut self.comeback {
+            comeback.on_answered(turn.course.way, turn.now_ns);
         }
         self.backoff.on_success();
         match (self.is_asking, keeps) {
@@ -345,6 +407,9 @@ impl Follower {
         course.dialect.follow(course.way, stream, &self.place, fields, turn.out);
         self.key = upgrade;
         self.is_asking = true;
+        if let Some(comeback) = &mut self.comeback {
+            comeback.on_asked(turn.now_ns);
+        }
         self.request = Request { counts: turn.tally.on_request(turn.now_ns), brought: false };
     }
 
@@ -398,13 +463,15 @@ impl Follower {
             self.search(payload, turn)?;
             if header.fin == Fin::Last {
                 self.torn.clear();
+                self.deliver(turn);
             }
             return Ok(Step::Stay);
         }
         self.find(payload, turn)?;
+        self.deliver(turn);
         match turn.course.dialect.on_text(payload, &mut self.place) {
-            Told::Nothing => {}
-            Told::Joined => self.on_joined(),
+            Told::Nothing | Told::NotYet => {}
+            Told::Joined => self.on_joined(turn.now_ns),
             Told::Over(why) => anyhow::bail!("{why}"),
             Told::Drain(within) => {
                 write_close(turn);
@@ -415,6 +482,11 @@ impl Follower {
         }
         Ok(Step::Stay)
     }
+}
+
+/// Whether each answer is a page, which counts when it is whole.
+fn asks_for_pages(way: Way) -> bool {
+    matches!(way, Way::Poll { .. } | Way::LongPoll | Way::LongPollClosing)
 }
 
 fn write_close(turn: &mut Turn<'_>) {

@@ -121,6 +121,11 @@ impl Publisher {
         })
     }
 
+    /// Whether it goes on when the server has been away.
+    pub(super) fn repeats(&self) -> bool {
+        self.course.repeats
+    }
+
     /// How many connections it has.
     pub(super) fn lines(&self) -> usize {
         self.lines.len()

@@ -1,6 +1,7 @@
 //! The course of one run.
 
 mod figures;
+mod trouble;
 
 use super::crowd::{Addresses, Crowd};
 use super::follower;
@@ -12,7 +13,7 @@ use super::tally::Window;
 use super::{Ending, Interrupted, Live, Load, Phase, Watch};
 use crate::clock::{Clock, nanoseconds, seconds};
 use crate::findings::{Run, Workload};
-use crate::proxy::Proxy;
+use crate::proxy::{Network, Proxy};
 use crate::way::Way;
 use anyhow::Context as _;
 use figures::{Measured, Memory, Used};
@@ -65,6 +66,9 @@ pub(crate) fn measure(
     load: &Load,
     watch: Watch<'_>,
 ) -> anyhow::Result<Run> {
+    if load.workload.trouble && site.proxy.is_none() {
+        site.through(Network::default())?;
+    }
     check(&load.workload, way, site)?;
     let course = Course::prepare(site, way, load)?;
     let streams = Arc::clone(&course.streams);
@@ -92,6 +96,11 @@ fn check(load: &Workload, way: Option<Way>, site: &Site) -> anyhow::Result<()> {
         streams == 1 || site.dialect.has_streams(),
         "a server that speaks {} has one stream",
         site.dialect.speaks()
+    );
+    let forgets = load.durability.as_deref() == Some("memory") && site.child.is_some();
+    anyhow::ensure!(
+        !(load.trouble && forgets),
+        "a stream in memory loses its messages when the server is restarted: compare trouble with --durability disk"
     );
     anyhow::ensure!(
         messages_per_s.is_finite() && 0.0 < messages_per_s,
@@ -180,7 +189,7 @@ impl Course {
         })
     }
 
-    pub(super) fn run(mut self, site: &Site, watch: Watch<'_>) -> anyhow::Result<Run> {
+    pub(super) fn run(mut self, site: &mut Site, watch: Watch<'_>) -> anyhow::Result<Run> {
         let publisher = self.publisher.take().context("a run has a publisher")?;
         self.crowd.open_publisher(publisher)?;
         let join_until_ns = self.now_ns() + nanoseconds(JOIN_MAX);
@@ -200,6 +209,8 @@ impl Course {
         let before = Used::now(site, &self.crowd);
         self.held = (0, 0);
         self.enter(Phase::Measuring, watch)?;
+        let trouble =
+            if self.load.trouble { Some(self.make_trouble(site, pace, window, watch)?) } else { None };
         self.turn_until(window.end_ns, watch)?;
         let after = Used::now(site, &self.crowd);
         self.enter(Phase::Draining, watch)?;
@@ -208,7 +219,7 @@ impl Course {
         let all = pace.counts(Window { begin_ns: 0, end_ns: u64::MAX }, self.streams.len());
         self.drain(window, &all, watch)?;
         self.close(watch)?;
-        Ok(self.into_run(&Measured { pace, window, all, before, after, memory }))
+        Ok(self.into_run(&Measured { pace, window, all, before, after, memory, trouble }))
     }
 
     fn now_ns(&self) -> u64 {

@@ -6,10 +6,12 @@ use super::child::{Child, Program};
 use super::dialect::{Dialect, Place, Tidings};
 use super::origin::Origin;
 use super::usage;
+use crate::clock::Clock;
 use crate::findings::ServerFacts;
 use crate::proxy::{Network, Proxy};
 use anyhow::Context as _;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
 /// A server that is running, and how to speak to it.
@@ -25,6 +27,8 @@ pub(crate) struct Site {
     pub(super) proxy: Option<Proxy>,
     /// The URL, of a server elsewhere.
     url: Option<String>,
+    /// What earlier processes of the server used.
+    ended_cpu: Duration,
 }
 
 impl Site {
@@ -40,6 +44,7 @@ impl Site {
             child: Some(child),
             proxy: None,
             url: None,
+            ended_cpu: Duration::ZERO,
         })
     }
 
@@ -50,7 +55,15 @@ impl Site {
         followers: Endpoint,
         publisher: Endpoint,
     ) -> Site {
-        Site { followers, publisher, dialect, child: None, proxy: None, url: Some(url) }
+        Site {
+            followers,
+            publisher,
+            dialect,
+            child: None,
+            proxy: None,
+            url: Some(url),
+            ended_cpu: Duration::ZERO,
+        }
     }
 
     /// From now on followers come through a network. Who publishes stays beside the server.
@@ -85,7 +98,7 @@ impl Site {
 
     /// Processor time of the server so far, where it is known.
     pub(super) fn cpu(&self) -> Option<Duration> {
-        usage::cpu_of(self.child.as_ref()?.process_id())
+        Some(self.ended_cpu + usage::cpu_of(self.child.as_ref()?.process_id())?)
     }
 
     /// Memory of the server now, where it is known.
@@ -96,6 +109,19 @@ impl Site {
     /// Processor time of the proxy that followers go through.
     pub(super) fn proxy_cpu(&self) -> Duration {
         self.proxy.as_ref().map_or(Duration::ZERO, Proxy::cpu)
+    }
+
+    /// Kills the server, our own, and starts it again over the same folder and on the same port, while others go on.
+    pub(super) fn restart(&mut self, clock: Clock) -> anyhow::Result<Restart> {
+        self.ended_cpu = self.cpu().unwrap_or_default();
+        let mut child = self.child.take().context("only a server of our own can be restarted")?;
+        let (done, returned) = sync_channel(1);
+        let ended_ns = clock.now_ns();
+        std::thread::spawn(move || {
+            let restarted = child.restart().map(|()| (child, clock.now_ns()));
+            let _nobody_waits = done.send(restarted); // Then the server ends with the value.
+        });
+        Ok(Restart { ended_ns, returned })
     }
 
     /// Makes streams. Returns where followers of each begin.
@@ -132,5 +158,28 @@ impl Site {
             }
         }
         Ok(())
+    }
+}
+
+/// A server that is away for a moment.
+pub(super) struct Restart {
+    /// When it was ended.
+    pub(super) ended_ns: u64,
+    returned: Receiver<anyhow::Result<(Child, u64)>>,
+}
+
+impl Restart {
+    /// Whether it is back, and since when.
+    pub(super) fn returns_to(&self, site: &mut Site) -> anyhow::Result<Option<u64>> {
+        match self.returned.try_recv() {
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => anyhow::bail!("the thread that restarts the server is gone"),
+            Ok(restarted) => {
+                let (child, returned_ns) =
+                    restarted.context("starting the server again after it was killed")?;
+                site.child = Some(child);
+                Ok(Some(returned_ns))
+            }
+        }
     }
 }

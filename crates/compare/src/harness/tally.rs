@@ -42,6 +42,10 @@ pub(super) struct Tally {
     pub(super) skipped_polls: u64,
     /// How late was done what was due.
     pub(super) lateness: Durations,
+    /// Since the server is back after trouble.
+    returned_ns: Option<u64>,
+    /// Requests in each tenth of a second since then.
+    tenths: Vec<u32>,
 }
 
 impl Tally {
@@ -62,6 +66,8 @@ impl Tally {
             connections_opened: 0,
             skipped_polls: 0,
             lateness: Durations::new()?,
+            returned_ns: None,
+            tenths: Vec::new(),
         })
     }
 
@@ -90,10 +96,32 @@ impl Tally {
     /// A request is sent. Returns whether it counts: so does its answer then, whenever it comes.
     pub(super) fn on_request(&mut self, now_ns: u64) -> bool {
         self.requests_ever += 1;
+        self.note_tenth(now_ns);
         let Some(second) = self.second(now_ns) else { return false };
         second.requests += 1;
         self.requests += 1;
         true
+    }
+
+    /// The server is back: from now on requests are counted in each tenth of a second.
+    pub(super) fn on_returned(&mut self, now_ns: u64) {
+        self.returned_ns = Some(now_ns);
+        self.tenths = vec![0; TENTHS_MAX];
+    }
+
+    fn note_tenth(&mut self, now_ns: u64) {
+        let tenth = self.returned_ns.and_then(|from_ns| now_ns.checked_sub(from_ns)).map(|ns| ns / TENTH_NS);
+        let index = tenth.and_then(|tenth| usize::try_from(tenth).ok());
+        if let Some(count) = index.and_then(|index| self.tenths.get_mut(index)) {
+            *count += 1;
+        }
+    }
+
+    /// The most requests in a tenth of a second between the return of the server and that moment.
+    pub(super) fn busiest_tenth(&self, until_ns: u64) -> u32 {
+        let ns = self.returned_ns.map_or(0, |from_ns| until_ns.saturating_sub(from_ns));
+        let tenths = usize::try_from(ns / TENTH_NS + 1).unwrap_or(usize::MAX);
+        self.tenths.iter().take(tenths).copied().max().unwrap_or(0)
     }
 
     /// The answer to a request that counts brought nothing.
@@ -160,6 +188,11 @@ impl Tally {
 
 const SECOND_NS: u64 = 1_000_000_000;
 
+const TENTH_NS: u64 = SECOND_NS / 10;
+
+/// For how long a return is looked at: two minutes.
+const TENTHS_MAX: usize = 1_200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +216,17 @@ mod tests {
         let seconds = tally.into_seconds();
         assert_eq!(seconds.iter().map(|second| second.requests).collect::<Vec<_>>(), [1, 0, 1]);
         assert_eq!(seconds[1].received_bytes, 7);
+    }
+
+    #[test]
+    fn the_busiest_tenth_of_a_return_is_found() {
+        let mut tally = tally();
+        tally.on_request(5 * S);
+        tally.on_returned(6 * S);
+        for ms in [0, 50, 99, 100, 250, 299, 298, 297, 900] {
+            tally.on_request(6 * S + ms * 1_000_000);
+        }
+        assert_eq!((tally.busiest_tenth(6 * S), tally.busiest_tenth(6 * S + S / 2)), (3, 4));
     }
 
     #[test]

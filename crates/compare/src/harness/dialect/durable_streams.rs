@@ -94,13 +94,14 @@ impl Dialect for DurableStreams {
     }
 
     fn on_event(&self, event: &Event<'_>, place: &mut Place) -> Told {
-        if event.name == b"control" {
-            if let Some(offset) = text_of(event.data, "streamNextOffset") {
-                place.go_on_at(offset);
-            }
-            if let Some(cursor) = text_of(event.data, "streamCursor") {
-                place.keep_cursor(cursor);
-            }
+        if event.name != b"control" {
+            return Told::NotYet;
+        }
+        if let Some(offset) = text_of(event.data, "streamNextOffset") {
+            place.go_on_at(offset);
+        }
+        if let Some(cursor) = text_of(event.data, "streamCursor") {
+            place.keep_cursor(cursor);
         }
         Told::Nothing
     }

@@ -78,7 +78,7 @@ fn a_tidings_server_is_known_and_followed_in_every_way() {
     for way in
         [Way::poll(Duration::from_millis(200)), Way::LongPoll, Way::LongPollClosing, Way::Sse, Way::WebSocket]
     {
-        let found = run(way, Elsewhere { url: url.clone(), ..Elsewhere::default() }, "tidings");
+        let found = run(way, &Elsewhere { url: url.clone(), ..Elsewhere::default() }, "tidings");
         assert_eq!((found.server, found.delivered, found.is_whole()), (None, 100, true), "{way}");
     }
     assert_eq!(streams(&server), "[]", "what was made is removed");
@@ -94,7 +94,7 @@ fn the_base_protocol_is_followed_in_the_ways_that_it_has() {
         ..Elsewhere::default()
     };
     for way in [Way::poll(Duration::from_millis(200)), Way::LongPoll, Way::LongPollClosing, Way::Sse] {
-        let found = run(way, elsewhere(&url), "durable-streams");
+        let found = run(way, &elsewhere(&url), "durable-streams");
         assert_eq!((found.delivered, found.is_whole()), (100, true), "{way}");
     }
     assert_eq!(streams(&server), "[]", "what was made is removed");
@@ -115,10 +115,10 @@ fn events_and_a_websocket_are_followed_without_knowing_what_is_round_the_message
         publish_url,
         ..Elsewhere::default()
     };
-    let found = run(Way::Sse, events.clone(), "sse");
+    let found = run(Way::Sse, &events, "sse");
     assert_eq!((found.delivered, found.is_whole()), (100, true));
     let websocket = Elsewhere { url: format!("ws://{address}{path}"), ..events };
-    let found = run(Way::WebSocket, websocket, "websocket");
+    let found = run(Way::WebSocket, &websocket, "websocket");
     assert_eq!((found.delivered, found.is_whole()), (100, true));
 }
 
@@ -159,11 +159,11 @@ fn tls_is_spoken_where_the_url_says_so_and_all_its_bytes_count() {
     for way in [Way::LongPollClosing, Way::WebSocket] {
         let roots = vec![pump.certificate.clone()];
         let url = format!("https://localhost:{}", pump.address.port());
-        let found = run(way, Elsewhere { url, roots, ..Elsewhere::default() }, "tidings");
+        let found = run(way, &Elsewhere { url, roots, ..Elsewhere::default() }, "tidings");
         assert_eq!((found.delivered, found.is_whole()), (100, true), "{way}");
         if way == Way::LongPollClosing {
             let url = format!("http://{}", server.address());
-            let plain = run(way, Elsewhere { url, ..Elsewhere::default() }, "tidings").received_bytes;
+            let plain = run(way, &Elsewhere { url, ..Elsewhere::default() }, "tidings").received_bytes;
             // A handshake for each answer is more than the answer.
             assert!(
                 plain * 3 / 2 < found.received_bytes,
@@ -195,8 +195,8 @@ fn load() -> Load {
     Load { workload, ending: Ending::Natural }
 }
 
-fn run(way: Way, server: Elsewhere, speaks: &str) -> Run {
-    let mut site = Site::elsewhere(&server).unwrap();
+fn run(way: Way, server: &Elsewhere, speaks: &str) -> Run {
+    let mut site = Site::elsewhere(server).unwrap();
     let facts = site.facts();
     assert_eq!((facts.speaks.as_str(), facts.is_measured), (speaks, false));
     measure(&mut site, Some(way), &load(), &mut |_| ControlFlow::Continue(())).unwrap()

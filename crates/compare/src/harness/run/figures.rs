@@ -1,5 +1,6 @@
 //! What a run found, made of what was counted and used.
 
+use super::trouble::Done;
 use super::{Course, as_f64};
 use crate::clock::seconds;
 use crate::findings::{Distribution, Harness, Run, ServerUsage};
@@ -22,6 +23,8 @@ pub(super) struct Measured {
     /// At its end.
     pub(super) after: Used,
     pub(super) memory: Memory,
+    /// What was done in the middle.
+    pub(super) trouble: Option<Done>,
 }
 
 /// The server's memory, where it is known.
@@ -70,6 +73,7 @@ impl Course {
         let latency = self.latency();
         let bottleneck = self.signs(measured, &spent).with_latency(&latency).bottleneck();
         let publisher = self.crowd.publisher.as_ref();
+        let trouble = measured.trouble.map(|done| self.came_of(done));
         let tally = self.crowd.tally;
         let server = spent.server_s.zip(measured.memory.of_server());
         Run {
@@ -103,7 +107,7 @@ impl Course {
                 others_cpus: spent.others_cpus,
             },
             seconds: tally.into_seconds(),
-            trouble: None,
+            trouble,
             bottleneck,
         }
     }
