@@ -3,11 +3,11 @@
 use super::ask::Endpoint;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 mod secured;
+mod source;
 
 use secured::Secured;
 
@@ -51,7 +51,7 @@ impl Wire {
     ) -> io::Result<Wire> {
         let mut socket = match from {
             None => TcpStream::connect(endpoint.address)?,
-            Some(from) => TcpStream::from_std(connect_from(from, endpoint.address)?),
+            Some(from) => TcpStream::from_std(source::connect_from(from, endpoint.address)?),
         };
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         let secured = endpoint.tls.as_deref().map(Secured::begin).transpose()?;
@@ -153,15 +153,4 @@ fn write(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
         }
     }
     Ok(sent)
-}
-
-fn connect_from(from: Ipv4Addr, address: SocketAddr) -> io::Result<std::net::TcpStream> {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    rustix::io::ioctl_fionbio(&socket, true)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
-    match connect(&socket, &address) {
-        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(std::net::TcpStream::from(socket)),
-        Err(error) => Err(error.into()),
-    }
 }
