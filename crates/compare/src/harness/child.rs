@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -34,10 +35,17 @@ pub struct Program {
 pub(crate) struct Child {
     process: std::process::Child,
     address: SocketAddr,
-    errors: Arc<Mutex<Vec<u8>>>,
+    errors: Errors,
     program: Program,
     /// Removed when the process has ended.
     folder: TempDir,
+}
+
+/// The end of what a process writes to standard error, and the thread that reads it.
+#[derive(Debug)]
+struct Errors {
+    kept: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Child {
@@ -45,8 +53,10 @@ impl Child {
     pub(crate) fn start(program: &Program) -> anyhow::Result<Child> {
         let folder = tempfile::tempdir().context("making a temporary folder for the server")?;
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (process, address, errors) = launch(program, &folder, address)?;
-        Ok(Child { process, address, errors, program: program.clone(), folder })
+        let (process, errors, starting) = spawn(program, &folder, address)?;
+        let mut child = Child { process, address, errors, program: program.clone(), folder };
+        child.address = starting.wait().map_err(|error| child.why(error))?;
+        Ok(child)
     }
 
     /// Where it listens.
@@ -60,8 +70,15 @@ impl Child {
 
     /// The end of what it wrote to standard error.
     pub(crate) fn errors(&self) -> String {
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let errors = self.errors.kept.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&errors).into_owned()
+    }
+
+    /// It does not listen: ends it, and adds what it said.
+    pub(crate) fn why(&mut self, error: anyhow::Error) -> anyhow::Error {
+        self.kill();
+        let _read_to_the_end = self.errors.thread.take().map(JoinHandle::join); // It can only have failed to read.
+        error.context(format!("starting a server; it said:\n{}", self.errors()))
     }
 
     /// Ends it at once, as a power cut does. Its folder stays.
@@ -71,13 +88,14 @@ impl Child {
         let _ended = self.process.wait();
     }
 
-    /// Starts it again over the same folder, on the same port, and waits until it listens.
-    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+    /// Ends it at once, as a power cut does, and starts it again over the same folder and on the same port.
+    ///
+    /// Not in a thread that ends earlier than this process: with that the system would end the server.
+    pub(crate) fn restart(&mut self) -> anyhow::Result<Starting> {
         self.kill();
-        let (process, _, errors) = launch(&self.program, &self.folder, self.address)?;
-        self.process = process;
-        self.errors = errors;
-        Ok(())
+        let (process, errors, starting) = spawn(&self.program, &self.folder, self.address)?;
+        (self.process, self.errors) = (process, errors);
+        Ok(starting)
     }
 }
 
@@ -87,9 +105,43 @@ impl Drop for Child {
     }
 }
 
-type Launched = (std::process::Child, SocketAddr, Arc<Mutex<Vec<u8>>>);
+/// A server that does not listen yet.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    address: Receiver<String>,
+}
 
-fn launch(program: &Program, folder: &TempDir, listen: SocketAddr) -> anyhow::Result<Launched> {
+impl Starting {
+    /// Waits until it listens. Returns where.
+    pub(crate) fn wait(&self) -> anyhow::Result<SocketAddr> {
+        match self.address.recv_timeout(START_MAX) {
+            Ok(text) => parse(&text),
+            Err(RecvTimeoutError::Timeout) => anyhow::bail!("the server did not listen within {START_MAX:?}"),
+            Err(RecvTimeoutError::Disconnected) => anyhow::bail!(ENDED),
+        }
+    }
+
+    /// Where it listens, once it does.
+    pub(crate) fn look(&self) -> anyhow::Result<Option<SocketAddr>> {
+        match self.address.try_recv() {
+            Ok(text) => parse(&text).map(Some),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => anyhow::bail!(ENDED),
+        }
+    }
+}
+
+const ENDED: &str = "the server ended before it listened";
+
+fn parse(text: &str) -> anyhow::Result<SocketAddr> {
+    text.parse().with_context(|| format!("the server listens on {text}, which is no address"))
+}
+
+fn spawn(
+    program: &Program,
+    folder: &TempDir,
+    listen: SocketAddr,
+) -> anyhow::Result<(std::process::Child, Errors, Starting)> {
     // It runs in another folder than this process.
     let path =
         program.path.canonicalize().with_context(|| format!("looking for {}", program.path.display()))?;
@@ -107,25 +159,16 @@ fn launch(program: &Program, folder: &TempDir, listen: SocketAddr) -> anyhow::Re
     command.arg("--data").arg(folder.path()).arg("--listen").arg(listen.to_string());
     command.args(&program.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().with_context(|| format!("starting {}", program.path.display()))?;
-    let errors = Arc::new(Mutex::new(Vec::new()));
     let pipe = process.stderr.take().context("the server has no standard error")?;
-    let kept = Arc::clone(&errors);
-    let keeping = std::thread::spawn(move || keep_end(pipe, &kept));
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let keeps = Arc::clone(&kept);
+    let thread = Some(std::thread::spawn(move || keep_end(pipe, &keeps)));
     let stdout = process.stdout.take().context("the server has no standard output")?;
-    match wait_for_address(stdout) {
-        Ok(address) => Ok((process, address, errors)),
-        Err(error) => {
-            let _killed = process.kill(); // It may have ended by itself.
-            let _ended = process.wait();
-            let _read_to_the_end = keeping.join(); // It can only have failed to read.
-            let told = errors.lock().unwrap_or_else(PoisonError::into_inner);
-            Err(error.context(format!("starting a server; it said:\n{}", String::from_utf8_lossy(&told))))
-        }
-    }
+    Ok((process, Errors { kept, thread }, Starting { address: hear_address(stdout) }))
 }
 
 /// Reads until the server says where it listens, and goes on reading in a thread, so that it is never held up.
-fn wait_for_address(stdout: impl Read + Send + 'static) -> anyhow::Result<SocketAddr> {
+fn hear_address(stdout: impl Read + Send + 'static) -> Receiver<String> {
     let (found, address) = sync_channel(1);
     std::thread::spawn(move || {
         let lines = BufReader::new(stdout).lines().map_while(Result::ok);
@@ -135,17 +178,7 @@ fn wait_for_address(stdout: impl Read + Send + 'static) -> anyhow::Result<Socket
             }
         }
     });
-    receive(&address)
-}
-
-fn receive(address: &Receiver<String>) -> anyhow::Result<SocketAddr> {
-    match address.recv_timeout(START_MAX) {
-        Ok(text) => {
-            text.parse().with_context(|| format!("the server listens on {text}, which is no address"))
-        }
-        Err(RecvTimeoutError::Timeout) => anyhow::bail!("the server did not listen within {START_MAX:?}"),
-        Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the server ended before it listened"),
-    }
+    address
 }
 
 fn keep_end(mut pipe: impl Read, errors: &Mutex<Vec<u8>>) {
@@ -177,7 +210,7 @@ mod tests {
         let mut child = Child::start(&program()).unwrap();
         let (first, address) = (child.process_id(), child.address());
         TcpStream::connect(address).unwrap();
-        child.restart().unwrap();
+        child.restart().unwrap().wait().unwrap();
         let second = child.process_id();
         assert!(!is_running(first) && is_running(second));
         assert_eq!(child.address(), address);

@@ -2,16 +2,14 @@
 
 use super::answer::{AnswerReader, Part, room};
 use super::ask::{Answer, Asker, Endpoint};
-use super::child::{Child, Program};
+use super::child::{Child, Program, Starting};
 use super::dialect::{Dialect, Place, Tidings};
 use super::origin::Origin;
 use super::usage;
-use crate::clock::Clock;
 use crate::findings::ServerFacts;
 use crate::proxy::{Network, Proxy};
 use anyhow::Context as _;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
 /// A server that is running, and how to speak to it.
@@ -111,17 +109,19 @@ impl Site {
         self.proxy.as_ref().map_or(Duration::ZERO, Proxy::cpu)
     }
 
-    /// Kills the server, our own, and starts it again over the same folder and on the same port, while others go on.
-    pub(super) fn restart(&mut self, clock: Clock) -> anyhow::Result<Restart> {
+    /// Kills the server, our own, and begins to start it again over the same folder and on the same port.
+    pub(super) fn restart(&mut self) -> anyhow::Result<Starting> {
         self.ended_cpu = self.cpu().unwrap_or_default();
-        let mut child = self.child.take().context("only a server of our own can be restarted")?;
-        let (done, returned) = sync_channel(1);
-        let ended_ns = clock.now_ns();
-        std::thread::spawn(move || {
-            let restarted = child.restart().map(|()| (child, clock.now_ns()));
-            let _nobody_waits = done.send(restarted); // Then the server ends with the value.
-        });
-        Ok(Restart { ended_ns, returned })
+        self.child.as_mut().context("only a server of our own can be restarted")?.restart()
+    }
+
+    /// Whether it is back.
+    pub(super) fn has_returned(&mut self, starting: &Starting) -> anyhow::Result<bool> {
+        let looked = starting.look().map(|address| address.is_some());
+        looked.map_err(|error| match &mut self.child {
+            Some(child) => child.why(error),
+            None => error,
+        })
     }
 
     /// Makes streams. Returns where followers of each begin.
@@ -158,28 +158,5 @@ impl Site {
             }
         }
         Ok(())
-    }
-}
-
-/// A server that is away for a moment.
-pub(super) struct Restart {
-    /// When it was ended.
-    pub(super) ended_ns: u64,
-    returned: Receiver<anyhow::Result<(Child, u64)>>,
-}
-
-impl Restart {
-    /// Whether it is back, and since when.
-    pub(super) fn returns_to(&self, site: &mut Site) -> anyhow::Result<Option<u64>> {
-        match self.returned.try_recv() {
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => anyhow::bail!("the thread that restarts the server is gone"),
-            Ok(restarted) => {
-                let (child, returned_ns) =
-                    restarted.context("starting the server again after it was killed")?;
-                site.child = Some(child);
-                Ok(Some(returned_ns))
-            }
-        }
     }
 }

@@ -58,27 +58,19 @@ impl Course {
         }
         self.turn_until(began_ns + (half_ns / 4).min(nanoseconds(PAUSE_MAX)), watch)?;
         self.crowd.on_trouble();
-        let restart = site.restart(self.crowd.clock)?;
-        let back_ns = self.wait_for_return(site, &restart, watch)?;
-        self.crowd.on_returned(self.due_by(pace, back_ns));
-        let away_ns = back_ns.saturating_sub(restart.ended_ns);
-        Ok(Done { began_ns: restart.ended_ns, away_ns, resets, is_restarted: true })
-    }
-
-    fn wait_for_return(
-        &mut self,
-        site: &mut Site,
-        restart: &crate::harness::site::Restart,
-        watch: Watch<'_>,
-    ) -> anyhow::Result<u64> {
-        loop {
-            if let Some(back_ns) = restart.returns_to(site)? {
-                return Ok(back_ns);
-            }
-            let away = self.now_ns().saturating_sub(restart.ended_ns);
-            anyhow::ensure!(away < nanoseconds(AWAY_MAX), "the server did not come back within {AWAY_MAX:?}");
+        let ended_ns = self.now_ns();
+        let starting = site.restart()?;
+        while !site.has_returned(&starting)? {
+            let away_ns = self.now_ns() - ended_ns;
+            anyhow::ensure!(
+                away_ns < nanoseconds(AWAY_MAX),
+                "the server did not come back within {AWAY_MAX:?}"
+            );
             self.turn(self.now_ns() + nanoseconds(LOOK_EVERY), watch)?;
         }
+        let back_ns = self.now_ns();
+        self.crowd.on_returned(self.due_by(pace, back_ns));
+        Ok(Done { began_ns: ended_ns, away_ns: back_ns - ended_ns, resets, is_restarted: true })
     }
 
     /// How many messages of each stream were due by then.

@@ -34,11 +34,13 @@ fn everybody_is_whole_again(way: Way) {
     assert_eq!((found.delivered, found.published), (FOLLOWERS as u64 * 80, 80), "{way}: {trouble:?}");
     assert_eq!((trouble.never_whole, trouble.whole_after.count), (0, FOLLOWERS as u64), "{way}: {trouble:?}");
     assert!(1.0 < trouble.away_ms && trouble.away_ms <= trouble.whole_after.max_ms, "{way}: {trouble:?}");
-    // Everybody asks again, and not all of them at once.
-    let peak = trouble.requests_peak_per_s;
-    assert!(10.0 <= peak && peak <= 10.0 * FOLLOWERS as f64, "{way}: {trouble:?}");
-    // Half of what polls hold is nothing; between two polls a connection may be closed.
-    assert!(trouble.resets <= 1, "{way}: {trouble:?}");
+    assert!(10.0 <= trouble.requests_peak_per_s, "{way}: {trouble:?}");
+    if way == Way::WebSocket {
+        // Each asks once or a few times, and not all at once.
+        assert!(trouble.requests_peak_per_s < 900.0, "{way}: {trouble:?}");
+    }
+    // 2 % of those that are open: a few more than followers where each answer closes one.
+    assert!((1..=2).contains(&trouble.resets), "{way}: {trouble:?}");
     assert!(found.server.is_some_and(|used| 0.0 < used.cpu_s), "both processes count");
 }
 
