@@ -120,6 +120,22 @@ fn nothing_at_all_is_no_verdict() {
 }
 
 #[test]
+fn one_reason_for_all_is_told_once_and_spares_publishing_nothing() {
+    let mut findings = sample::findings();
+    for (index, run) in findings.runs.iter_mut().enumerate() {
+        run.bottleneck = Some(format!("other programs used 1.{index} processors"));
+    }
+    let verdict = verdict(&findings);
+    assert_eq!(
+        verdict,
+        [
+            "No choice follows: no run was whole and limited by nothing but the server.",
+            "Not used here: WebSocket, SSE, long polling, long polling that closes, polling every 1 s, polling every 5 s and polling every 30 s (other programs used 1.0 processors)."
+        ]
+    );
+}
+
+#[test]
 fn trouble_says_who_is_whole_first_and_last() {
     let verdict = sample::troubled().verdict;
     let from = verdict.iter().position(|sentence| sentence.starts_with("After the trouble")).unwrap();
