@@ -105,6 +105,18 @@ fn a_server_elsewhere_is_judged_by_bytes() {
 }
 
 #[test]
+fn a_few_pages_of_memory_are_no_sentence() {
+    let mut findings = sample::findings();
+    let tells =
+        |findings: &Findings| verdict(findings).iter().any(|sentence| sentence.contains("780 B (WebSocket)"));
+    assert!(tells(&findings));
+    for run in &mut findings.runs {
+        (run.followers, run.server.as_mut().unwrap().followers_bytes) = (50, 50 * 780);
+    }
+    assert!(!tells(&findings));
+}
+
+#[test]
 fn nothing_at_all_is_no_verdict() {
     let mut findings = costing(&[]);
     assert_eq!(verdict(&findings), [""; 0]);
