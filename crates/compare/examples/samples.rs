@@ -1,5 +1,6 @@
-//! Writes made-up findings, their reports and their charts into a folder: `cargo run -p tidings-compare --example samples -- FOLDER`. What the
-//! checks in Chromium look at, and whoever works on the report.
+//! Writes made-up findings, their reports and their charts into a folder, and those of findings that were measured:
+//! `cargo run -p tidings-compare --example samples -- FOLDER [FINDINGS.json…]`. What the checks in Chromium look at, and whoever works
+//! on the report.
 
 #[path = "../tests/saying/sample.rs"]
 mod sample;
@@ -8,17 +9,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tidings_compare::{Chart, Findings, write_chart, write_report};
 
-fn main() -> std::io::Result<()> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/samples".to_owned()));
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "target/samples".to_owned()));
     fs::create_dir_all(&folder)?;
-    let all = [
+    let made_up = [
         ("plain", sample::findings()),
         ("troubled", sample::troubled()),
         ("elsewhere", sample::elsewhere()),
         ("sweep", sample::sweep()),
     ];
-    for (name, findings) in all {
+    for (name, findings) in made_up {
         write(&folder, name, &findings)?;
+    }
+    for file in arguments.map(PathBuf::from) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        write(&folder, &name, &Findings::from_json(&fs::read_to_string(file)?)?)?;
     }
     Ok(())
 }

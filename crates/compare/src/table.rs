@@ -3,6 +3,7 @@
 use crate::columns::{COLUMNS, wrongs};
 use crate::findings::{Findings, Publishing, Run};
 use crate::number;
+use crate::verdict::by_reason;
 use std::io::{self, Write};
 
 /// What a piece of the table is, so that a terminal can show it.
@@ -104,13 +105,14 @@ fn grid_of(runs: &[Run]) -> Vec<Vec<Cell>> {
     let names = ["way"].into_iter().chain(COLUMNS.iter().map(|column| short(column.name))).chain(["whole"]);
     let mut grid = vec![heads(names)];
     let best: Vec<_> = COLUMNS.iter().map(|column| column.best(runs)).collect();
-    let mut notes = 0;
+    let reasons = by_reason(runs.iter());
     for run in runs {
         let Some(way) = run.way else { continue };
-        let is_unused = run.bottleneck.is_some();
-        notes += u32::from(is_unused);
+        let note =
+            (1..).zip(&reasons).find(|(_, (_, unused))| unused.iter().any(|other| std::ptr::eq(*other, run)));
+        let is_unused = note.is_some();
         let tone = if is_unused { Tone::Faint } else { Tone::Plain };
-        let mark = if is_unused { raised(notes) } else { String::new() };
+        let mark = note.map_or_else(String::new, |(number, _)| raised(number));
         let mut row = vec![Cell::new(format!("{}{mark}", way.short()), tone)];
         for (column, best) in COLUMNS.iter().zip(&best) {
             let figure = column.text(run);
@@ -227,8 +229,7 @@ fn write_notes(runs: &[Run], palette: &dyn Palette, out: &mut dyn Write) -> io::
     for (way, wrongs) in runs.iter().filter_map(|run| Some((run.way?, wrongs(run)?))) {
         writeln!(out, "{}", palette.paint(Tone::Alarm, &format!("{way}: {wrongs}")))?;
     }
-    let reasons = runs.iter().filter_map(|run| run.bottleneck.as_ref());
-    for (number, reason) in (1..).zip(reasons) {
+    for (number, (reason, _)) in (1..).zip(by_reason(runs.iter())) {
         let note = format!("{} used in no verdict: {reason}", raised(number));
         writeln!(out, "{}", palette.paint(Tone::Faint, &note))?;
     }

@@ -22,7 +22,10 @@ pub fn verdict(findings: &Findings) -> Vec<String> {
     } else {
         sentences.extend(compared::sentences(findings));
     }
-    sentences.extend(aside::publishing(findings));
+    // What kept every run from being a measurement did not spare publishing.
+    if findings.runs.is_empty() || findings.runs.iter().any(is_judged) {
+        sentences.extend(aside::publishing(findings));
+    }
     sentences.extend(aside::trouble(&findings.troubled));
     sentences.extend(unused(findings));
     sentences
@@ -79,16 +82,28 @@ fn unused(findings: &Findings) -> Option<String> {
             format!("Not used here: {unused} of the {all} runs, in which something else than the server was the limit.")
         });
     }
-    let why = |run: &Run| Some((run.way?.in_prose(), run.bottleneck.clone()?));
-    let mut reasons: Vec<String> = Vec::new();
-    let mut told = Vec::new();
-    for (way, bottleneck) in findings.runs.iter().chain(&findings.troubled).filter_map(why) {
-        if !told.contains(&way) {
-            reasons.push(format!("{way} ({})", bottleneck.trim_end_matches('.')));
-            told.push(way);
+    let unused = findings.runs.iter().chain(&findings.troubled).filter(|run| run.way.is_some());
+    let reasons = by_reason(unused).into_iter().map(|(reason, runs)| {
+        let mut ways: Vec<String> = runs.iter().filter_map(|run| Some(run.way?.in_prose())).collect();
+        ways.dedup();
+        format!("{} ({})", listed(&ways), reason.trim_end_matches('.'))
+    });
+    let reasons: Vec<_> = reasons.collect();
+    (!reasons.is_empty()).then(|| format!("Not used here: {}.", listed(&reasons)))
+}
+
+/// Those with a bottleneck by what it was: reasons that differ in their numbers only are one, in the words of the first.
+pub(crate) fn by_reason<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<(&'a str, Vec<&'a Run>)> {
+    let kind = |reason: &str| reason.replace(|letter: char| letter.is_ascii_digit(), "");
+    let mut reasons: Vec<(&str, Vec<&Run>)> = Vec::new();
+    for run in runs {
+        let Some(reason) = run.bottleneck.as_deref() else { continue };
+        match reasons.iter_mut().find(|(other, _)| kind(other) == kind(reason)) {
+            Some((_, runs)) => runs.push(run),
+            None => reasons.push((reason, vec![run])),
         }
     }
-    (!reasons.is_empty()).then(|| format!("Not used here: {}.", listed(&reasons)))
+    reasons
 }
 
 /// `500 followers and 2 messages a second`.

@@ -131,7 +131,7 @@ impl Chart {
                 "Processor time of the server, as a part of one core, while messages were published."
             }
             Chart::CpuByFollowers => {
-                "The same rate of messages for other numbers of followers, in shorter runs. Where a line goes up as steeply as the followers do, each follower costs the same."
+                "The same rate of messages for other numbers of followers, in shorter runs. Both scales are linear, or both logarithmic where the costs span more."
             }
             Chart::CpuByRate => {
                 "The same followers at other rates of messages, in shorter runs. Polls are as many at any rate, and one may bring several messages."

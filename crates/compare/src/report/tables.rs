@@ -5,6 +5,7 @@ use super::escape::escaped;
 use crate::columns::{COLUMNS, Column, wrongs};
 use crate::findings::{Harness, Publishing, Run, Sweep};
 use crate::number::{self, Figure};
+use crate::verdict::by_reason;
 
 /// A figure with its unit set smaller.
 fn html(figure: &Figure) -> String {
@@ -67,11 +68,11 @@ fn row(run: &Run, best: &[Option<Figure>]) -> String {
 }
 
 fn reasons(runs: &[Run]) -> String {
-    let reason = |run: &Run| {
-        let (way, bottleneck) = (run.way?, run.bottleneck.as_ref()?);
-        Some(format!("<p>* {}: {}</p>\n", escaped(&way.to_string()), escaped(bottleneck)))
-    };
-    let reasons = concat(runs.iter().filter_map(reason));
+    let reasons = by_reason(runs.iter()).into_iter().map(|(reason, unused)| {
+        let ways: Vec<_> = unused.iter().filter_map(|run| Some(run.way?.to_string())).collect();
+        format!("<p>* {}: {}</p>\n", escaped(&ways.join("; ")), escaped(reason))
+    });
+    let reasons = concat(reasons);
     if reasons.is_empty() {
         return String::new();
     }

@@ -171,8 +171,14 @@ fn empty_clause(run: &Run) -> String {
     }
 }
 
+/// What followers add in all must be more for a sentence about each: less is a few pages here or there.
+const MEMORY_MIN: i64 = 256 * 1_024;
+
 /// Of polling only one interval is told: all hold the same connection.
 fn memory(judged: &[&Run]) -> Option<String> {
+    if judged.iter().any(|run| run.server.is_some_and(|server| server.followers_bytes < MEMORY_MIN)) {
+        return None;
+    }
     let mut told_polling = false;
     let mut each: Vec<String> = Vec::new();
     for run in judged {

@@ -186,8 +186,13 @@ fn draw_growth(growth: &[Growth], title: &'static str, inks: &Inks) -> Canvas {
     let (least, most) =
         loads.fold((f64::INFINITY, 0.0_f64), |(least, most), load| (least.min(load), most.max(load)));
     let costs = lines.iter().flat_map(|line| &line.points).map(|(_, cost)| *cost);
-    let x = Axis { title, scale: Scale::log(least, most), text: plain_text };
     let y = Axis { title: "part of a core", scale: Scale::fitting(costs), text: percent_text };
+    // Both of a kind, so that a cost that is proportional to the load is straight.
+    let scale = match y.scale {
+        Scale::Linear { .. } => Scale::linear(most),
+        Scale::Log { .. } => Scale::log(least, most),
+    };
+    let x = Axis { title, scale, text: plain_text };
     lines::draw(&lines, &x, &y, &[])
 }
 
