@@ -86,7 +86,7 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
             client_tests(workspace),
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
-        run("examples", "the chat, the charts and the plain clients, in Chromium", examples(workspace)),
+        run("examples", "the chat and the charts, in Chromium", examples(workspace)),
         run(
             "networks",
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
