@@ -2,9 +2,11 @@
 # Repeats the measurements of docs/which-transport.md: docs/which-transport.sh [FOLDER [NAME…]]
 #
 # Takes the command lines out of that page, all of them or those that are named, and writes what each finds to the folder (default:
-# which-transport): NAME.txt as a person reads it, NAME.json, NAME.html with the charts, and NAME/*.svg. All together take about 23 minutes on a
-# machine with nothing else to do; nothing leaves the machine. TIDINGS names the program (default: the built release, else the one in the path).
-# BRIEF=1 only shows that all of it runs, in three minutes: its figures say nothing.
+# which-transport): NAME.txt as a person reads it, NAME.json, NAME.html with the charts, NAME/*.svg, and NAME.md with all figures as tables where
+# there is jq. All together take about 23 minutes on a machine with nothing else to do; nothing leaves the machine.
+#
+# TIDINGS names the program (default: the built release, else the one in the path). BRIEF=1 only shows that all of it runs, in three minutes: its
+# figures say nothing.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
@@ -78,11 +80,14 @@ while IFS="$tab" read -r name arguments; do
   # shellcheck disable=SC2086
   "$tidings" compare $arguments --json="$folder/$name.json" --report "$folder/$name.html" --charts "$folder/$name" \
     >"$folder/$name.txt" </dev/null || { failed=$((failed + 1)); say "$name: failed"; }
+  if command -v jq >/dev/null && [ -s "$folder/$name.json" ]; then
+    jq -r -f "$here/which-transport.jq" "$folder/$name.json" >"$folder/$name.md"
+  fi
 done <<END
 $list
 END
 
 seconds=$(($(date +%s) - began))
 say
-say "$all measurements, $failed failed, in $((seconds / 60)) min $((seconds % 60)) s: $folder"
+say "measurements: $all, of which $failed failed, in $((seconds / 60)) min $((seconds % 60)) s: $folder"
 [ "$failed" -eq 0 ]

@@ -27,12 +27,16 @@ export async function follow(url, options) {
 }
 
 async function ask(url, signal) {
+  const silence = new AbortController();
+  // Longer than the server holds the request: whoever is silent for so long is gone.
+  const timer = setTimeout(() => silence.abort(), 40_000);
   try {
-    // Longer than the server holds the request: whoever is silent for so long is gone.
-    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(40_000)]) });
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, silence.signal]) });
     const body = answer.status === 204 ? [] : await answer.json();
     return { status: answer.status, headers: answer.headers, body };
   } catch {
     return { status: 0, headers: new Headers() };
+  } finally {
+    clearTimeout(timer);
   }
 }

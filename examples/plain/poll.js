@@ -29,10 +29,14 @@ export async function follow(url, options) {
 }
 
 async function ask(url, signal) {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), 20_000);
   try {
-    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]) });
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, silence.signal]) });
     return { status: answer.status, headers: answer.headers, body: await answer.json() };
   } catch {
     return { status: 0, headers: new Headers() };
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -113,4 +113,19 @@ mod tests {
         }
         assert_eq!(clients.len(), 8);
     }
+
+    #[test]
+    fn the_page_names_the_lines_that_are_counted() {
+        let page = include_str!("../../../docs/which-transport.md");
+        let clients = clients();
+        let lines = |way: &str, language: &str| {
+            clients.iter().find(|client| client.way == way && client.language == language).unwrap().lines
+        };
+        for (way, name) in
+            [("poll", "polling"), ("long-poll", "long polling"), ("sse", "SSE"), ("websocket", "WebSocket")]
+        {
+            let row = format!("| {name} | {} | {} |", lines(way, "JavaScript"), lines(way, "shell"));
+            assert!(page.lines().any(|line| line == row), "docs/which-transport.md lacks the line {row}");
+        }
+    }
 }
