@@ -3,10 +3,8 @@
 //
 // usage: node autobahn/run.mjs [GROUP...]    the groups of the tests are 1 to 7 and 10
 
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { copyFile, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { environmentOf, run } from "../python.mjs"
 import { Server, freePort } from "../server.mjs"
 
 const CASES = { 1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 54, 10: 1, 12: 90, 13: 126 }
@@ -26,7 +24,7 @@ const groups = given.length === 0 ? QUICK : given
 const unknown = groups.filter((group) => !(group in CASES))
 if (unknown.length > 0) throw new Error(`there is no group ${unknown}; there are ${Object.keys(CASES)}`)
 
-const python = await installed()
+const python = join(await environmentOf(import.meta.dirname), "python")
 const echo = `127.0.0.1:${await freePort()}`
 const server = await Server.start({ flags: ["--ws-echo", echo, ...FLAGS] })
 try {
@@ -36,38 +34,12 @@ try {
   await server.stop()
 }
 
-/** The Python of an environment that has the suite, which is made where it is missing. */
-async function installed() {
-  const folder = join(import.meta.dirname, ".venv")
-  const wanted = join(import.meta.dirname, "requirements.txt")
-  const found = join(folder, "requirements.txt")
-  const path = join(folder, "bin/python")
-  const [now, before] = await Promise.all([wanted, found].map((file) => readFile(file, "utf8").catch(() => "")))
-  if (now === before) return path
-  await rm(folder, { recursive: true, force: true })
-  await run("python3", ["-m", "venv", folder])
-  const options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
-  await run(path, ["-m", "pip", "install", ...options, "--requirement", wanted])
-  await copyFile(wanted, found)
-  return path
-}
-
 async function runCases(python, address, groups) {
   const patterns = groups.map((group) => `${group}.*`)
   const script = join(import.meta.dirname, "cases.py")
   const timeout = groups.every((group) => QUICK.includes(group)) ? QUICK_MS_MAX : SLOW_MS_MAX
   const lines = await run(python, [script, address, String(PARALLEL), ...patterns], { timeout })
   return lines.split("\n").filter(Boolean).map((line) => JSON.parse(line))
-}
-
-/** What a program prints; it is ended when its time is up. */
-async function run(program, words, options = {}) {
-  const child = spawn(program, words, { ...options, stdio: ["ignore", "pipe", "inherit"] })
-  let printed = ""
-  child.stdout.setEncoding("utf8").on("data", (text) => (printed += text))
-  const [code, signal] = await once(child, "close")
-  if (code !== 0) throw new Error(`${program} ${words.join(" ")} ended with ${code ?? signal}:\n${printed}`)
-  return printed
 }
 
 function summarise(results, groups) {

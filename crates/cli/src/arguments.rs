@@ -1,6 +1,7 @@
 //! The command line as a whole: its commands, and what each runs in.
 
 use crate::command::close::CloseArguments;
+use crate::command::compare::CompareArguments;
 use crate::command::config::ConfigArguments;
 use crate::command::create::CreateArguments;
 use crate::command::delete::DeleteArguments;
@@ -40,6 +41,8 @@ enum Command {
     Close(CloseArguments),
     /// Delete a stream and its messages
     Delete(DeleteArguments),
+    /// Measure the ways to follow beside each other: polling, long polling, SSE, WebSocket
+    Compare(Box<CompareArguments>),
     /// Check or print the settings of a server
     Config(ConfigArguments),
     /// Verify, back up, salvage, export, import or measure the log in a data folder
@@ -56,6 +59,7 @@ impl Arguments {
                 drop(out);
                 arguments.run()
             }
+            Command::Compare(arguments) => arguments.run(&mut out),
             Command::Config(arguments) => arguments.run(&mut out),
             Command::Log(arguments) => arguments.run(&mut out),
             Command::Publish(arguments) => until_interrupted(arguments.run(&mut out)),
@@ -112,6 +116,8 @@ mod tests {
             "tidings log export orders/42 --out x.jsonl",
             "tidings log salvage --to d --keep-all --json",
             "tidings log import x.jsonl --skip-existing",
+            "tidings compare --followers 500 --messages 2/s --bytes 200 --poll-every 1s,5s,30s --duration 30s --rtt 40ms",
+            "tidings compare --sweep --late 1s --json=x.json --report x.html",
         ] {
             let parsed = Arguments::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

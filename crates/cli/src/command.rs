@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments and what it does.
 
 pub(crate) mod close;
+pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod delete;

@@ -28,6 +28,8 @@ pub(crate) enum Stop {
     Usage(String),
     /// The server can't be reached.
     Unreachable(Unreachable),
+    /// The server that is to be measured can't be reached.
+    CannotReach(anyhow::Error),
     /// There is no such stream.
     StreamNotFound(StreamName),
     /// The offset can't be continued.
@@ -48,7 +50,7 @@ impl Stop {
             Stop::OutputClosed => 0,
             Stop::Failed(_) => 1,
             Stop::Usage(_) => 2,
-            Stop::Unreachable(_) => 3,
+            Stop::Unreachable(_) | Stop::CannotReach(_) => 3,
             Stop::StreamNotFound(_) | Stop::NotInLog(_) => 4,
             Stop::Reset(..) => 5,
             Stop::Damaged => 6,
@@ -70,7 +72,7 @@ impl Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stop::Failed(error) => write!(f, "{error:#}"),
+            Stop::Failed(error) | Stop::CannotReach(error) => write!(f, "{error:#}"),
             Stop::Usage(text) => f.write_str(text),
             Stop::Unreachable(unreachable) => write!(f, "{unreachable} (--url says where the server is)"),
             Stop::StreamNotFound(stream) => {
@@ -143,6 +145,7 @@ mod tests {
             Stop::Failed(anyhow::anyhow!("x")),
             Stop::Usage(String::new()),
             Stop::Unreachable(Unreachable::Ended),
+            Stop::CannotReach(anyhow::anyhow!("x")),
             Stop::StreamNotFound(stream.clone()),
             Stop::NotInLog(stream.clone()),
             Stop::Damaged,

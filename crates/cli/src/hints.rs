@@ -51,8 +51,8 @@ pub(crate) fn program() -> String {
 }
 
 /// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+,:%".contains(&byte));
     if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
@@ -107,6 +107,7 @@ mod tests {
         let place = program();
         assert!(std::path::Path::new(place.trim_matches('\'')).is_file(), "{place}");
         assert_eq!(quoted("/opt/bin/tidings-1.0"), "/opt/bin/tidings-1.0");
+        assert_eq!(quoted("0.1/s,1/s"), "0.1/s,1/s");
         assert_eq!(quoted("/my files/it's"), r"'/my files/it'\''s'");
     }
 }

@@ -13,6 +13,7 @@ mod hints;
 mod lines;
 mod message_output;
 mod output_watch;
+mod parent;
 mod patience;
 mod progress_bar;
 mod server_arguments;

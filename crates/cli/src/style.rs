@@ -23,6 +23,12 @@ pub(crate) enum Ink {
     Name,
     /// What went wrong.
     Alarm,
+    /// What is as it should be, or the best.
+    Good,
+    /// One of several things that are told apart.
+    Yellow,
+    /// Another one.
+    Magenta,
 }
 
 impl Style {
@@ -54,6 +60,9 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
             (Style::Coloured, Ink::Bold) => 1,
             (Style::Coloured, Ink::Name) => 36,
             (Style::Coloured, Ink::Alarm) => 31,
+            (Style::Coloured, Ink::Good) => 32,
+            (Style::Coloured, Ink::Yellow) => 33,
+            (Style::Coloured, Ink::Magenta) => 35,
         };
         write!(f, "\x1b[{code}m")?;
         self.value.fmt(f)?;

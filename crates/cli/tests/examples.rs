@@ -69,8 +69,13 @@ fn everything_that_a_page_loads_is_there() {
         }
         seen.push(path);
     }
-    for path in ["/examples/chat/", "/examples/live-data/", "/examples/tidings.js", "/examples/chat/room.js"]
-    {
+    for path in [
+        "/examples/chat/",
+        "/examples/live-data/",
+        "/examples/plain/",
+        "/examples/plain/sse.js",
+        "/examples/tidings.js",
+    ] {
         assert!(seen.iter().any(|other| other == path), "{path} is not reached: {seen:?}");
     }
 }
@@ -100,7 +105,7 @@ fn what_is_no_page_is_refused() {
     {
         api.expect(404, &Request::get(path));
     }
-    for path in ["/examples", "/examples/chat", "/examples/live-data"] {
+    for path in ["/examples", "/examples/chat", "/examples/live-data", "/examples/plain"] {
         let answer = api.expect(308, &Request::get(path));
         assert_eq!(answer.header("location"), Some(format!("{path}/").as_str()));
     }

@@ -5,10 +5,16 @@
 use crate::way::Way;
 use serde::{Deserialize, Serialize};
 
+/// The form of the document that this version writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The latency that is late where nobody says which: 1 s.
+pub const LATE_MS_DEFAULT: f64 = 1_000.0;
+
 /// A comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
-    /// The form of this document: 1.
+    /// The form of this document: [`FORMAT`].
     pub format: u32,
     /// The version of tidings that measured.
     pub tidings: String,
@@ -20,20 +26,29 @@ pub struct Findings {
     pub machine: Machine,
     /// What was measured.
     pub server: ServerFacts,
-    /// What everybody did.
+    /// What everybody did. With a sweep: in its last cell.
     pub workload: Workload,
+    /// Which latency is late: a way suits when 99 % of its deliveries are earlier.
+    #[serde(default = "late_ms_default")]
+    pub late_ms: f64,
     /// The same messages published to nobody: what of the server's work is not the followers'.
     pub publishing_alone: Option<Run>,
-    /// Each way with the workload as it was asked for, in the order of the run.
+    /// Each way with the workload as it was asked for, in the order of the run. Empty with a sweep, as are the sides and publishing.
     pub runs: Vec<Run>,
     /// Shorter runs with other numbers of followers, and with other rates: how the cost grows.
     pub sides: Vec<Run>,
+    /// Each way once more, with trouble in its middle.
+    #[serde(default)]
+    pub troubled: Vec<Run>,
     /// Publishing over each way to publish.
     pub publishing: Vec<Publishing>,
     /// How long a complete client is.
     pub clients: Vec<ClientLines>,
     /// The grid of `--sweep`.
     pub sweep: Option<Sweep>,
+    /// What a reader must know beside the figures: that it was interrupted, what failed, where the machine was not quiet.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What follows, in plain language: one sentence each, the choice first.
     pub verdict: Vec<String>,
 }
@@ -86,6 +101,15 @@ pub struct Workload {
 }
 
 /// One way, followed once.
+///
+/// Messages are published from the beginning of a *warm-up* to the end of the *measured time*. The warm-up takes an interval of polling (half a
+/// second for all others), so that from the first moment of the measured time as much is delivered as is published, whatever the way: a
+/// poll then brings what was published since the one before. Two kinds of figures follow, and they fit together:
+/// - *in the measured time*: requests, bytes, connections, processor time, [`Run::seconds`];
+/// - *of the measured messages*, those that were due in the measured time, whenever they came: published, expected, delivered, latency.
+///
+/// After the measured time everybody goes on until all have all, for an interval of polling and a few seconds at most. Only loss,
+/// repetition and order are of all messages, the warm-up included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// How it was followed. `null` where nobody followed.
@@ -94,25 +118,26 @@ pub struct Run {
     pub followers: usize,
     /// Messages published a second.
     pub messages_per_s: f64,
-    /// How long was measured: from the first message to the end of the last one's interval.
+    /// How long the measured time was.
     pub measured_s: f64,
-    /// Messages published and acknowledged.
+    /// Measured messages that were acknowledged.
     pub published: u64,
-    /// How many should have been delivered: each message to each follower of its stream.
+    /// How many deliveries of measured messages there should have been: each message to each follower of its stream.
     pub expected: u64,
-    /// How many were delivered for the first time.
+    /// How many there were. What came again does not count.
     pub delivered: u64,
-    /// How many never came.
+    /// How many deliveries never came, of all messages.
     pub lost: u64,
-    /// How many came again.
+    /// How many came again, of all messages.
     pub repeated: u64,
-    /// How many came for the first time after a later one.
+    /// How many came for the first time after a later one, of all messages.
     pub reordered: u64,
-    /// From the moment at which a message should have been sent to its receipt, each delivery.
+    /// From the moment at which a measured message should have been sent to its receipt, each delivery. Empty where polls after the last
+    /// message came earlier than their interval says, to end the run.
     pub latency: Distribution,
-    /// Requests in the measured time; an upgrade is one.
+    /// Requests of followers that were begun in the measured time; an upgrade is one.
     pub requests: u64,
-    /// How many of them brought no message.
+    /// How many of them brought no message, whenever they were answered.
     pub empty_requests: u64,
     /// What followers sent in the measured time: the bytes of their TCP connections, heads and frames included.
     pub sent_bytes: u64,
@@ -194,19 +219,25 @@ pub struct Second {
     pub delivered: u64,
 }
 
-/// What came of the trouble of a run.
+/// What came of the trouble of a run: after half of the measured time 2 % of the followers' connections are reset, and soon after that a
+/// server of our own is killed (`kill -9`) and started again on the same port, over the same folder. Publishing goes on; what is not
+/// acknowledged is published again with its key, and its intended time stays.
+///
+/// Nothing is lost, doubled or reordered by that, as a correct client sees it: one that counts the messages of an answer or event when that
+/// is whole, and goes on after the offset of the last one. What the wire carries again after a torn answer is no repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// For how long the server was away: from its end until it accepted connections again.
+    /// For how long the server was away: from its end until it accepted connections again. 0 where it is not ours and stayed.
     pub away_ms: f64,
     /// How many connections were reset beside those that the restart ended.
     pub resets: u64,
-    /// From the end of the server until a follower had all messages that were published until its return and followed again; each
-    /// follower.
+    /// From the end of the server until a follower had all messages that were due before the server was back, and followed again; each
+    /// follower. Where the server stayed, from the reset on, and only of those who lost their connection.
     pub whole_after: Distribution,
-    /// How many followers were not whole again before the run was over.
+    /// How many of them were not whole again before the run was over.
     pub never_whole: u64,
-    /// The most requests in any 100 ms of the return, times ten.
+    /// The most requests in any 100 ms between the return of the server and the last follower's being whole, times ten. Requests that reached
+    /// nobody before are not among them.
     pub requests_peak_per_s: f64,
 }
 
@@ -260,6 +291,48 @@ pub struct SweepCell {
     pub runs: Vec<Run>,
     /// The index in `runs` of the cheapest that is early enough, if one is.
     pub cheapest: Option<usize>,
+}
+
+/// What is late where a document does not say: a second.
+fn late_ms_default() -> f64 {
+    LATE_MS_DEFAULT
+}
+
+/// Why a text is no findings document that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableFindings {
+    /// Of another form.
+    #[error(
+        "these findings are of format {found}, and this tidings reads format {FORMAT}: use the tidings that wrote them, or measure again"
+    )]
+    OtherFormat {
+        /// Which one.
+        found: u64,
+    },
+    /// No findings at all, or damaged.
+    #[error("this is not what `tidings compare --json` writes: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl Findings {
+    /// Reads what `--json` wrote. The format is looked at first, so that the complaint about another one is not about a field.
+    pub fn from_json(text: &str) -> Result<Findings, UnreadableFindings> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u64,
+        }
+        let Head { format } = serde_json::from_str(text)?;
+        if format != u64::from(FORMAT) {
+            return Err(UnreadableFindings::OtherFormat { found: format });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// All runs in which somebody followed.
+    pub fn all_runs(&self) -> impl Iterator<Item = &Run> {
+        let cells = self.sweep.iter().flat_map(|sweep| &sweep.cells).flat_map(|cell| &cell.runs);
+        self.runs.iter().chain(&self.sides).chain(&self.troubled).chain(cells)
+    }
 }
 
 impl Run {

@@ -30,6 +30,35 @@ impl Way {
         Way::Poll { every_s: every.as_secs_f64() }
     }
 
+    /// As a sentence names it: `long polling that closes` where a table has `long polling, closing`.
+    pub fn in_prose(self) -> String {
+        match self {
+            Way::LongPollClosing => "long polling that closes".to_owned(),
+            Way::Poll { .. } | Way::LongPoll | Way::Sse | Way::WebSocket => self.to_string(),
+        }
+    }
+
+    /// As narrow columns and cells of a map name it.
+    pub fn short(self) -> String {
+        match self {
+            Way::Poll { every_s } => format!("poll {every_s} s"),
+            Way::LongPoll => "long poll".to_owned(),
+            Way::LongPollClosing => "long poll, closing".to_owned(),
+            Way::Sse | Way::WebSocket => self.to_string(),
+        }
+    }
+
+    /// How much there is to write and to run for it: the smaller, the simpler.
+    pub(crate) fn simplicity(self) -> u8 {
+        match self {
+            Way::Poll { .. } => 0,
+            Way::LongPoll => 1,
+            Way::LongPollClosing => 2,
+            Way::Sse => 3,
+            Way::WebSocket => 4,
+        }
+    }
+
     /// The interval of polling; of all others there is none.
     pub fn interval(self) -> Option<Duration> {
         match self {

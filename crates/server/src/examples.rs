@@ -12,8 +12,11 @@ use tidings_protocol::{
 };
 
 /// The paths of the programs, each with what it is.
-pub const EXAMPLES: [(&str, &str); 2] =
-    [("/examples/chat/", "chat"), ("/examples/live-data/", "live figures of this machine")];
+pub const EXAMPLES: [(&str, &str); 3] = [
+    ("/examples/chat/", "chat"),
+    ("/examples/live-data/", "live figures of this machine"),
+    ("/examples/plain/", "four ways to follow, without a library"),
+];
 
 const ROOT: &str = "/examples/";
 
@@ -71,6 +74,13 @@ static FILES: &[File] = &[
     file!("live-data/live-data.js", SCRIPT),
     file!("live-data/chart.js", SCRIPT),
     file!("live-data/load.js", SCRIPT),
+    file!("plain/index.html" => "plain/", HTML),
+    file!("plain/plain.css", CSS),
+    file!("plain/four-ways.js", SCRIPT),
+    file!("plain/poll.js", SCRIPT),
+    file!("plain/long-poll.js", SCRIPT),
+    file!("plain/sse.js", SCRIPT),
+    file!("plain/websocket.js", SCRIPT),
 ];
 
 /// The tag of each file.

@@ -3,6 +3,7 @@
 use crate::examples;
 use crate::exit::Stop;
 use crate::hints::{print_examples, print_hints, program, reachable};
+use crate::parent;
 use crate::settings_flags::SettingsArguments;
 use clap::Args;
 use std::io::{self, Write as _};
@@ -12,11 +13,18 @@ use std::io::{self, Write as _};
 pub(crate) struct ServeArguments {
     #[command(flatten)]
     settings: SettingsArguments,
+
+    /// End when this process, the parent, ends
+    #[arg(long, value_name = "PID", hide = true)]
+    end_with_parent: Option<u32>,
 }
 
 impl ServeArguments {
     /// Serves until a signal ends it.
     pub(crate) fn run(self) -> Result<(), Stop> {
+        if let Some(parent) = self.end_with_parent {
+            parent::end_with(parent)?;
+        }
         let settings = self.settings.settings().map_err(|error| Stop::Usage(error.to_string()))?;
         let with_examples = settings.examples;
         let served = tidings_server::run(settings, |address| {

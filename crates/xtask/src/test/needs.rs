@@ -19,6 +19,7 @@ const NEEDS: &[Need] = &[
     Need { program: "cc", package: "gcc", why: "to link, and to set the clock of a server back" },
     Need { program: "c++", package: "g++", why: "libFuzzer is written in it" },
     Need { program: "curl", package: "curl", why: "the simplest client" },
+    Need { program: "jq", package: "jq", why: "the plain clients for the shell read JSON with it" },
     Need { program: "vmstat", package: "procps", why: "the program that never stops in the README" },
     Need { program: "chromium", package: "chromium", why: "a browser's own EventSource and WebSocket" },
     Need { program: "openssl", package: "openssl", why: "a browser speaks HTTP/2 only over TLS" },

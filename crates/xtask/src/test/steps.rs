@@ -88,7 +88,13 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
             client_tests(workspace),
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
-        run("examples", "the chat and the charts, in Chromium", examples(workspace)),
+        run("examples", "the chat, the charts and the plain clients, in Chromium", examples(workspace)),
+        run("report", "the report of `tidings compare`, in Chromium", report(workspace)),
+        run(
+            "networks",
+            "scenarios 15 to 23; nginx, HAProxy and Caddy",
+            network_tests(workspace, NETWORK_TESTS),
+        ),
     ]
 }
 
@@ -100,20 +106,13 @@ fn fuzz() -> Step {
     run("fuzz", "each target for a moment, from its seeds", fuzz)
 }
 
-/// The last steps of the client, which leave the processors idle most of the time.
+/// The last step of the client, which leaves the processors idle most of the time, and in which nothing is measured in milliseconds.
 fn that_mostly_wait(workspace: &Workspace) -> Vec<Step> {
-    vec![
-        run(
-            "networks",
-            "scenarios 15 to 23; nginx, HAProxy and Caddy",
-            network_tests(workspace, NETWORK_TESTS),
-        ),
-        run(
-            "soak",
-            "30 clients in bad networks, 50,000 messages",
-            network_tests(workspace, &["soak/soak.test.mjs"]),
-        ),
-    ]
+    vec![run(
+        "soak",
+        "30 clients in bad networks, 50,000 messages",
+        network_tests(workspace, &["soak/soak.test.mjs"]),
+    )]
 }
 
 fn run(name: &'static str, why: &'static str, program: Program) -> Step {
@@ -167,9 +166,16 @@ fn node_tests(workspace: &Workspace, files: &[&str]) -> Program {
 
 /// One file after the other: the charts are measured. Needs the npm packages, and the client as it was built.
 fn examples(workspace: &Workspace) -> Program {
-    let files = ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs"];
+    let files =
+        ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs", "tests/plain.test.mjs"];
     let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
     Program { folder: PathBuf::from("examples"), ..tests }
+}
+
+/// The report of a comparison: its samples are written by an example of the crate. Needs the npm packages.
+fn report(workspace: &Workspace) -> Program {
+    let tests = node_tests(workspace, &["report.test.mjs"]);
+    Program { folder: PathBuf::from("crates/compare/tests"), ..tests }
 }
 
 const NETWORK_TESTS: &[&str] = &[

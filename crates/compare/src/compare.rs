@@ -1,0 +1,240 @@
+//! Carries a plan out: one run after the other, each on a server of its own that is quiet.
+
+use crate::clients::clients;
+use crate::findings::{FORMAT, Findings, Run, ServerFacts, Sweep, SweepCell, Workload};
+use crate::harness::{
+    Interrupted, Live, Load, Program, PublishWay, PublishingLoad, Site, Speaks, followers_max, measure,
+    measure_publishing,
+};
+use crate::plan::{Grid, Plan, Scope, Target};
+use crate::proxy::Network;
+use crate::quiet::Quiet;
+use crate::steps::{self, Place, Step};
+use crate::verdict::{cheapest, verdict};
+use crate::watch::{Measured, Watch};
+use crate::way::Way;
+use std::time::Duration;
+
+/// What is lost in a network is the same for each way, as far as that can be.
+const SEED: u64 = 7;
+
+/// Measures everything that the plan asks for, and judges it. When the watch ends it, or something could not be measured, the findings
+/// are what was measured, and a note says so.
+///
+/// # Errors
+/// When nothing could be measured at all.
+pub fn compare(plan: &Plan, watch: &mut dyn Watch) -> anyhow::Result<Findings> {
+    let mut comparison = Comparison::new(plan)?;
+    comparison.run(watch)?;
+    Ok(comparison.finish())
+}
+
+/// A comparison that is under way.
+struct Comparison<'a> {
+    plan: &'a Plan,
+    sites: Sites<'a>,
+    quiet: Quiet,
+    findings: Findings,
+}
+
+/// How a server is come by.
+enum Sites<'a> {
+    /// A fresh one for each run, of this program.
+    Own(&'a Program),
+    /// The same for all.
+    Elsewhere(Box<Site>),
+}
+
+/// What came of a step.
+enum Outcome {
+    Measured,
+    Failed(anyhow::Error),
+    Interrupted,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(plan: &'a Plan) -> anyhow::Result<Comparison<'a>> {
+        let (sites, server) = match &plan.target {
+            Target::Own(program) => (Sites::Own(program), own_server(plan)),
+            Target::Elsewhere(server) => {
+                let mut site = Site::elsewhere(server)?;
+                put_far_away(&mut site, &plan.workload)?;
+                let facts = site.facts();
+                (Sites::Elsewhere(Box::new(site)), facts)
+            }
+        };
+        Ok(Comparison { plan, sites, quiet: Quiet::default(), findings: nothing_yet(plan, server) })
+    }
+
+    fn run(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
+        let steps = self.steps()?;
+        check_open_files(&steps)?;
+        watch.on_begin(steps.len(), steps.iter().map(Step::estimate).sum());
+        let mut measured = 0;
+        for (index, step) in steps.iter().enumerate() {
+            let what = step.to_string();
+            watch.on_step(&what, step.estimate());
+            match self.step(step, &what, watch) {
+                Outcome::Measured => measured += 1,
+                Outcome::Interrupted => {
+                    let note = format!("Interrupted: {index} of {} measurements were done.", steps.len());
+                    self.findings.notes.push(note);
+                    break;
+                }
+                // The next would fail alike.
+                Outcome::Failed(error) if measured == 0 => return Err(error.context(what)),
+                Outcome::Failed(error) => {
+                    self.findings.notes.push(format!("Not measured: {what}: {error:#}"));
+                    watch.on_failure(&what, &error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps that this server can be put through.
+    fn steps(&mut self) -> anyhow::Result<Vec<Step>> {
+        let Sites::Elsewhere(site) = &self.sites else {
+            return Ok(steps::steps(self.plan, &self.plan.ways, &[PublishWay::Post, PublishWay::WebSocket]));
+        };
+        let (can, cannot): (Vec<Way>, Vec<Way>) =
+            self.plan.ways.iter().partition(|way| site.dialect().can_follow(**way));
+        let speaks = &self.findings.server.speaks;
+        anyhow::ensure!(!can.is_empty(), "a server that speaks {speaks} has none of these ways to follow");
+        if !cannot.is_empty() {
+            let ways: Vec<String> = cannot.iter().map(Way::to_string).collect();
+            self.findings.notes.push(format!("A server that speaks {speaks} has no {}.", ways.join(", ")));
+        }
+        Ok(steps::steps(self.plan, &can, site.dialect().ways_to_publish()))
+    }
+
+    fn step(&mut self, step: &Step, what: &str, watch: &mut dyn Watch) -> Outcome {
+        match self.measure(step, what, watch) {
+            Ok(()) => Outcome::Measured,
+            Err(error) if error.is::<Interrupted>() => Outcome::Interrupted,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    fn measure(&mut self, step: &Step, what: &str, watch: &mut dyn Watch) -> anyhow::Result<()> {
+        let waited = self.quiet.wait(|| watch.on_live(&Live::default()));
+        anyhow::ensure!(waited.is_continue(), Interrupted);
+        let mut own;
+        let site = match &mut self.sites {
+            Sites::Own(program) => {
+                own = Site::start_own(program, self.plan.workload.durability.clone())?;
+                put_far_away(&mut own, &self.plan.workload)?;
+                &mut own
+            }
+            Sites::Elsewhere(site) => site,
+        };
+        let mut live = |live: &Live| watch.on_live(live);
+        match step {
+            Step::Publishing { how, duration } => {
+                let load =
+                    PublishingLoad { message_bytes: self.plan.workload.message_bytes, duration: *duration };
+                let publishing = measure_publishing(site, *how, load, &mut live)?;
+                watch.on_measured(what, Measured::Publishing(&publishing));
+                self.findings.publishing.push(publishing);
+            }
+            Step::Run { place, way, workload, ending } => {
+                let load = Load { workload: workload.clone(), ending: *ending };
+                let run = measure(site, *way, &load, &mut live)?;
+                watch.on_measured(what, Measured::Run(&run));
+                self.keep(*place, run);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a run where it belongs.
+    fn keep(&mut self, place: Place, run: Run) {
+        let Findings { publishing_alone, runs, sides, troubled, sweep, .. } = &mut self.findings;
+        match (place, sweep) {
+            (Place::Alone, _) => *publishing_alone = Some(run),
+            (Place::Main, _) => runs.push(run),
+            (Place::Side, _) => sides.push(run),
+            (Place::Troubled, _) => troubled.push(run),
+            (Place::Cell(index), Some(sweep)) => sweep.cells[index].runs.push(run),
+            (Place::Cell(_), None) => unreachable!("only a sweep has cells"),
+        }
+    }
+
+    /// Judges what was found.
+    fn finish(mut self) -> Findings {
+        let late_ms = self.findings.late_ms;
+        for cell in self.findings.sweep.iter_mut().flat_map(|sweep| &mut sweep.cells) {
+            cell.cheapest = cheapest(&cell.runs, late_ms);
+        }
+        // Where it harmed a run, that says so itself.
+        if !self.findings.all_runs().any(|run| run.bottleneck.is_some()) {
+            self.findings.notes.extend(self.quiet.note());
+        }
+        self.findings.verdict = verdict(&self.findings);
+        self.findings
+    }
+}
+
+/// Whether the system lets so many connections be open, before anything is measured.
+fn check_open_files(steps: &[Step]) -> anyhow::Result<()> {
+    let most = steps.iter().map(Step::followers).max().unwrap_or_default();
+    let allowed = followers_max();
+    anyhow::ensure!(
+        most <= allowed,
+        "the system allows this process too few open files for {most} followers: ask for {allowed} at most, or raise the limit \
+         (`ulimit -n`)"
+    );
+    Ok(())
+}
+
+/// Puts the network between a server and its followers that the workload asks for.
+fn put_far_away(site: &mut Site, workload: &Workload) -> anyhow::Result<()> {
+    if 0.0 < workload.rtt_ms || 0.0 < workload.loss {
+        let rtt = Duration::from_secs_f64(workload.rtt_ms / 1e3);
+        site.through(Network { rtt, loss: workload.loss, seed: SEED })?;
+    }
+    Ok(())
+}
+
+/// What is known of a server of our own before it has started.
+fn own_server(plan: &Plan) -> ServerFacts {
+    let name = format!("tidings {}", plan.version);
+    ServerFacts { name, speaks: Speaks::Tidings.to_string(), is_measured: true }
+}
+
+/// Findings without a run.
+fn nothing_yet(plan: &Plan, server: ServerFacts) -> Findings {
+    let late_ms = plan.late.as_secs_f64() * 1e3;
+    Findings {
+        format: FORMAT,
+        tidings: plan.version.clone(),
+        taken: plan.taken.clone(),
+        command: plan.command.clone(),
+        machine: plan.machine.clone(),
+        server,
+        workload: plan.workload.clone(),
+        late_ms,
+        publishing_alone: None,
+        runs: Vec::new(),
+        sides: Vec::new(),
+        troubled: Vec::new(),
+        publishing: Vec::new(),
+        clients: clients(),
+        sweep: match &plan.scope {
+            Scope::Sweep(grid) => Some(empty_grid(grid, late_ms)),
+            Scope::Whole | Scope::Quick => None,
+        },
+        notes: Vec::new(),
+        verdict: Vec::new(),
+    }
+}
+
+fn empty_grid(grid: &Grid, late_ms: f64) -> Sweep {
+    let cells = grid.followers.len() * grid.messages_per_s.len();
+    Sweep {
+        late_ms,
+        followers: grid.followers.clone(),
+        messages_per_s: grid.messages_per_s.clone(),
+        cells: vec![SweepCell { runs: Vec::new(), cheapest: None }; cells],
+    }
+}

@@ -1,0 +1,129 @@
+//! Whether a run says something about the server, or about what measured it.
+
+use crate::findings::Distribution;
+
+/// Which part of the time the followers' thread may be at work: above it, what comes waits for its turn.
+const BUSY_MAX: f64 = 0.8;
+
+/// How late what is due may be done at the 99th percentile, in milliseconds, or as a part of the median latency if that is more.
+const LATE_MS_MAX: f64 = 5.0;
+const LATE_OF_MEDIAN_MAX: f64 = 0.05;
+
+/// Which part of all processors may be in use.
+const ALL_CPUS_MAX: f64 = 0.95;
+
+/// How many processors others may use.
+const OTHERS_CPUS_MAX: f64 = 0.3;
+
+/// Which part of the polls may be skipped because the one before was not answered.
+const SKIPPED_MAX: f64 = 0.01;
+
+/// What can be held against a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signs {
+    /// Which part of the measured time the followers' thread was at work.
+    pub(super) busy: f64,
+    pub(super) late_p99_ms: f64,
+    pub(super) latency_p50_ms: f64,
+    /// Which part of all processors was in use; `None` where the system does not tell.
+    pub(super) all_cpus: Option<f64>,
+    pub(super) others_cpus: f64,
+    /// Which part of the polls was skipped.
+    pub(super) skipped: f64,
+    /// Whether messages waited because too many were not acknowledged.
+    pub(super) publisher_hit_bound: bool,
+    /// Whether messages were not acknowledged when the run was over.
+    pub(super) is_unacknowledged: bool,
+    /// Whether the system had no port left for a connection.
+    pub(super) is_out_of_ports: bool,
+}
+
+impl Signs {
+    /// Why the figures are not the server's alone, and what to do; `None` where they are.
+    pub(super) fn bottleneck(&self) -> Option<String> {
+        let percent = |part: f64| format!("{:.0} %", part * 100.0);
+        let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms);
+        // What others do comes first: it is the reason of much that follows.
+        let reasons = [
+            (OTHERS_CPUS_MAX < self.others_cpus).then(|| {
+                format!(
+                    "other programs used {:.1} processors: end them, or compare when the machine is quiet",
+                    self.others_cpus
+                )
+            }),
+            (BUSY_MAX < self.busy).then(|| {
+                format!(
+                    "the followers' thread was busy {} of the time: compare with fewer followers or messages",
+                    percent(self.busy)
+                )
+            }),
+            self.publisher_hit_bound.then(|| {
+                "more messages were due than the server acknowledged: publish fewer messages a second".to_owned()
+            }),
+            self.is_unacknowledged.then(|| {
+                "some messages were not acknowledged when the run was over: publish fewer messages a second".to_owned()
+            }),
+            self.is_out_of_ports.then(|| {
+                "the system had no free port for a connection: compare with fewer followers or messages, or with one that keeps its \
+                 connections"
+                    .to_owned()
+            }),
+            self.all_cpus.filter(|all| ALL_CPUS_MAX < *all).map(|all| {
+                format!("all processors were busy {} of the time: compare with fewer followers or messages", percent(all))
+            }),
+            (SKIPPED_MAX < self.skipped).then(|| {
+                format!(
+                    "{} of the polls were due before the one before was answered: poll less often, or with fewer followers",
+                    percent(self.skipped)
+                )
+            }),
+            (late_ms_max < self.late_p99_ms).then(|| {
+                format!(
+                    "1 % of what was due was done {:.1} ms late or later: compare with fewer followers or messages, or on a quieter machine",
+                    self.late_p99_ms
+                )
+            }),
+        ];
+        reasons.into_iter().flatten().next()
+    }
+
+    /// Takes over what the latencies say.
+    pub(super) fn with_latency(self, latency: &Distribution) -> Signs {
+        Signs { latency_p50_ms: latency.p50_ms, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calm() -> Signs {
+        Signs { busy: 0.3, late_p99_ms: 1.0, all_cpus: Some(0.5), others_cpus: 0.1, ..Signs::default() }
+    }
+
+    #[test]
+    fn a_calm_run_is_used() {
+        assert_eq!(calm().bottleneck(), None);
+        let slow = Distribution { p50_ms: 2_500.0, ..Distribution::default() };
+        let late = Signs { late_p99_ms: 100.0, ..calm() };
+        assert_eq!(late.clone().with_latency(&slow).bottleneck(), None, "5 % of the median is little");
+        assert!(late.bottleneck().is_some());
+    }
+
+    #[test]
+    fn each_sign_is_told_with_what_to_do() {
+        let told = |signs: Signs| signs.bottleneck().unwrap();
+        let busy = told(Signs { busy: 0.93, ..calm() });
+        assert_eq!(
+            busy,
+            "the followers' thread was busy 93 % of the time: compare with fewer followers or messages"
+        );
+        assert!(told(Signs { late_p99_ms: 5.1, ..calm() }).contains("5.1 ms late"));
+        assert!(told(Signs { all_cpus: Some(0.96), ..calm() }).contains("all processors"));
+        assert!(told(Signs { others_cpus: 0.4, ..calm() }).contains("other programs used 0.4"));
+        assert!(told(Signs { skipped: 0.05, ..calm() }).contains("5 % of the polls"));
+        assert!(told(Signs { publisher_hit_bound: true, ..calm() }).contains("acknowledged"));
+        assert!(told(Signs { is_out_of_ports: true, ..calm() }).contains("port"));
+        assert!(told(Signs { is_unacknowledged: true, ..calm() }).contains("not acknowledged"));
+    }
+}

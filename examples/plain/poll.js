@@ -1,0 +1,42 @@
+// Follows a stream by polling. Runs as it is in browsers and in Node.js 20 or newer.
+
+/**
+ * Gives each message, `{ offset, time, data }`, to `onMessage`: once, in order, for ever, or until `signal` stops it or the stream is closed.
+ * Who keeps the last `offset` goes on there another time. A reset is told to `onReset`; then come the messages that are kept. `every` are the
+ * seconds between two polls; the server may ask for more.
+ */
+export async function follow(url, options) {
+  let { offset = "-1", every = 1, onMessage, onReset, signal = new AbortController().signal } = options;
+  for (let failures = 0; !signal.aborted; ) {
+    const { status, headers, body } = await ask(`${url}?envelope=true&offset=${offset}`, signal);
+    let pause = 0;
+    if (status === 200) {
+      for (const message of body) onMessage(message);
+      if (headers.get("Stream-Closed")) return;
+      offset = headers.get("Stream-Next-Offset");
+      failures = 0;
+      if (headers.get("Stream-Up-To-Date")) pause = Math.max(every, headers.get("Stream-Poll-Interval"));
+    } else if (status === 410) {
+      onReset(body);
+      offset = "-1";
+    } else {
+      // Anywhere within a time that doubles: not all come back at once.
+      pause = Number(headers.get("Retry-After")) + Math.random() * Math.min(30, 2 ** failures);
+      failures += 1;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause * 1_000));
+  }
+}
+
+async function ask(url, signal) {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), 20_000);
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, silence.signal]) });
+    return { status: answer.status, headers: answer.headers, body: await answer.json() };
+  } catch {
+    return { status: 0, headers: new Headers() };
+  } finally {
+    clearTimeout(timer);
+  }
+}
