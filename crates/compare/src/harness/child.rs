@@ -1,13 +1,14 @@
 //! A server that is a child process over a temporary folder of its own.
 
 use anyhow::Context as _;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -106,11 +107,9 @@ fn launch(program: &Program, folder: &TempDir, listen: SocketAddr) -> anyhow::Re
     command.arg("serve").arg("--end-with-parent").arg(std::process::id().to_string());
     command.arg("--data").arg(folder.path()).arg("--listen").arg(listen.to_string());
     command.args(&program.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().with_context(|| format!("starting {}", program.path.display()))?;
     let errors = Arc::new(Mutex::new(Vec::new()));
-    let pipe = process.stderr.take().context("the server has no standard error")?;
-    let kept = Arc::clone(&errors);
-    let keeping = std::thread::spawn(move || keep_end(pipe, &kept));
+    let (spawned, keeping) = spawn(command, Arc::clone(&errors));
+    let mut process = spawned.with_context(|| format!("starting {}", program.path.display()))?;
     let stdout = process.stdout.take().context("the server has no standard output")?;
     match wait_for_address(stdout) {
         Ok(address) => Ok((process, address, errors)),
@@ -122,6 +121,26 @@ fn launch(program: &Program, folder: &TempDir, listen: SocketAddr) -> anyhow::Re
             Err(error.context(format!("starting a server; it said:\n{}", String::from_utf8_lossy(&told))))
         }
     }
+}
+
+/// Starts a process, and keeps the end of what it writes to standard error, in a thread that lives as long as it: to the kernel the parent
+/// that a child ends with is the thread that started it.
+fn spawn(
+    mut command: Command,
+    errors: Arc<Mutex<Vec<u8>>>,
+) -> (io::Result<std::process::Child>, JoinHandle<()>) {
+    let (started, process) = sync_channel(1);
+    let keeping = std::thread::spawn(move || {
+        let mut spawned = command.spawn();
+        let pipe = spawned.as_mut().ok().and_then(|process| process.stderr.take());
+        let _received = started.send(spawned); // Whoever asked for it waits.
+        if let Some(pipe) = pipe {
+            keep_end(pipe, &errors);
+        }
+    });
+    let spawned =
+        process.recv().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it is gone")));
+    (spawned, keeping)
 }
 
 /// Reads until the server says where it listens, and goes on reading in a thread, so that it is never held up.
@@ -185,6 +204,13 @@ mod tests {
         let folder = child.folder.path().to_owned();
         drop(child);
         assert!(!is_running(second) && !folder.exists());
+    }
+
+    #[test]
+    fn a_server_outlives_the_thread_that_wanted_it() {
+        let child = std::thread::spawn(|| Child::start(&program()).unwrap()).join().unwrap();
+        // The kernel would have ended it with the thread, before that could be joined.
+        TcpStream::connect(child.address()).unwrap();
     }
 
     #[test]
