@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import { resolve } from "node:path"
-import { test } from "node:test"
+import { describe, test } from "node:test"
 import { WebSocket, WebSocketServer } from "ws"
 
 const { TIDINGS_BIN, ...ENVIRONMENT } = process.env
@@ -48,49 +48,52 @@ async function listen(t, server) {
   return server.address().port
 }
 
-test("the server of Durable Streams is found out, followed and left as it was", { timeout: 60_000 }, async (t) => {
-  const server = new DurableStreamTestServer({ host: "127.0.0.1", port: 0 })
-  const url = await server.start()
-  t.after(() => server.stop())
-  const findings = await compare("--url", url)
-  assertWhole(findings, "durable-streams", ["sse", "long-poll", "long-poll-closing", "poll"])
-})
+// Beside one another: each mostly waits.
+describe("servers of others, compared", { concurrency: true }, () => {
+  test("the server of Durable Streams is found out, followed and left as it was", { timeout: 60_000 }, async (t) => {
+    const server = new DurableStreamTestServer({ host: "127.0.0.1", port: 0 })
+    const url = await server.start()
+    t.after(() => server.stop())
+    const findings = await compare("--url", url, "--transports", "sse,long-poll,poll")
+    assertWhole(findings, "durable-streams", ["sse", "long-poll", "poll"])
+  })
 
-test("a plain WebSocket server that sends to everybody is followed", { timeout: 60_000 }, async (t) => {
-  const http = createServer()
-  const sockets = new WebSocketServer({ server: http })
-  sockets.on("connection", (socket) => {
-    socket.on("message", (message) => {
-      for (const other of sockets.clients) {
-        if (other.readyState === WebSocket.OPEN) other.send(message, { binary: false })
-      }
+  test("a plain WebSocket server that sends to everybody is followed", { timeout: 60_000 }, async (t) => {
+    const http = createServer()
+    const sockets = new WebSocketServer({ server: http })
+    sockets.on("connection", (socket) => {
+      socket.on("message", (message) => {
+        for (const other of sockets.clients) {
+          if (other.readyState === WebSocket.OPEN) other.send(message, { binary: false })
+        }
+      })
     })
+    const findings = await compare("--url", `ws://127.0.0.1:${await listen(t, http)}/updates`)
+    assertWhole(findings, "websocket", ["websocket"])
   })
-  const findings = await compare("--url", `ws://127.0.0.1:${await listen(t, http)}/updates`)
-  assertWhole(findings, "websocket", ["websocket"])
-})
 
-test("plain events are followed, and what is posted comes as one", { timeout: 60_000 }, async (t) => {
-  const followers = new Set()
-  const server = createServer(async (request, response) => {
-    if (request.method === "GET" && request.headers.authorization === "Bearer 7") {
-      response.writeHead(200, { "Content-Type": "text/event-stream" }).write(": hello\n\n")
-      followers.add(response)
-      request.on("close", () => followers.delete(response))
-      return
-    }
-    let body = ""
-    for await (const part of request.setEncoding("utf8")) body += part
-    for (const follower of followers) follower.write(`data: ${body}\n\n`)
-    response.writeHead(request.headers.authorization === "Bearer 7" ? 204 : 401).end()
+  test("plain events are followed, and what is posted comes as one", { timeout: 60_000 }, async (t) => {
+    const followers = new Set()
+    const server = createServer(async (request, response) => {
+      if (request.method === "GET" && request.headers.authorization === "Bearer 7") {
+        response.writeHead(200, { "Content-Type": "text/event-stream" }).write(": hello\n\n")
+        followers.add(response)
+        request.on("close", () => followers.delete(response))
+        return
+      }
+      let body = ""
+      for await (const part of request.setEncoding("utf8")) body += part
+      for (const follower of followers) follower.write(`data: ${body}\n\n`)
+      response.writeHead(request.headers.authorization === "Bearer 7" ? 204 : 401).end()
+    })
+    const url = `http://127.0.0.1:${await listen(t, server)}`
+    const flags = ["--url", `${url}/events`, "--publish-url", `${url}/publish`, "--header", "Authorization: Bearer 7"]
+    assertWhole(await compare(...flags), "sse", ["sse"])
   })
-  const url = `http://127.0.0.1:${await listen(t, server)}`
-  const flags = ["--url", `${url}/events`, "--publish-url", `${url}/publish`, "--header", "Authorization: Bearer 7"]
-  assertWhole(await compare(...flags), "sse", ["sse"])
-})
 
-test("a server of something else is refused with what to do", { timeout: 60_000 }, async (t) => {
-  const server = createServer((_request, response) => response.writeHead(404).end("not here"))
-  const url = `http://127.0.0.1:${await listen(t, server)}`
-  await assert.rejects(compare("--url", url), /--speaks/)
+  test("a server of something else is refused with what to do", { timeout: 60_000 }, async (t) => {
+    const server = createServer((_request, response) => response.writeHead(404).end("not here"))
+    const url = `http://127.0.0.1:${await listen(t, server)}`
+    await assert.rejects(compare("--url", url), /--speaks/)
+  })
 })
