@@ -193,7 +193,10 @@ fn possible_steps(plan: &Plan, site: &Site, findings: &mut Findings) -> anyhow::
         let ways: Vec<String> = cannot.iter().map(Way::to_string).collect();
         findings.notes.push(format!("A server that speaks {speaks} has no {}.", ways.join(", ")));
     }
-    Ok(steps::steps(plan, &can, site.dialect().ways_to_publish()))
+    let dialect = site.dialect();
+    // A round trip ends with an acknowledgement.
+    let publishing = dialect.ways_to_publish().iter().copied().filter(|by| dialect.acknowledges(*by));
+    Ok(steps::steps(plan, &can, &publishing.collect::<Vec<_>>()))
 }
 
 /// What is known of a server of our own before it has started.
