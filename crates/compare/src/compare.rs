@@ -3,7 +3,7 @@
 use crate::clients::clients;
 use crate::findings::{FORMAT, Findings, Run, ServerFacts, Sweep, SweepCell, Workload};
 use crate::harness::{
-    Interrupted, Live, Load, Program, PublishWay, PublishingLoad, Site, Speaks, followers_max, measure,
+    Elsewhere, Interrupted, Live, Load, PublishWay, PublishingLoad, Site, Speaks, followers_max, measure,
     measure_publishing,
 };
 use crate::plan::{Grid, Plan, Scope, Target};
@@ -32,17 +32,10 @@ pub fn compare(plan: &Plan, watch: &mut dyn Watch) -> anyhow::Result<Findings> {
 /// A comparison that is under way.
 struct Comparison<'a> {
     plan: &'a Plan,
-    sites: Sites<'a>,
+    target: Target,
+    steps: Vec<Step>,
     quiet: Quiet,
     findings: Findings,
-}
-
-/// How a server is come by.
-enum Sites<'a> {
-    /// A fresh one for each run, of this program.
-    Own(&'a Program),
-    /// The same for all.
-    Elsewhere(Box<Site>),
 }
 
 /// What came of a step.
@@ -54,20 +47,28 @@ enum Outcome {
 
 impl<'a> Comparison<'a> {
     fn new(plan: &'a Plan) -> anyhow::Result<Comparison<'a>> {
-        let (sites, server) = match &plan.target {
-            Target::Own(program) => (Sites::Own(program), own_server(plan)),
-            Target::Elsewhere(server) => {
-                let mut site = Site::elsewhere(server)?;
-                put_far_away(&mut site, &plan.workload)?;
-                let facts = site.facts();
-                (Sites::Elsewhere(Box::new(site)), facts)
+        let quiet = Quiet::default();
+        match &plan.target {
+            Target::Own(_) => {
+                let target = plan.target.clone();
+                let steps = steps::steps(plan, &plan.ways, &[PublishWay::Post, PublishWay::WebSocket]);
+                let findings = nothing_yet(plan, own_server(plan));
+                Ok(Comparison { plan, target, steps, quiet, findings })
             }
-        };
-        Ok(Comparison { plan, sites, quiet: Quiet::default(), findings: nothing_yet(plan, server) })
+            Target::Elsewhere(server) => {
+                let site = Site::elsewhere(server)?;
+                let mut findings = nothing_yet(plan, site.facts());
+                let steps = possible_steps(plan, &site, &mut findings)?;
+                // What it speaks is not asked again before each run.
+                let speaks = findings.server.speaks.parse().ok();
+                let target = Target::Elsewhere(Elsewhere { speaks, ..server.clone() });
+                Ok(Comparison { plan, target, steps, quiet, findings })
+            }
+        }
     }
 
     fn run(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
-        let steps = self.steps()?;
+        let steps = std::mem::take(&mut self.steps);
         check_open_files(&steps)?;
         watch.on_begin(steps.len(), steps.iter().map(Step::estimate).sum());
         let mut measured = 0;
@@ -92,22 +93,6 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// The steps that this server can be put through.
-    fn steps(&mut self) -> anyhow::Result<Vec<Step>> {
-        let Sites::Elsewhere(site) = &self.sites else {
-            return Ok(steps::steps(self.plan, &self.plan.ways, &[PublishWay::Post, PublishWay::WebSocket]));
-        };
-        let (can, cannot): (Vec<Way>, Vec<Way>) =
-            self.plan.ways.iter().partition(|way| site.dialect().can_follow(**way));
-        let speaks = &self.findings.server.speaks;
-        anyhow::ensure!(!can.is_empty(), "a server that speaks {speaks} has none of these ways to follow");
-        if !cannot.is_empty() {
-            let ways: Vec<String> = cannot.iter().map(Way::to_string).collect();
-            self.findings.notes.push(format!("A server that speaks {speaks} has no {}.", ways.join(", ")));
-        }
-        Ok(steps::steps(self.plan, &can, site.dialect().ways_to_publish()))
-    }
-
     fn step(&mut self, step: &Step, what: &str, watch: &mut dyn Watch) -> Outcome {
         match self.measure(step, what, watch) {
             Ok(()) => Outcome::Measured,
@@ -119,15 +104,7 @@ impl<'a> Comparison<'a> {
     fn measure(&mut self, step: &Step, what: &str, watch: &mut dyn Watch) -> anyhow::Result<()> {
         let waited = self.quiet.wait(|| watch.on_live(&Live::default()));
         anyhow::ensure!(waited.is_continue(), Interrupted);
-        let mut own;
-        let site = match &mut self.sites {
-            Sites::Own(program) => {
-                own = Site::start_own(program, self.plan.workload.durability.clone())?;
-                put_far_away(&mut own, &self.plan.workload)?;
-                &mut own
-            }
-            Sites::Elsewhere(site) => site,
-        };
+        let site = &mut self.fresh_site(step)?;
         let mut live = |live: &Live| watch.on_live(live);
         match step {
             Step::Publishing { how, duration } => {
@@ -145,6 +122,25 @@ impl<'a> Comparison<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A server for a step: of our own a fresh one, and in any case a fresh network before it.
+    fn fresh_site(&self, step: &Step) -> anyhow::Result<Site> {
+        let Workload { rtt_ms, loss, durability, .. } = &self.plan.workload;
+        let mut site = match &self.target {
+            Target::Own(program) => Site::start_own(program, durability.clone())?,
+            Target::Elsewhere(server) => Site::elsewhere(server)?,
+        };
+        let loss = match step {
+            Step::Run { .. } => *loss,
+            // One message after the other goes over one connection, and is not sent again when that is gone.
+            Step::Publishing { .. } => 0.0,
+        };
+        if 0.0 < *rtt_ms || 0.0 < loss {
+            let rtt = Duration::from_secs_f64(rtt_ms / 1e3);
+            site.through(Network { rtt, loss, seed: SEED })?;
+        }
+        Ok(site)
     }
 
     /// Puts a run where it belongs.
@@ -187,13 +183,20 @@ fn check_open_files(steps: &[Step]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts the network between a server and its followers that the workload asks for.
-fn put_far_away(site: &mut Site, workload: &Workload) -> anyhow::Result<()> {
-    if 0.0 < workload.rtt_ms || 0.0 < workload.loss {
-        let rtt = Duration::from_secs_f64(workload.rtt_ms / 1e3);
-        site.through(Network { rtt, loss: workload.loss, seed: SEED })?;
+/// The steps that a server elsewhere can be put through; what it can't is noted.
+fn possible_steps(plan: &Plan, site: &Site, findings: &mut Findings) -> anyhow::Result<Vec<Step>> {
+    let (can, cannot): (Vec<Way>, Vec<Way>) =
+        plan.ways.iter().partition(|way| site.dialect().can_follow(**way));
+    let speaks = &findings.server.speaks;
+    anyhow::ensure!(!can.is_empty(), "a server that speaks {speaks} has none of these ways to follow");
+    if !cannot.is_empty() {
+        let ways: Vec<String> = cannot.iter().map(Way::to_string).collect();
+        findings.notes.push(format!("A server that speaks {speaks} has no {}.", ways.join(", ")));
     }
-    Ok(())
+    let dialect = site.dialect();
+    // A round trip ends with an acknowledgement.
+    let publishing = dialect.ways_to_publish().iter().copied().filter(|by| dialect.acknowledges(*by));
+    Ok(steps::steps(plan, &can, &publishing.collect::<Vec<_>>()))
 }
 
 /// What is known of a server of our own before it has started.

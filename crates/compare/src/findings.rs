@@ -179,7 +179,7 @@ pub struct Harness {
     pub proxy_cpu_s: f64,
     /// Which part of the measured time the followers' thread was at work, 0 to 1.
     pub busy: f64,
-    /// How late it did what was due, at the 99th percentile.
+    /// How late it did what was due, or how long what came lay unread, whichever was longer, at the 99th percentile.
     pub late_p99_ms: f64,
     /// How many processors others than the server and the harness used.
     pub others_cpus: f64,

@@ -52,7 +52,7 @@ impl Network {
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
-    server: SocketAddr,
+    network: Network,
     tally: Arc<Tally>,
     commands: SyncSender<Command>,
     waker: mio::Waker,
@@ -79,7 +79,7 @@ impl Proxy {
         let (commands, received) = sync_channel(COMMANDS_MAX);
         let (pump, waker, address) = Pump::new(to, network, Arc::clone(&tally), received)?;
         let thread = std::thread::Builder::new().name("proxy".to_owned()).spawn(|| pump.run())?;
-        Ok(Proxy { address, server: to, tally, commands, waker, thread: Some(thread) })
+        Ok(Proxy { address, network, tally, commands, waker, thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -87,9 +87,9 @@ impl Proxy {
         self.address
     }
 
-    /// Where it passes everything to.
-    pub(crate) fn server(&self) -> SocketAddr {
-        self.server
+    /// What it makes of the network.
+    pub(crate) fn network(&self) -> Network {
+        self.network
     }
 
     /// The processor time that its thread has used.

@@ -45,7 +45,10 @@ fn write_run(run: &Run, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (false, _) => {
             write!(f, "{} lost, {} repeated, {} out of order", run.lost, run.repeated, run.reordered)
         }
-        (true, Some(bottleneck)) => write!(f, "not used: {bottleneck}"),
+        // What to do against it stands under the table.
+        (true, Some(bottleneck)) => {
+            write!(f, "not used: {}", bottleneck.split(':').next().unwrap_or_default())
+        }
         (true, None) => write!(f, "{}, all in order", deliveries(run.delivered)),
     }
 }
@@ -79,7 +82,7 @@ mod tests {
     fn what_is_wrong_is_told() {
         let lost = Run { lost: 2, ..run() };
         assert!(Measured::Run(&lost).to_string().ends_with("2 lost, 0 repeated, 0 out of order"));
-        let busy = Run { bottleneck: Some("too busy".to_owned()), ..run() };
+        let busy = Run { bottleneck: Some("too busy: ask for less".to_owned()), ..run() };
         assert!(Measured::Run(&busy).to_string().ends_with("not used: too busy"));
         assert!(Measured::Run(&lost).is_doubtful() && Measured::Run(&busy).is_doubtful());
         assert!(!Measured::Run(&run()).is_doubtful());

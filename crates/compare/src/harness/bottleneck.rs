@@ -9,6 +9,11 @@ const BUSY_MAX: f64 = 0.8;
 const LATE_MS_MAX: f64 = 5.0;
 const LATE_OF_MEDIAN_MAX: f64 = 0.05;
 
+/// How long what came may lie unread at the 99th percentile, in milliseconds, or as a part of that percentile of the latencies if that is
+/// more: so much of them is the harness's.
+const UNREAD_MS_MAX: f64 = 5.0;
+const UNREAD_OF_LATENCY_MAX: f64 = 0.2;
+
 /// Which part of all processors may be in use.
 const ALL_CPUS_MAX: f64 = 0.95;
 
@@ -24,7 +29,9 @@ pub(super) struct Signs {
     /// Which part of the measured time the followers' thread was at work.
     pub(super) busy: f64,
     pub(super) late_p99_ms: f64,
+    pub(super) unread_p99_ms: f64,
     pub(super) latency_p50_ms: f64,
+    pub(super) latency_p99_ms: f64,
     /// Which part of all processors was in use; `None` where the system does not tell.
     pub(super) all_cpus: Option<f64>,
     pub(super) others_cpus: f64,
@@ -42,6 +49,7 @@ impl Signs {
     /// Why the figures are not the server's alone, and what to do; `None` where they are.
     pub(super) fn bottleneck(&self) -> Option<String> {
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
+        let unread_ms_max = UNREAD_MS_MAX.max(UNREAD_OF_LATENCY_MAX * self.latency_p99_ms);
         let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms);
         // What others do comes first: it is the reason of much that follows.
         let reasons = [
@@ -77,6 +85,12 @@ impl Signs {
                     percent(self.skipped)
                 )
             }),
+            (unread_ms_max < self.unread_p99_ms).then(|| {
+                format!(
+                    "1 % of what came lay unread for {:.1} ms or longer: compare with fewer followers or messages, or on a quieter machine",
+                    self.unread_p99_ms
+                )
+            }),
             (late_ms_max < self.late_p99_ms).then(|| {
                 format!(
                     "1 % of what was due was done {:.1} ms late or later: compare with fewer followers or messages, or on a quieter machine",
@@ -89,7 +103,7 @@ impl Signs {
 
     /// Takes over what the latencies say.
     pub(super) fn with_latency(self, latency: &Distribution) -> Signs {
-        Signs { latency_p50_ms: latency.p50_ms, ..self }
+        Signs { latency_p50_ms: latency.p50_ms, latency_p99_ms: latency.p99_ms, ..self }
     }
 }
 
@@ -119,6 +133,7 @@ mod tests {
             "the followers' thread was busy 93 % of the time: compare with fewer followers or messages"
         );
         assert!(told(Signs { late_p99_ms: 5.1, ..calm() }).contains("5.1 ms late"));
+        assert!(told(Signs { unread_p99_ms: 5.1, ..calm() }).contains("unread for 5.1 ms"));
         assert!(told(Signs { all_cpus: Some(0.96), ..calm() }).contains("all processors"));
         assert!(told(Signs { others_cpus: 0.4, ..calm() }).contains("other programs used 0.4"));
         assert!(told(Signs { skipped: 0.05, ..calm() }).contains("5 % of the polls"));

@@ -1,7 +1,7 @@
 //! A server that is a child process over a temporary folder of its own.
 
 use anyhow::Context as _;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -89,8 +89,6 @@ impl Child {
     }
 
     /// Ends it at once, as a power cut does, and starts it again over the same folder and on the same port.
-    ///
-    /// Not in a thread that ends earlier than this process: with that the system would end the server.
     pub(crate) fn restart(&mut self) -> anyhow::Result<Starting> {
         self.kill();
         let (process, errors, starting) = spawn(&self.program, &self.folder, self.address)?;
@@ -158,13 +156,32 @@ fn spawn(
     command.arg("serve").arg("--end-with-parent").arg(std::process::id().to_string());
     command.arg("--data").arg(folder.path()).arg("--listen").arg(listen.to_string());
     command.args(&program.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().with_context(|| format!("starting {}", program.path.display()))?;
-    let pipe = process.stderr.take().context("the server has no standard error")?;
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let keeps = Arc::clone(&kept);
-    let thread = Some(std::thread::spawn(move || keep_end(pipe, &keeps)));
+    let (spawned, thread) = spawn_for_good(command, Arc::clone(&kept));
+    let mut process = spawned.with_context(|| format!("starting {}", program.path.display()))?;
     let stdout = process.stdout.take().context("the server has no standard output")?;
-    Ok((process, Errors { kept, thread }, Starting { address: hear_address(stdout) }))
+    let errors = Errors { kept, thread: Some(thread) };
+    Ok((process, errors, Starting { address: hear_address(stdout) }))
+}
+
+/// Starts a process, and keeps the end of what it writes to standard error, in a thread that lives as long as it: to the kernel the parent
+/// that a child ends with is the thread that started it.
+fn spawn_for_good(
+    mut command: Command,
+    errors: Arc<Mutex<Vec<u8>>>,
+) -> (io::Result<std::process::Child>, JoinHandle<()>) {
+    let (started, process) = sync_channel(1);
+    let thread = std::thread::spawn(move || {
+        let mut spawned = command.spawn();
+        let pipe = spawned.as_mut().ok().and_then(|process| process.stderr.take());
+        let _received = started.send(spawned); // Whoever asked for it waits.
+        if let Some(pipe) = pipe {
+            keep_end(pipe, &errors);
+        }
+    });
+    let spawned =
+        process.recv().unwrap_or_else(|_| Err(io::Error::other("the thread that starts it is gone")));
+    (spawned, thread)
 }
 
 /// Reads until the server says where it listens, and goes on reading in a thread, so that it is never held up.
@@ -218,6 +235,13 @@ mod tests {
         let folder = child.folder.path().to_owned();
         drop(child);
         assert!(!is_running(second) && !folder.exists());
+    }
+
+    #[test]
+    fn a_server_outlives_the_thread_that_wanted_it() {
+        let child = std::thread::spawn(|| Child::start(&program()).unwrap()).join().unwrap();
+        // The kernel would have ended it with the thread, before that could be joined.
+        TcpStream::connect(child.address()).unwrap();
     }
 
     #[test]

@@ -202,12 +202,6 @@ impl Crowd {
         }
     }
 
-    /// How many followers do not have all of that many messages of their stream.
-    pub(super) fn missing(&self, counts: &[u64]) -> usize {
-        let has_all = |seat: &&Seat| seat.follower.has_all_below(counts[seat.follower.stream() as usize]);
-        self.seats.len() - self.seats.iter().filter(has_all).count()
-    }
-
     /// Does what is due, and takes what has come, or waits for it until that moment.
     pub(super) fn turn(&mut self, until_ns: u64) -> anyhow::Result<()> {
         let now_ns = self.clock.now_ns();
@@ -268,6 +262,9 @@ impl Crowd {
         self.tally.on_connection(self.clock.now_ns());
         match Wire::open(&self.addresses.followers, from, self.reactor.registry(), Token(index)) {
             Ok(wire) => {
+                if self.is_sampled(index) {
+                    wire.note_arrivals();
+                }
                 self.seats[index].wire = Some(wire);
                 self.open += 1;
                 Ok(())
@@ -278,6 +275,12 @@ impl Crowd {
                 self.lost(index)
             }
         }
+    }
+
+    /// Whether it is looked at how long what comes to that follower lies unread: at that of some, spread over all.
+    fn is_sampled(&self, index: usize) -> bool {
+        const SAMPLES: usize = 64;
+        index.is_multiple_of((self.seats.len() / SAMPLES).max(1))
     }
 
     fn drop_wire(&mut self, index: usize) {
@@ -381,10 +384,14 @@ impl Crowd {
     /// Reads until there is nothing more: readiness is told once. After a read that emptied the socket what comes is told anew, but for
     /// an end that is told already.
     fn read(&mut self, index: usize, has_ended: bool) -> anyhow::Result<()> {
+        let is_sampled = self.is_sampled(index);
         loop {
             let Some(wire) = &mut self.seats[index].wire else { return Ok(()) };
             if !wire.is_connected() {
                 return Ok(());
+            }
+            if is_sampled && let Some(ns) = wire.unread_ns() {
+                self.tally.on_unread(self.clock.now_ns(), ns);
             }
             let got = wire.read(&mut self.buffer);
             self.note_traffic(index);

@@ -1,5 +1,6 @@
 //! Publishing measured by itself: one message after the other over one connection.
 
+use super::ask::Endpoint;
 use super::crowd::{Addresses, Crowd};
 use super::dialect::{Place, PublishWay};
 use super::follower;
@@ -31,7 +32,7 @@ pub(crate) struct PublishingLoad {
 }
 
 /// Publishes for that time, each message when the one before is acknowledged, to a stream that nobody follows. The connection is the one
-/// that a follower would have: through the proxy, where there is one.
+/// that a follower would have, where there is a proxy; but nothing is lost.
 ///
 /// # Errors
 /// [`Interrupted`] when `watch` says so. Otherwise when the server can't be published to in this way, or does not acknowledge.
@@ -56,7 +57,7 @@ pub(crate) fn measure_publishing(
     );
     let clock = Clock::start();
     let run = rand::random();
-    let streams: Arc<[String]> = Arc::new([format!("compare/{run:04x}/publishing")]);
+    let streams: Arc<[String]> = Arc::new([format!("compare/{:016x}/publishing", rand::random::<u64>())]);
     let places = site.create(&streams)?;
     let publisher = Publisher::new(publisher::Course {
         dialect,
@@ -66,16 +67,19 @@ pub(crate) fn measure_publishing(
         message_bytes: load.message_bytes,
         repeats: false,
     })?;
-    let mut course =
-        Course { crowd: crowd(site, clock, &streams, &places, run)?, clock, live_due_ns: 0, began_ns: 0 };
+    // The proxy ends with this function.
+    let (at, _proxy) = site.publisher_afar()?;
+    let crowd = crowd(site, at, clock, &streams, &places, run)?;
+    let mut course = Course { crowd, clock, live_due_ns: 0, began_ns: 0 };
     let found = course.run(publisher, site, by, load.duration, watch);
-    site.remove(&streams)?;
-    found
+    let removed = site.remove(&streams);
+    found.and_then(|found| removed.map(|()| found))
 }
 
 /// A crowd of nobody.
 fn crowd(
     site: &Site,
+    publisher: Endpoint,
     clock: Clock,
     streams: &Arc<[String]>,
     places: &[Place],
@@ -88,7 +92,6 @@ fn crowd(
         run,
         marks: Marks::new(),
     };
-    let publisher = site.publisher_afar();
     let addresses = Addresses { followers: publisher.clone(), publisher, from_many: false };
     Crowd::new(clock, course, places, 0, addresses, 0)
 }

@@ -149,7 +149,7 @@ impl Course {
         let followers = if way.is_some() { load.followers } else { 0 };
         let way_or_any = way.unwrap_or(Way::WebSocket);
         anyhow::ensure!(
-            dialect.can_follow(way_or_any),
+            way.is_none_or(|way| dialect.can_follow(way)),
             "{} can't be followed by {way_or_any}",
             dialect.speaks()
         );

@@ -72,12 +72,17 @@ impl Site {
         Ok(())
     }
 
-    /// Where somebody publishes who is as far away as the followers.
-    pub(super) fn publisher_afar(&self) -> Endpoint {
-        match &self.proxy {
-            Some(proxy) if proxy.server() == self.publisher.address => self.followers.clone(),
-            _ => self.publisher.clone(),
-        }
+    /// Where somebody publishes who is as far away as the followers, and the proxy that is between. Nothing is lost there: a round trip is
+    /// of a connection that holds.
+    pub(super) fn publisher_afar(&self) -> anyhow::Result<(Endpoint, Option<Proxy>)> {
+        let mut endpoint = self.publisher.clone();
+        let Some(proxy) = self.proxy.as_ref().filter(|proxy| !proxy.network().rtt.is_zero()) else {
+            return Ok((endpoint, None));
+        };
+        let network = Network { loss: 0.0, ..proxy.network() };
+        let proxy = Proxy::start(endpoint.address, network).context("starting the proxy")?;
+        endpoint.address = proxy.address();
+        Ok((endpoint, Some(proxy)))
     }
 
     /// What is told of it.

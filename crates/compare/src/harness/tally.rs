@@ -42,6 +42,8 @@ pub(super) struct Tally {
     pub(super) skipped_polls: u64,
     /// How late was done what was due.
     pub(super) lateness: Durations,
+    /// For how long what came lay unread.
+    pub(super) unread: Durations,
     /// Since the server is back after trouble.
     returned_ns: Option<u64>,
     /// Requests in each tenth of a second since then.
@@ -66,6 +68,7 @@ impl Tally {
             connections_opened: 0,
             skipped_polls: 0,
             lateness: Durations::new()?,
+            unread: Durations::new()?,
             returned_ns: None,
             tenths: Vec::new(),
         })
@@ -173,6 +176,13 @@ impl Tally {
     pub(super) fn on_due(&mut self, now_ns: u64, due_ns: u64) {
         if self.is_measured(due_ns) {
             self.lateness.record_ns(now_ns.saturating_sub(due_ns));
+        }
+    }
+
+    /// What had come lay unread for so long.
+    pub(super) fn on_unread(&mut self, now_ns: u64, ns: u64) {
+        if self.is_measured(now_ns) {
+            self.unread.record_ns(ns);
         }
     }
 

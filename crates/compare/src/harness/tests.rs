@@ -127,11 +127,15 @@ fn check_requests(way: Way, found: &Run) {
     assert_eq!(found.empty_requests, 0, "{found:?}");
 }
 
+/// Whether what was due was done in time.
+fn is_calm(found: &Run) -> bool {
+    found.harness.late_p99_ms < 10.0
+}
+
 /// Whether as many polls were sent as there should be. On a busy machine some are sent in the measured time that were due before it, and
 /// others not at all, because the one before them is not answered.
 fn is_about(found: &Run, expected: u64) -> bool {
-    let is_calm = found.harness.late_p99_ms < 10.0;
-    let percent = if is_calm { 95..=102 } else { 25..=150 };
+    let percent = if is_calm(found) { 95..=102 } else { 25..=150 };
     percent.contains(&(found.requests * 100 / expected))
 }
 
@@ -140,7 +144,10 @@ fn polls_that_find_nothing_are_counted() {
     // A message a second, asked for 20 times a second by 20 followers: one of twenty polls finds it.
     let found = run(Some(Way::Poll { every_s: 0.05 }), &load(20, 1.0, Duration::from_secs(2)));
     assert!(is_about(&found, 800), "{found:?}");
-    assert_eq!(found.requests - found.empty_requests, found.delivered, "{found:?}");
+    // On a busy machine a poll of the measured time may find a message of the warm-up.
+    let brought = found.requests - found.empty_requests;
+    let most = if is_calm(&found) { 40 } else { 60 };
+    assert!((40..=most).contains(&brought), "{found:?}");
     assert_eq!(found.delivered, 40, "{found:?}");
 }
 

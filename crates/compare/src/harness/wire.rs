@@ -1,6 +1,7 @@
 //! One connection: a socket that never waits, and what it has not taken yet.
 
 use super::ask::Endpoint;
+use crate::clock::nanoseconds;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -8,6 +9,7 @@ use std::net::Ipv4Addr;
 
 mod secured;
 mod source;
+mod unread;
 
 use secured::Secured;
 
@@ -81,6 +83,16 @@ impl Wire {
 
     pub(super) fn is_connected(&self) -> bool {
         self.is_connected
+    }
+
+    /// From now on it is noted when something comes, for [`Wire::unread_ns`].
+    pub(super) fn note_arrivals(&self) {
+        unread::begin(&self.socket);
+    }
+
+    /// For how long what can be read has waited for that, where it was noted.
+    pub(super) fn unread_ns(&self) -> Option<u64> {
+        unread::waited(&self.socket).map(nanoseconds)
     }
 
     /// One read.

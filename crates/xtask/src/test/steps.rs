@@ -51,7 +51,7 @@ fn alone(workspace: &Workspace) -> Vec<Step> {
         ),
         run(
             "foreign clients",
-            "curl, ws, node's http2, @durable-streams/client",
+            "curl, ws, node's http2, @durable-streams/client; servers of others, compared",
             node_tests(
                 workspace,
                 &[
@@ -59,6 +59,7 @@ fn alone(workspace: &Workspace) -> Vec<Step> {
                     "clients/websocket.test.mjs",
                     "clients/http2.test.mjs",
                     "clients/durable-streams.test.mjs",
+                    "clients/compare.test.mjs",
                 ],
             ),
         ),

@@ -1,6 +1,6 @@
 //! One follower with a made-up clock: what it asks, and what it makes of what comes.
 
-use super::super::dialect::Tidings;
+use super::super::dialect::{DurableStreams, Tidings};
 use super::super::tally::Window;
 use super::*;
 use crate::harness::origin::Origin;
@@ -28,14 +28,13 @@ const CLOSE: u8 = 0x88;
 
 impl Stage {
     fn new(way: Way) -> Stage {
-        let dialect = Tidings { origin: Origin::at("host".to_owned()), durability: None, ttl_s: None };
-        let course = Course {
-            dialect: Arc::new(dialect),
-            way,
-            streams: Arc::new(["s".to_owned()]),
-            run: 7,
-            marks: Marks::new(),
-        };
+        let origin = Origin::at("host".to_owned());
+        Stage::speaking(Arc::new(Tidings { origin, durability: None, ttl_s: None }), way)
+    }
+
+    fn speaking(dialect: Arc<dyn Dialect>, way: Way) -> Stage {
+        let course =
+            Course { dialect, way, streams: Arc::new(["s".to_owned()]), run: 7, marks: Marks::new() };
         let mut tally = Tally::new().unwrap();
         tally.measure(Window { begin_ns: 10 * S, end_ns: 20 * S });
         let place = Place { offset: A.to_owned(), ..Place::default() };
@@ -321,4 +320,52 @@ fn a_refusal_ends_the_run_with_its_status() {
     stage.connect();
     let told = stage.hear_error("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     assert!(told.contains("status 404"), "{told}");
+}
+
+#[test]
+fn an_answer_that_is_torn_neither_counts_nor_moves_the_offset() {
+    for way in [EVERY_SECOND, Way::LongPoll, Way::LongPollClosing] {
+        let mut stage = Stage::new(way);
+        stage.connect();
+        let whole = page(B, &format!("[{},{}]", message(0), message(1)));
+        let cut = whole.len() - 20;
+        assert_eq!(stage.hear(&whole[..cut]).0, Step::Stay);
+        assert_eq!(stage.tally.delivered, 0, "{way}: the client has no whole answer yet");
+        assert!(matches!(stage.with(Follower::on_lost).0, Step::Reconnect { .. }), "{way}");
+        let request = stage.connect();
+        assert!(request.contains(A) && !request.contains(B), "{way}: {request}");
+        stage.hear(whole);
+        assert_eq!((stage.tally.delivered, stage.tally.repeated), (2, 0), "{way}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_length_ends_with_its_connection() {
+    let mut stage = Stage::new(EVERY_SECOND);
+    stage.connect();
+    let head = format!("HTTP/1.1 200 OK\r\nStream-Next-Offset: {B}\r\nStream-Up-To-Date: true\r\n\r\n");
+    stage.hear(format!("{head}[{}]", message(0)));
+    assert_eq!((stage.with(Follower::on_lost).0, stage.tally.delivered), (Step::Close, 1));
+    assert_eq!(stage.poll(false), (true, String::new()));
+    assert!(stage.connect().contains(B));
+}
+
+#[test]
+fn an_event_of_the_base_protocol_counts_when_its_control_has_come() {
+    let dialect = DurableStreams { origin: Origin::at("host".to_owned()), ttl_s: 60 };
+    let mut stage = Stage::speaking(Arc::new(dialect), Way::Sse);
+    assert!(stage.connect().contains(&format!("/s?offset={A}&live=sse")));
+    stage.hear("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+    let data = format!("event: data\ndata:[{}]\n\n", message(0));
+    stage.hear(&data);
+    assert_eq!(stage.tally.delivered, 0, "it will be asked for again");
+    assert!(matches!(stage.with(Follower::on_lost).0, Step::Reconnect { .. }));
+    assert!(stage.connect().contains(A));
+    stage.hear("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+    stage.hear(data);
+    stage.hear(format!("event: control\ndata:{{\"streamNextOffset\":\"{B}\",\"streamCursor\":\"9\"}}\n\n"));
+    assert_eq!((stage.tally.delivered, stage.tally.repeated), (1, 0));
+    stage.with(Follower::on_lost);
+    let request = stage.connect();
+    assert!(request.contains(&format!("/s?offset={B}&live=sse&cursor=9")), "{request}");
 }

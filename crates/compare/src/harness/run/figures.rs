@@ -103,7 +103,7 @@ impl Course {
                 cpu_s: spent.thread_s,
                 proxy_cpu_s: spent.proxy_s,
                 busy: spent.busy,
-                late_p99_ms: tally.lateness.at_ms(0.99),
+                late_p99_ms: tally.lateness.at_ms(0.99).max(tally.unread.at_ms(0.99)),
                 others_cpus: spent.others_cpus,
             },
             seconds: tally.into_seconds(),
@@ -124,6 +124,7 @@ impl Course {
         Signs {
             busy: spent.busy,
             late_p99_ms: tally.lateness.at_ms(0.99),
+            unread_p99_ms: tally.unread.at_ms(0.99),
             all_cpus: spent.all_cpus,
             others_cpus: spent.others_cpus,
             skipped: as_f64(tally.skipped_polls) / as_f64((tally.requests + tally.skipped_polls).max(1)),

@@ -3,7 +3,7 @@
 use super::{load, program};
 use crate::findings::{Run, Trouble};
 use crate::harness::elsewhere::Elsewhere;
-use crate::harness::{Load, Site, measure};
+use crate::harness::{Load, PublishWay, PublishingLoad, Site, measure, measure_publishing};
 use crate::proxy::Network;
 use crate::way::Way;
 use std::ops::ControlFlow;
@@ -79,6 +79,17 @@ fn losses_are_made_good_and_distance_is_seen() {
         assert!(found.is_whole(), "{way}: {found:?}");
         assert!(10.0 <= found.latency.p50_ms, "{way}: {:?}", found.latency);
         assert!(0 < found.connections_opened && 0.0 < found.harness.proxy_cpu_s, "{way}: {found:?}");
+    }
+}
+
+#[test]
+fn publishing_is_as_far_away_and_loses_nothing() {
+    let mut site = own();
+    site.through(Network { rtt: Duration::from_millis(20), loss: 0.5, seed: 7 }).unwrap();
+    for by in [PublishWay::Post, PublishWay::WebSocket] {
+        let load = PublishingLoad { message_bytes: 200, duration: Duration::from_millis(400) };
+        let found = measure_publishing(&mut site, by, load, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert!(3 < found.published && 20.0 <= found.round_trip.p50_ms, "{found:?}");
     }
 }
 

@@ -68,6 +68,17 @@ fn the_command_line_repeats_it() {
     }
 }
 
+/// The lines that docs/which-transport.md measures with.
+#[test]
+fn the_lines_of_the_documents_are_understood() {
+    let page = include_str!("../../../../../../docs/which-transport.md").replace("\\\n", " ");
+    let lines: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("tidings compare ")).collect();
+    assert!(8 <= lines.len(), "{lines:?}");
+    for line in lines {
+        let _makes_sense = plan(line);
+    }
+}
+
 #[test]
 fn the_command_line_tells_no_secret() {
     let words = ["x", "--url", "https://a:pass@h/?key=k", "--header", "Authorization: Bearer s3cret"];
