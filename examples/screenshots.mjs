@@ -1,8 +1,10 @@
 // Makes the pictures of the README, `docs/images/example-*.png`, of the built binary in a real browser: `node examples/screenshots.mjs`, after
-// `cargo build --package tidings-cli` and `npm ci` in `conformance/foreign`.
+// `cargo build --package tidings-cli` and `npm ci` in `conformance/foreign`. With the report of a comparison, as `tidings compare --report`
+// writes it, only that of the report: `node examples/screenshots.mjs tidings-compare.html`.
 
 import { stat, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { launchChromium } from "../conformance/foreign/chromium.mjs";
 import { Server } from "../conformance/foreign/server.mjs";
 import { comeIn, force, openPage, send } from "./tests/site.mjs";
@@ -23,16 +25,32 @@ const TALK = [
   ["Ada", "Neither had I. Coffee?"],
 ];
 
-const server = await Server.start({ flags: ["--examples"] });
+const [report] = process.argv.slice(2);
 const browser = await launchChromium();
+const server = report ? undefined : await Server.start({ flags: ["--examples"] });
 try {
+  if (report) await takeReport(pathToFileURL(report));
+  else await takeExamples();
+} finally {
+  await browser.close();
+  await server?.stop();
+}
+
+async function takeExamples() {
   const gathering = sleep(GATHER);
   await takeChat();
   await gathering;
   await takeLiveData();
-} finally {
-  await browser.close();
-  await server.stop();
+}
+
+/** What it says, and beside it in the dark its first chart. */
+async function takeReport(url) {
+  const says = await browser.newPage({ viewport: { width: 740, height: 590 } });
+  await says.goto(url.href);
+  const shows = await browser.newPage({ viewport: { width: 640, height: 590 }, colorScheme: "dark" });
+  await shows.goto(url.href);
+  await shows.evaluate(() => scrollTo(0, (document.querySelector("#map") ?? document.querySelector("#latency")).offsetTop - 24));
+  await save("compare-report.png", await beside(await Promise.all([says, shows].map((page) => page.screenshot())), 590));
 }
 
 /** Two people: one before a desk, one with a phone in the dark. */
@@ -58,7 +76,7 @@ async function takeChat() {
   // The pages show their figures twice a second.
   await sleep(1_500);
   const pictures = await Promise.all([desk, phone].map((page) => page.screenshot()));
-  await save("example-chat.png", await beside(pictures));
+  await save("example-chat.png", await beside(pictures, 660));
 }
 
 /** The charts under a load, and the strip that explains what the client did. */
@@ -81,9 +99,9 @@ async function sayIn(room) {
   await fetch(server.stream(`examples/rooms/${room}`), { method: "POST", headers, body });
 }
 
-/** One picture of several, side by side. */
-async function beside(pictures) {
-  const page = await browser.newPage({ viewport: { width: 1444, height: 700 } });
+/** One picture of several of that height, side by side. */
+async function beside(pictures, height) {
+  const page = await browser.newPage({ viewport: { width: 1444, height: height + 40 } });
   const images = pictures.map((picture) => `<img src="data:image/png;base64,${picture.toString("base64")}">`);
   await page.setContent(`<style>
     body { display: flex; gap: 20px; margin: 0; padding: 20px 22px; background: #cfd5e2; }
