@@ -10,8 +10,6 @@
 //!
 //! One thread does it all. Rules are in plain structs that take bytes and the time; `crowd.rs` is the only file with sockets.
 
-#![allow(dead_code, unused_imports, reason = "only tests run it until the plan of steps does")]
-
 mod answer;
 mod ask;
 mod backoff;
@@ -41,7 +39,7 @@ mod usage;
 mod wire;
 
 pub use child::Program;
-pub(crate) use dialect::{Dialect, PublishWay};
+pub(crate) use dialect::PublishWay;
 pub use elsewhere::{CannotReach, Elsewhere, Speaks, UnknownLanguage};
 pub(crate) use open_files::followers_max;
 pub(crate) use publishing::{PublishingLoad, measure_publishing};

@@ -238,6 +238,13 @@ mod tests {
     }
 
     #[test]
+    fn a_server_outlives_the_thread_that_wanted_it() {
+        let child = std::thread::spawn(|| Child::start(&program()).unwrap()).join().unwrap();
+        // The kernel would have ended it with the thread, before that could be joined.
+        TcpStream::connect(child.address()).unwrap();
+    }
+
+    #[test]
     fn why_a_server_does_not_start_is_told() {
         let program = Program { arguments: vec!["--no-such-flag".to_owned()], ..program() };
         let told = format!("{:#}", Child::start(&program).unwrap_err());

@@ -202,12 +202,6 @@ impl Crowd {
         }
     }
 
-    /// How many followers do not have all of that many messages of their stream.
-    pub(super) fn missing(&self, counts: &[u64]) -> usize {
-        let has_all = |seat: &&Seat| seat.follower.has_all_below(counts[seat.follower.stream() as usize]);
-        self.seats.len() - self.seats.iter().filter(has_all).count()
-    }
-
     /// Does what is due, and takes what has come, or waits for it until that moment.
     pub(super) fn turn(&mut self, until_ns: u64) -> anyhow::Result<()> {
         let now_ns = self.clock.now_ns();

@@ -130,8 +130,9 @@ impl Follower {
         self.has_joined
     }
 
-    /// Whether it has that many messages, all that its stream has.
-    pub(super) fn has_all_below(&self, end: u64) -> bool {
+    /// Whether it has that many messages, from the first.
+    #[cfg(test)]
+    fn has_all_below(&self, end: u64) -> bool {
         self.track.has_all_below(end)
     }
 

@@ -5,7 +5,7 @@ use crate::findings::{Run, Workload};
 use crate::harness::dialect::Place;
 use crate::harness::{Ending, Load, measure};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::ops::ControlFlow;
 use std::time::Duration;
 use tidings_testkit::{Api, Server};

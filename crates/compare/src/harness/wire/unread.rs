@@ -1,7 +1,5 @@
 //! For how long what has come lay in a socket before it was read: the share of a latency that is the reader's.
 
-use std::time::Duration;
-
 #[cfg(target_os = "linux")]
 pub(super) use linux::{begin, waited};
 
@@ -43,7 +41,7 @@ mod linux {
 pub(super) fn begin(_socket: &mio::net::TcpStream) {}
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn waited(_socket: &mio::net::TcpStream) -> Option<Duration> {
+pub(super) fn waited(_socket: &mio::net::TcpStream) -> Option<std::time::Duration> {
     None
 }
 
@@ -52,6 +50,7 @@ mod tests {
     use super::*;
     use std::io::{Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
     use tidings_testkit::eventually;
 
     #[test]
