@@ -10,6 +10,9 @@
 //! Half a round trip is added in each direction, a whole one more to the first bytes of a client, as a handshake would. The rate is
 //! not limited. With loss a piece of data, that is what one read finds, may be lost and its connection with it: both ends see a reset
 //! at once, and what was on its way is gone.
+//!
+//! Its own cost is told apart: about 10 µs of processor time for a piece that comes alone (2-core virtual machine, busy, debug build).
+//! Two files for each connection, and no thread.
 
 mod alarm;
 mod dial;
