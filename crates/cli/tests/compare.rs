@@ -224,10 +224,14 @@ fn a_server_that_runs_already_is_measured_from_outside_and_left_as_it_was() {
     assert!(!list.contains("compare/"), "{list}");
 }
 
-/// The processes that it has started.
+/// The processes that it has started, whichever of its threads did.
 fn children(parent: &Child) -> Vec<u32> {
-    let list = fs::read_to_string(format!("/proc/{0}/task/{0}/children", parent.id()));
-    list.unwrap_or_default().split_whitespace().map(|id| id.parse().unwrap()).collect()
+    let threads = fs::read_dir(format!("/proc/{}/task", parent.id())).into_iter().flatten().flatten();
+    // A thread that has ended meanwhile has no children.
+    let lists = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    lists
+        .flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<u32>>())
+        .collect()
 }
 
 /// Fails when one of them goes on.
