@@ -115,7 +115,8 @@ impl<'a> Comparison<'a> {
                 self.findings.publishing.push(publishing);
             }
             Step::Run { place, way, workload, ending } => {
-                let load = Load { workload: workload.clone(), ending: *ending };
+                let load =
+                    Load { workload: workload.clone(), ending: *ending, late_ms: self.findings.late_ms };
                 let run = measure(site, *way, &load, &mut live)?;
                 watch.on_measured(what, Measured::Run(&run));
                 self.keep(*place, run);

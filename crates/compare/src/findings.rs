@@ -375,6 +375,13 @@ impl Run {
         as_f64(self.received_bytes) / as_f64(self.delivered.max(1))
     }
 
+    /// How much of the longer latencies may be the followers' own, in milliseconds, where it is enough to be told: then they are bounds.
+    pub fn own_part_ms(&self) -> Option<f64> {
+        const WORTH_TELLING: f64 = 0.2;
+        let own = self.harness.late_p99_ms;
+        (0 < self.latency.count && WORTH_TELLING * self.latency.p99_ms < own).then_some(own)
+    }
+
     /// Whether every message came once, in order.
     pub fn is_whole(&self) -> bool {
         self.lost == 0 && self.repeated == 0 && self.reordered == 0

@@ -51,6 +51,8 @@ pub(crate) use site::Site;
 pub(crate) struct Load {
     pub(crate) workload: crate::findings::Workload,
     pub(crate) ending: Ending,
+    /// Which latency is late.
+    pub(crate) late_ms: f64,
 }
 
 /// Called at least four times a second: to go on, or to end soon.

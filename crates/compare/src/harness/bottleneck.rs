@@ -14,6 +14,11 @@ const LATE_OF_MEDIAN_MAX: f64 = 0.05;
 const UNREAD_MS_MAX: f64 = 5.0;
 const UNREAD_OF_LATENCY_MAX: f64 = 0.2;
 
+/// It may also be more where it can't change what is concluded: with a small part of what is late, nobody becomes late; with a small part
+/// of the time between two messages, no two of them fall into one answer because a follower came back for more too late.
+const UNREAD_OF_LATE_BOUND_MAX: f64 = 0.05;
+const UNREAD_OF_INTERVAL_MAX: f64 = 0.2;
+
 /// Which part of all processors may be in use.
 const ALL_CPUS_MAX: f64 = 0.95;
 
@@ -32,6 +37,9 @@ pub(super) struct Signs {
     pub(super) unread_p99_ms: f64,
     pub(super) latency_p50_ms: f64,
     pub(super) latency_p99_ms: f64,
+    /// Which latency is late, and the time between two messages of a stream.
+    pub(super) late_bound_ms: f64,
+    pub(super) interval_ms: f64,
     /// Which part of all processors was in use; `None` where the system does not tell.
     pub(super) all_cpus: Option<f64>,
     pub(super) others_cpus: f64,
@@ -49,7 +57,10 @@ impl Signs {
     /// Why the figures are not the server's alone, and what to do; `None` where they are.
     pub(super) fn bottleneck(&self) -> Option<String> {
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
-        let unread_ms_max = UNREAD_MS_MAX.max(UNREAD_OF_LATENCY_MAX * self.latency_p99_ms);
+        let changes_nothing =
+            (UNREAD_OF_LATE_BOUND_MAX * self.late_bound_ms).min(UNREAD_OF_INTERVAL_MAX * self.interval_ms);
+        let unread_ms_max =
+            UNREAD_MS_MAX.max(UNREAD_OF_LATENCY_MAX * self.latency_p99_ms).max(changes_nothing);
         let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms);
         // What others do comes first: it is the reason of much that follows.
         let reasons = [
@@ -122,6 +133,15 @@ mod tests {
         let late = Signs { late_p99_ms: 100.0, ..calm() };
         assert_eq!(late.clone().with_latency(&slow).bottleneck(), None, "5 % of the median is little");
         assert!(late.bottleneck().is_some());
+    }
+
+    #[test]
+    fn what_lay_unread_counts_where_it_could_change_a_conclusion() {
+        let signs =
+            |late_bound_ms, interval_ms| Signs { unread_p99_ms: 29.0, late_bound_ms, interval_ms, ..calm() };
+        assert_eq!(signs(1_000.0, 500.0).bottleneck(), None);
+        assert!(signs(500.0, 500.0).bottleneck().is_some(), "25 ms of 500 ms would be little");
+        assert!(signs(1_000.0, 100.0).bottleneck().is_some(), "answers would carry two messages");
     }
 
     #[test]

@@ -121,6 +121,7 @@ pub(super) struct Course {
     way: Option<Way>,
     load: Workload,
     ending: Ending,
+    late_ms: f64,
     followers: usize,
     crowd: Crowd,
     streams: Arc<[String]>,
@@ -138,7 +139,7 @@ pub(super) struct Course {
 
 impl Course {
     pub(super) fn prepare(site: &Site, way: Option<Way>, load: &Load) -> anyhow::Result<Course> {
-        let Load { workload: load, ending } = load;
+        let Load { workload: load, ending, late_ms } = load;
         let clock = Clock::start();
         let run: u16 = rand::random();
         let unique: u64 = rand::random();
@@ -176,6 +177,7 @@ impl Course {
             way,
             load: load.clone(),
             ending: *ending,
+            late_ms: *late_ms,
             followers,
             crowd: Crowd::new(clock, course, &places, followers, addresses, SEED)?,
             streams,

@@ -26,7 +26,7 @@ fn load(followers: usize, messages_per_s: f64, duration: Duration) -> Load {
         loss: 0.0,
         trouble: false,
     };
-    Load { workload, ending: Ending::Natural }
+    Load { workload, ending: Ending::Natural, late_ms: 1_000.0 }
 }
 
 fn program() -> Program {

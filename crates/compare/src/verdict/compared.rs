@@ -1,6 +1,8 @@
 //! The choice among the runs of one load, and what the others cost or save beside it.
 
-use super::choice::{Gauge, Relation, bytes_per_delivery, is_early, is_judged, is_suitable, relation};
+use super::choice::{
+    Gauge, NOISE_OF_COUNTS, Relation, bytes_per_delivery, is_early, is_judged, is_suitable, relation,
+};
 use super::{as_f64, capital, cheapest, listed, load};
 use crate::findings::{Findings, Run};
 use crate::number;
@@ -55,7 +57,10 @@ fn choose(choice: &Run, findings: &Findings) -> String {
     } else {
         format!("it takes {cost}, {} the same, and it is the simplest of them", listed(&equals))
     };
-    format!("Choose {name}: for {load}, {why}. Half of the messages come within {p50}, 99 % within {p99}.")
+    let own = own_clause(choice);
+    format!(
+        "Choose {name}: for {load}, {why}. Half of the messages come within {p50}, 99 % within {p99}{own}."
+    )
 }
 
 /// The set from which is chosen; where something was not judged, that is said.
@@ -124,7 +129,7 @@ fn bytes_clause(run: &Run, reference: &Run, than: &str) -> String {
 }
 
 fn more_bytes_clause(run: &Run, reference: &Run) -> String {
-    let relation = relation(bytes_per_delivery(run), bytes_per_delivery(reference), 1.0);
+    let relation = relation(bytes_per_delivery(run), bytes_per_delivery(reference), NOISE_OF_COUNTS, 1.0);
     match relation {
         Relation::Same => String::new(),
         Relation::More(ratio) if ratio < 2.0 => format!(", with {} more bytes", number::percent(ratio - 1.0)),
@@ -138,7 +143,7 @@ fn requests_clause(run: &Run, reference: &Run) -> String {
         if run.measured_s <= 0.0 { 0.0 } else { as_f64(run.requests) / run.measured_s }
     };
     let (here, there) = (per_s(run), per_s(reference));
-    if relation(here, there, 1.0) == Relation::Same {
+    if relation(here, there, NOISE_OF_COUNTS, 1.0) == Relation::Same {
         return String::new();
     }
     format!(", with {} requests a second in place of {}", number::plain(here), number::plain(there))
@@ -155,10 +160,16 @@ fn lateness_clause(run: &Run, late_ms: f64) -> String {
     }
     let (p50, p99) = (number::duration(run.latency.p50_ms), number::duration(run.latency.p99_ms));
     if is_early(run, late_ms) {
-        format!("; 99 % of its messages come within {p99}")
+        format!("; 99 % of its messages come within {p99}{}", own_clause(run))
     } else {
         format!(", and is {p50} late (half of its messages; one in a hundred {p99})")
     }
+}
+
+/// What of the latency is not the server's.
+fn own_clause(run: &Run) -> String {
+    let own = run.own_part_ms().map(number::duration);
+    own.map_or_else(String::new, |own| format!(" (up to {own} of it is this program's own)"))
 }
 
 fn empty_clause(run: &Run) -> String {

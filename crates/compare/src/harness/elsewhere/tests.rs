@@ -192,7 +192,7 @@ fn load() -> Load {
         loss: 0.0,
         trouble: false,
     };
-    Load { workload, ending: Ending::Natural }
+    Load { workload, ending: Ending::Natural, late_ms: 1_000.0 }
 }
 
 fn run(way: Way, server: &Elsewhere, speaks: &str) -> Run {

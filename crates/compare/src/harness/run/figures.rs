@@ -131,6 +131,8 @@ impl Course {
             publisher_hit_bound: publisher.is_some_and(Publisher::hit_bound),
             is_unacknowledged: publisher.is_some_and(|it| it.acknowledged() < due),
             is_out_of_ports: self.crowd.is_out_of_ports(),
+            late_bound_ms: self.late_ms,
+            interval_ms: 1e3 * as_f64(self.load.streams as u64) / self.load.messages_per_s,
             ..Signs::default()
         }
     }
