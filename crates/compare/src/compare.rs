@@ -10,7 +10,6 @@ use crate::plan::{Grid, Plan, Scope, Target};
 use crate::proxy::Network;
 use crate::quiet::Quiet;
 use crate::steps::{self, Place, Step};
-use crate::verdict::{cheapest, verdict};
 use crate::watch::{Measured, Watch};
 use crate::way::Way;
 use std::time::Duration;
@@ -159,15 +158,11 @@ impl<'a> Comparison<'a> {
 
     /// Judges what was found.
     fn finish(mut self) -> Findings {
-        let late_ms = self.findings.late_ms;
-        for cell in self.findings.sweep.iter_mut().flat_map(|sweep| &mut sweep.cells) {
-            cell.cheapest = cheapest(&cell.runs, late_ms);
-        }
         // Where it harmed a run, that says so itself.
         if !self.findings.all_runs().any(|run| run.bottleneck.is_some()) {
             self.findings.notes.extend(self.quiet.note());
         }
-        self.findings.verdict = verdict(&self.findings);
+        self.findings.conclude();
         self.findings
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Units are in the names: `_s` seconds, `_ms` milliseconds, `_bytes` bytes. What could not be measured is `null`, never 0.
 
+use crate::verdict::{cheapest, verdict};
 use crate::way::Way;
 use serde::{Deserialize, Serialize};
 
@@ -315,7 +316,8 @@ pub enum UnreadableFindings {
 }
 
 impl Findings {
-    /// Reads what `--json` wrote. The format is looked at first, so that the complaint about another one is not about a field.
+    /// Reads what `--json` wrote, and concludes from it anew. The format is looked at first, so that the complaint about another one is
+    /// not about a field.
     pub fn from_json(text: &str) -> Result<Findings, UnreadableFindings> {
         #[derive(Deserialize)]
         struct Head {
@@ -325,7 +327,17 @@ impl Findings {
         if format != u64::from(FORMAT) {
             return Err(UnreadableFindings::OtherFormat { found: format });
         }
-        Ok(serde_json::from_str(text)?)
+        let mut findings: Findings = serde_json::from_str(text)?;
+        findings.conclude();
+        Ok(findings)
+    }
+
+    /// Says what follows from the runs: the cheapest of each cell of a sweep, and the verdict.
+    pub fn conclude(&mut self) {
+        for cell in self.sweep.iter_mut().flat_map(|sweep| &mut sweep.cells) {
+            cell.cheapest = cheapest(&cell.runs, self.late_ms);
+        }
+        self.verdict = verdict(self);
     }
 
     /// All runs in which somebody followed.

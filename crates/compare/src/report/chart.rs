@@ -118,7 +118,7 @@ impl Chart {
     pub(super) fn reading(self) -> &'static str {
         match self {
             Chart::Sweep => {
-                "Each cell names the way that costs the server least among those that are early enough, and what it costs: a part of one core, or bytes for each message where that is not measured. Costs within 20 %, or 0.05 % of a core, count as the same, and the simplest way gets the cell."
+                "Each cell names the way that costs the server least among those that are early enough, and what it costs: a part of one core, or bytes for each message where that is not measured. Costs within 40 %, or 0.05 % of a core, count as the same, and the simplest way gets the cell."
             }
             Chart::Latency => {
                 "From the moment at which a message should have been sent until a follower had it. Each line goes from the earliest delivery on the left to the latest on the right; at 50 % half of the deliveries are earlier. The scale is logarithmic."

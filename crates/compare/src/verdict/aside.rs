@@ -1,6 +1,6 @@
 //! What follows beside the choice: from publishing, from trouble, from a sweep.
 
-use super::choice::{NOISE_OF_TIMES, Relation, relation};
+use super::choice::{NOISE_OF_ROUND_TRIPS, Relation, relation};
 use super::{is_judged, listed, rate_in_words};
 use crate::findings::{Findings, Publishing, Run, Sweep, Trouble};
 use crate::number;
@@ -11,7 +11,7 @@ pub(super) fn publishing(findings: &Findings) -> Option<String> {
     let over =
         |how| findings.publishing.iter().find(|publishing| publishing.how == how && 0 < publishing.published);
     let (post, socket) = (over("POST")?, over("WebSocket")?);
-    let speed = match relation(socket.round_trip.p50_ms, post.round_trip.p50_ms, NOISE_OF_TIMES, 0.0) {
+    let speed = match relation(socket.round_trip.p50_ms, post.round_trip.p50_ms, NOISE_OF_ROUND_TRIPS, 0.0) {
         Relation::Same => "takes as long as by POST".to_owned(),
         Relation::More(ratio) => format!("takes {} as long as by POST", number::times(ratio)),
         Relation::Saved(part) => format!("takes {} less time than by POST", number::percent(part)),
@@ -26,7 +26,7 @@ pub(super) fn publishing(findings: &Findings) -> Option<String> {
 
 fn publishing_cost(post: &Publishing, socket: &Publishing, messages_per_s: f64) -> Option<String> {
     let (by_post, by_socket) = (post.server_cpu_us?, socket.server_cpu_us?);
-    let cpu = match relation(by_socket, by_post, NOISE_OF_TIMES, 0.0) {
+    let cpu = match relation(by_socket, by_post, NOISE_OF_ROUND_TRIPS, 0.0) {
         Relation::Same => return Some(" and the same CPU".to_owned()),
         Relation::More(ratio) => format!("{} the CPU", number::times(ratio)),
         Relation::Saved(part) => format!("{} less CPU", number::percent(part)),

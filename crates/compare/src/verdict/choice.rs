@@ -3,8 +3,12 @@
 use crate::findings::Run;
 use std::cmp::Ordering;
 
-/// Times that differ by less are the same: measured three times on a quiet machine, they differed by as much (docs/which-transport.md).
-pub(crate) const NOISE_OF_TIMES: f64 = 0.2;
+/// Processor times of two runs that differ by less are the same: of four runs of one way on a quiet machine, one differed from another by as
+/// much (docs/which-transport.md).
+const NOISE_OF_CPU: f64 = 0.4;
+
+/// Round trips that differ by less are the same.
+pub(crate) const NOISE_OF_ROUND_TRIPS: f64 = 0.2;
 
 /// So are those that differ by less than this part of a core, whatever their ratio is.
 const NOISE_CORES: f64 = 0.000_5;
@@ -50,7 +54,7 @@ impl Gauge {
     /// How the cost of a run stands to that of another.
     pub(crate) fn relation(self, run: &Run, to: &Run) -> Relation {
         let (noise, least_difference) = match self {
-            Gauge::Cpu => (NOISE_OF_TIMES, NOISE_CORES),
+            Gauge::Cpu => (NOISE_OF_CPU, NOISE_CORES),
             Gauge::Bytes => (NOISE_OF_COUNTS, 1.0),
         };
         relation(self.cost(run), self.cost(to), noise, least_difference)
@@ -92,7 +96,7 @@ pub(crate) fn is_suitable(run: &Run, late_ms: f64) -> bool {
 
 /// The index of the cheapest of those whose figures are the server's, that were whole, and of whose deliveries 99 % were not later
 /// than `late_ms`. The cost is the server's processor time, or bytes where that is not known. Of those that cost the same (within
-/// 20 %, or 0.05 % of a core; bytes within 10 %) it is the simplest: polling, long polling, SSE, WebSocket; of two intervals the shorter.
+/// 40 %, or 0.05 % of a core; bytes within 10 %) it is the simplest: polling, long polling, SSE, WebSocket; of two intervals the shorter.
 pub fn cheapest(runs: &[Run], late_ms: f64) -> Option<usize> {
     let suitable: Vec<_> = runs.iter().enumerate().filter(|(_, run)| is_suitable(run, late_ms)).collect();
     let gauge = Gauge::of(suitable.iter().map(|(_, run)| *run));
