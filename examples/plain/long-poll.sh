@@ -6,6 +6,7 @@
 url=$1 offset=${2:--1} failures=0
 fields='\n%{http_code}|%header{stream-next-offset}|%header{stream-closed}|%header{stream-reset}|%header{retry-after}|'
 
+# What a server says is a number only when it has nothing but digits: bash would run what else stands in `$((…))`.
 while true; do
   # 40 s are longer than the server holds the request: whoever is silent for so long is gone.
   answer=$(curl -s -m 40 -w "$fields" "$url?live=long-poll&timeout=25&envelope=true&offset=$offset") || answer=$'\n0'
@@ -21,7 +22,7 @@ while true; do
       offset=-1
       ;;
     *) # Anywhere within a time that doubles: not all come back at once.
-      printf -v pause '%d.%03d' $((retry_after + RANDOM % (1 << failures))) $((RANDOM % 1000))
+      printf -v pause '%d.%03d' $((10#0${retry_after//[!0-9]/} + RANDOM % (1 << failures))) $((RANDOM % 1000))
       failures=$((failures < 5 ? failures + 1 : 5))
       sleep "$pause"
       ;;

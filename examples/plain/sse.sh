@@ -14,6 +14,7 @@ reset() {
   offset=-1 failures=0
 }
 
+# What a server says is a number only when it has nothing but digits: bash would run what else stands in `$((…))`.
 while true; do
   event='' id='' data='' status='' wait=0
   exec 3< <(exec curl -siN "$url?live=sse&envelope=true&offset=$offset")
@@ -23,8 +24,8 @@ while true; do
     case $status-$line in
       -http/*) read -r _ status _ <<<"$line" ;;
       410-stream-reset:*) reset "${line#*: }" ;;
-      *-retry-after:*) wait=${line#*: } ;;
-      200-retry:*) wait=$((${line#retry: } / 1000)) ;;
+      *-retry-after:*) wait=$((10#0${line//[!0-9]/})) ;;
+      200-retry:*) wait=$((10#0${line//[!0-9]/} / 1000)) ;;
       200-event:*) event=${line#event: } ;;
       200-id:*) id=${line#id: } ;;
       200-data:*) data+=${line#data:} ;;

@@ -9,6 +9,7 @@ trap 'kill $pid 2>/dev/null' EXIT
 trap exit INT TERM
 export LC_ALL=C # What is read are bytes.
 
+# What a server says is a number only when it has nothing but digits: bash would run what else stands in `$((…))`.
 while true; do
   within=0 silence=60
   exec 3< <(exec websocat -nU -B 20000000 "$url?offset=$offset" 2>/dev/null)
@@ -16,10 +17,10 @@ while true; do
   while IFS= read -r -t "$silence" line <&3; do
     IFS='|' read -r type next detail < <(jq -r '"\(.type)|\(.offset // "")|\(.reason // .within // .heartbeat // "")"' <<<"$line")
     case $type in
-      hello) silence=$((detail * 5 / 2)) ;;
+      hello) silence=$((10#0${detail//[!0-9]/} * 5 / 2 + 1)) ;;
       message) jq -c 'del(.type, .stream)' <<<"$line" || exit ;;
       live) failures=0 ;;
-      drain) within=$detail ;;
+      drain) within=$((10#0${detail//[!0-9]/})) ;;
       closed) exit ;;
       error) break ;;
       reset)

@@ -2,6 +2,11 @@
 // that shows the four beside each other.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { PageFollower, ProcessFollower, WAYS, environment } from "./plain-followers.mjs";
 import { PATIENCE, Site, createStream, eventually } from "./site.mjs";
@@ -40,6 +45,39 @@ test("each goes on at a kept offset, gets each message once and in order over a 
     const { sse, websocket } = list.streams[0].followers;
     return sse + websocket === 0;
   });
+});
+
+test("what a server says is no command for a shell", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "plain-"));
+  t.after(() => rm(folder, { recursive: true }));
+  // As a number, bash would look for an element of a list, and run what says which.
+  const command = "a[$(touch $WAS_RUN)]";
+  const asked = { poll: 0, "long-poll": 0, sse: 0 };
+  const server = createServer((request, response) => {
+    const way = request.url.slice(1).split("?")[0];
+    const isRefused = (asked[way] += 1) % 2 === 0 && way !== "sse";
+    const fields = { "Retry-After": command, "Stream-Poll-Interval": command, "Stream-Next-Offset": "1", "Stream-Up-To-Date": "true" };
+    response.writeHead(isRefused ? 503 : 200, { ...fields, Connection: "close" });
+    response.end(way === "sse" ? `retry: ${command}\n\n` : "[]");
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `http://127.0.0.1:${server.address().port}`;
+
+  // A WebSocket that says this as its heartbeat, and ends.
+  const hello = JSON.stringify({ type: "hello", heartbeat: command });
+  const websocat = `#!/bin/sh\necho asked >>'${folder}/asked'\nprintf '%s\\n' '${hello}'\n`;
+  await writeFile(join(folder, "websocat"), websocat, { mode: 0o755 });
+  const inFolder = { ...env, PATH: `${folder}:${env.PATH}`, WAS_RUN: join(folder, "was-run") };
+
+  const followers = WAYS.map((way) => ProcessFollower.inShell(way, `${url}/${way}`, "-1", inFolder));
+  t.after(() => followers.forEach((follower) => follower.kill()));
+  await eventually("each comes again", PATIENCE, async () => {
+    if ((await readdir(folder)).includes("was-run")) return true;
+    const connected = await readFile(join(folder, "asked"), "utf8").catch(() => "");
+    return 2 < connected.split("\n").length && Object.values(asked).every((times) => 2 < times);
+  });
+  assert.ok(!(await readdir(folder)).includes("was-run"), "a command of the server was run");
 });
 
 test("the page shows the four beside each other", async (t) => {

@@ -186,12 +186,30 @@ fn what_makes_no_sense_is_told_before_anything_is_measured() {
         ("--from missing.json", "--from: missing.json: "),
         ("--from no.json", "--from: no.json: "),
         ("--from new.json", "99"),
+        ("--from /dev/zero", "longer than findings are"),
+        // Nobody, not even root, can make a file there.
+        ("--json=/proc/found.json", "--json: /proc/found.json: "),
+        ("--report /proc/found.html", "--report: /proc/found.html: "),
         ("--url http://127.0.0.1:1 --header Authorization", "a name, a colon and a value"),
     ] {
         let (code, out, err) = place.run(line);
         assert_eq!((code, out.as_str()), (USAGE, ""), "{line}: {err}");
         assert!(err.contains(told), "{line}: {err}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_can_not_be_written_keeps_no_other_from_being() {
+    let place = Place::new();
+    let (code, json, err) =
+        place.run("--quick --followers 2 --messages 10/s --duration 1s --transports sse --json");
+    assert_eq!(code, DONE, "{err}");
+    fs::write(place.path().join("found.json"), &json).unwrap();
+    let (code, table, err) = place.run("--from found.json --json=/dev/full --report found.html");
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("/dev/full") && table.contains("SSE"), "{err}\n{table}");
+    assert!(0 < fs::metadata(place.path().join("found.html")).unwrap().len());
 }
 
 #[test]

@@ -79,6 +79,7 @@ impl<'a> Comparison<'a> {
                 Outcome::Interrupted => {
                     let note = format!("Interrupted: {index} of {} measurements were done.", steps.len());
                     self.findings.notes.push(note);
+                    self.findings.is_interrupted = true;
                     break;
                 }
                 // The next would fail alike.
@@ -169,12 +170,14 @@ impl<'a> Comparison<'a> {
 
 /// Whether the system lets so many connections be open, before anything is measured.
 fn check_open_files(steps: &[Step]) -> anyhow::Result<()> {
-    let most = steps.iter().map(Step::followers).max().unwrap_or_default();
+    let Some(step) = steps.iter().max_by_key(|step| step.files()) else { return Ok(()) };
     let allowed = followers_max();
+    let (followers, files) = (step.followers(), step.files());
     anyhow::ensure!(
-        most <= allowed,
-        "the system allows this process too few open files for {most} followers: ask for {allowed} at most, or raise the limit \
-         (`ulimit -n`)"
+        files <= allowed,
+        "the system allows this process too few open files for {followers} followers: ask for {} at most, or raise the limit \
+         (`ulimit -n`)",
+        allowed / (files / followers.max(1)).max(1)
     );
     Ok(())
 }
@@ -189,6 +192,7 @@ fn possible_steps(plan: &Plan, site: &Site, findings: &mut Findings) -> anyhow::
         let ways: Vec<String> = cannot.iter().map(Way::to_string).collect();
         findings.notes.push(format!("A server that speaks {speaks} has no {}.", ways.join(", ")));
     }
+    findings.ways.clone_from(&can);
     let dialect = site.dialect();
     // A round trip ends with an acknowledgement.
     let publishing = dialect.ways_to_publish().iter().copied().filter(|by| dialect.acknowledges(*by));
@@ -213,6 +217,8 @@ fn nothing_yet(plan: &Plan, server: ServerFacts) -> Findings {
         server,
         workload: plan.workload.clone(),
         late_ms,
+        ways: plan.ways.clone(),
+        is_interrupted: false,
         publishing_alone: None,
         runs: Vec::new(),
         sides: Vec::new(),
@@ -235,5 +241,42 @@ fn empty_grid(grid: &Grid, late_ms: f64) -> Sweep {
         followers: grid.followers.clone(),
         messages_per_s: grid.messages_per_s.clone(),
         cells: vec![SweepCell { runs: Vec::new(), cheapest: None }; cells],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::{Distribution, ServerUsage};
+    use crate::sample;
+
+    fn run() -> Run {
+        let latency = Distribution { count: 9, p99_ms: 1.0, ..Distribution::default() };
+        let server = Some(ServerUsage { cpu_s: 0.1, followers_bytes: 0, memory_bytes: 0 });
+        Run { latency, server, delivered: 9, ..sample::run(Some(Way::Sse)) }
+    }
+
+    #[test]
+    fn nothing_is_chosen_before_every_way_was_measured() {
+        let mut plan = sample::plan();
+        plan.ways.push(Way::WebSocket);
+        let verdict = |is_interrupted: bool| {
+            let mut comparison = Comparison::new(&plan).unwrap();
+            comparison.keep(Place::Main, run());
+            comparison.findings.is_interrupted = is_interrupted;
+            comparison.finish().verdict.concat()
+        };
+        assert!(verdict(false).contains("Choose SSE"), "{}", verdict(false));
+        assert!(
+            !verdict(true).contains("Choose") && verdict(true).contains("interrupted"),
+            "{}",
+            verdict(true)
+        );
+
+        plan.scope = Scope::Sweep(Grid { followers: vec![1], messages_per_s: vec![1.0] });
+        let mut comparison = Comparison::new(&plan).unwrap();
+        comparison.keep(Place::Cell(0), run());
+        comparison.findings.is_interrupted = true;
+        assert_eq!(comparison.finish().sweep.unwrap().cells[0].cheapest, None);
     }
 }

@@ -32,6 +32,12 @@ pub struct Findings {
     /// Which latency is late: a way suits when 99 % of its deliveries are earlier.
     #[serde(default = "late_ms_default")]
     pub late_ms: f64,
+    /// The ways that were to be measured.
+    #[serde(default)]
+    pub ways: Vec<Way>,
+    /// Whether it ended before everything was measured: then some of them are missing, and nothing is chosen among the others.
+    #[serde(default)]
+    pub is_interrupted: bool,
     /// The same messages published to nobody: what of the server's work is not the followers'.
     pub publishing_alone: Option<Run>,
     /// Each way with the workload as it was asked for, in the order of the run. Empty with a sweep, as are the sides and publishing.
@@ -127,7 +133,7 @@ pub struct Run {
     pub expected: u64,
     /// How many there were. What came again does not count.
     pub delivered: u64,
-    /// How many deliveries never came, of all messages.
+    /// How many deliveries never came, of all messages that were acknowledged.
     pub lost: u64,
     /// How many came again, of all messages.
     pub repeated: u64,
@@ -182,8 +188,9 @@ pub struct Harness {
     pub busy: f64,
     /// How late it did what was due, or how long what came lay unread, whichever was longer, at the 99th percentile.
     pub late_p99_ms: f64,
-    /// How many processors others than the server and the harness used.
-    pub others_cpus: f64,
+    /// How many processors others than the server and the harness used. `null` where the server is not ours: what it uses here, if it is
+    /// here, can't be told from that.
+    pub others_cpus: Option<f64>,
 }
 
 /// Many durations.
@@ -237,7 +244,7 @@ pub struct Trouble {
     pub whole_after: Distribution,
     /// How many of them were not whole again before the run was over.
     pub never_whole: u64,
-    /// The most requests in any 100 ms between the return of the server and the last follower's being whole, times ten. Requests that reached
+    /// The most requests in one tenth of a second between the return of the server and the last follower's being whole, times ten. Requests that reached
     /// nobody before are not among them.
     pub requests_peak_per_s: f64,
 }
@@ -335,7 +342,8 @@ impl Findings {
     /// Says what follows from the runs: the cheapest of each cell of a sweep, and the verdict.
     pub fn conclude(&mut self) {
         for cell in self.sweep.iter_mut().flat_map(|sweep| &mut sweep.cells) {
-            cell.cheapest = cheapest(&cell.runs, self.late_ms);
+            let lacks_ways = self.is_interrupted && cell.runs.len() < self.ways.len();
+            cell.cheapest = if lacks_ways { None } else { cheapest(&cell.runs, self.late_ms) };
         }
         self.verdict = verdict(self);
     }

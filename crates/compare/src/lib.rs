@@ -36,7 +36,9 @@ pub use findings::{
     ClientLines, Distribution, FORMAT, Findings, Harness, LATE_MS_DEFAULT, Machine, Publishing, Run, Second,
     ServerFacts, ServerUsage, Sweep, SweepCell, Trouble, UnreadableFindings, Workload,
 };
-pub use harness::{CannotReach, Elsewhere, Interrupted, Live, Phase, Program, Speaks, UnknownLanguage};
+pub use harness::{
+    CannotReach, Elsewhere, Interrupted, Live, Phase, Program, Speaks, UnknownLanguage, shown_url,
+};
 pub use map::write_map;
 pub use plan::{Grid, InvalidPlan, Plan, Scope, Target, limits};
 pub use report::{Chart, write_chart, write_report};

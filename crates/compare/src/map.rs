@@ -16,10 +16,12 @@ pub fn write_map(sweep: &Sweep, palette: &dyn Palette, out: &mut dyn Write) -> i
     writeln!(out, "{}", palette.paint(Tone::Head, &title))?;
     writeln!(out)?;
     let columns = sweep.followers.len();
+    // At least one: a cell without any is not measured.
+    let ways = sweep.cells.iter().map(|cell| cell.runs.len()).max().unwrap_or(0).max(1);
     let mut grid = vec![head(&sweep.followers)];
     for (rate, cells) in sweep.messages_per_s.iter().zip(sweep.cells.chunks(columns.max(1))) {
         let name = format!("{}/s", number::plain(*rate));
-        grid.push(row(Cell::new(name, Tone::Head), cells.iter().map(choice)));
+        grid.push(row(Cell::new(name, Tone::Head), cells.iter().map(|cell| choice(cell, ways))));
         grid.push(row(Cell::new("", Tone::Plain), cells.iter().map(cost)));
     }
     write_grid(&grid, palette, out)?;
@@ -40,11 +42,12 @@ fn row(first: Cell, others: impl Iterator<Item = Cell>) -> Vec<Cell> {
     std::iter::once(first).chain(others).collect()
 }
 
-fn choice(cell: &SweepCell) -> Cell {
+/// What is chosen among so many ways.
+fn choice(cell: &SweepCell, ways: usize) -> Cell {
     let mark = if is_among_fewer(cell) { AMONG_FEWER } else { "" };
     match chosen(cell).and_then(|run| run.way) {
         Some(way) => Cell::new(format!("{}{mark}", way.short()), Tone::Way(way.simplicity())),
-        None if cell.runs.is_empty() => Cell::new("not measured", Tone::Faint),
+        None if cell.runs.len() < ways => Cell::new("not measured", Tone::Faint),
         None => Cell::new(format!("none{mark}"), Tone::Alarm),
     }
 }

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-/// How many processors others may use on a machine that is called quiet.
+/// How many processors others may use on a machine that is called quiet, or which part of all if that is more.
 const OTHERS_MAX: f64 = 0.2;
+const OTHERS_PART_MAX: f64 = 0.1;
 
 /// Over how long that is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -33,14 +34,13 @@ impl Quiet {
         let mut used = look();
         for _ in 1..LOOKS_MAX {
             go_on()?;
-            let is_quiet = used.is_none_or(|used| used <= OTHERS_MAX);
-            if is_quiet || LOOKS_IN_ALL <= self.more_looks {
+            if used.is_none_or(Used::is_quiet) || LOOKS_IN_ALL <= self.more_looks {
                 break;
             }
             used = look();
             self.more_looks += 1;
         }
-        self.noisy.extend(used.filter(|used| OTHERS_MAX < *used));
+        self.noisy.extend(used.filter(|used| !used.is_quiet()).map(|used| used.processors));
         ControlFlow::Continue(())
     }
 
@@ -56,8 +56,21 @@ impl Quiet {
     }
 }
 
-/// How many processors are used just now; where the system does not say, nothing.
-fn look() -> Option<f64> {
+/// How many processors are used, of how many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Used {
+    processors: f64,
+    of: f64,
+}
+
+impl Used {
+    fn is_quiet(self) -> bool {
+        self.processors <= OTHERS_MAX.max(OTHERS_PART_MAX * self.of)
+    }
+}
+
+/// What is used just now; where the system does not say, nothing.
+fn look() -> Option<Used> {
     let before = Times::now()?;
     thread::sleep(LOOK);
     Times::now()?.since(before)
@@ -94,10 +107,11 @@ impl Times {
         Some(Times { all: ticks.iter().sum(), idle, processors })
     }
 
-    /// How many processors were used since then.
-    fn since(self, before: Times) -> Option<f64> {
+    /// What was used since then.
+    fn since(self, before: Times) -> Option<Used> {
         let all = self.all - before.all;
-        (0.0 < all).then(|| (1.0 - (self.idle - before.idle) / all).max(0.0) * self.processors)
+        let of = self.processors;
+        (0.0 < all).then(|| Used { processors: (1.0 - (self.idle - before.idle) / all).max(0.0) * of, of })
     }
 }
 
@@ -116,7 +130,8 @@ mod tests {
         assert_eq!(before, Times { all: 1_000.0, idle: 850.0, processors: 2.0 });
         // 15 of 40 ticks, of two processors.
         let used = Times::parse(AFTER).unwrap().since(before).unwrap();
-        assert!((used - 0.75).abs() < 1e-9, "{used}");
+        assert!((used.processors - 0.75).abs() < 1e-9 && !used.is_quiet(), "{used:?}");
+        assert!(Used { of: 8.0, ..used }.is_quiet(), "less than a tenth of the machine");
         assert_eq!(before.since(before), None);
         assert_eq!(Times::parse("intr 1\n"), None);
     }

@@ -36,7 +36,7 @@ pub(crate) fn plan() -> Plan {
 
 /// A run in which nothing happened.
 pub(crate) fn run(way: Option<Way>) -> Run {
-    let harness = Harness { cpu_s: 0.0, proxy_cpu_s: 0.0, busy: 0.0, late_p99_ms: 0.0, others_cpus: 0.0 };
+    let harness = Harness { cpu_s: 0.0, proxy_cpu_s: 0.0, busy: 0.0, late_p99_ms: 0.0, others_cpus: None };
     Run {
         way,
         followers: 1,

@@ -5,6 +5,7 @@
 use crate::findings::Workload;
 use crate::harness::{Ending, PublishWay};
 use crate::plan::{Grid, InvalidPlan, Plan, Scope, Target, limits};
+use crate::proxy::Proxy;
 use crate::way::Way;
 use std::fmt;
 use std::time::Duration;
@@ -64,8 +65,10 @@ const PUBLISHING_MAX: Duration = Duration::from_secs(3);
 /// What a run takes beside publishing: the machine and the server become quiet, the server starts and ends.
 const AROUND: Duration = Duration::from_millis(1_200);
 
-/// How many followers join in a second, roughly.
+/// How many followers join in a second, roughly; and where they are far away, in how many round trips how many at once.
 const JOINS_PER_S: f64 = 4_000.0;
+const TRIPS: f64 = 3.0;
+const JOINING_AT_ONCE_AFAR: f64 = 512.0;
 
 /// For how long is published before it is measured, and how long the last messages take, where no interval of polling is waited for.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -81,6 +84,15 @@ impl Step {
             Step::Run { way: Some(_), workload, .. } => workload.followers,
             Step::Run { way: None, .. } | Step::Publishing { .. } => 0,
         }
+    }
+
+    /// How many files its connections take in this process.
+    pub(crate) fn files(&self) -> usize {
+        let is_far = match self {
+            Step::Run { workload, .. } => 0.0 < workload.rtt_ms || 0.0 < workload.loss || workload.trouble,
+            Step::Publishing { .. } => false,
+        };
+        self.followers() * if is_far { 1 + Proxy::FILES_PER_CONNECTION } else { 1 }
     }
 
     /// How long it takes, roughly.
@@ -103,7 +115,8 @@ impl Step {
 
 #[expect(clippy::cast_precision_loss, reason = "followers are far below 2^52")]
 fn joining(workload: &Workload) -> Duration {
-    Duration::from_secs_f64(workload.followers as f64 / JOINS_PER_S)
+    let trips_s = TRIPS * workload.rtt_ms / 1e3 * (workload.followers as f64 / JOINING_AT_ONCE_AFAR).ceil();
+    Duration::from_secs_f64(workload.followers as f64 / JOINS_PER_S + trips_s)
 }
 
 impl fmt::Display for Step {
@@ -141,7 +154,9 @@ pub(crate) fn steps(plan: &Plan, ways: &[Way], publishing: &[PublishWay]) -> Vec
         workload: lasting(workload, alone),
         ending: Ending::Natural,
     }];
-    steps.extend(of_each(&ways, Place::Main, workload, Ending::Natural));
+    // Else one way would get a message more than another: which of few fall into the measured time depends on the warm-up.
+    let main = &whole_messages(workload, workload.duration_s);
+    steps.extend(of_each(&ways, Place::Main, main, Ending::Natural));
     let is_own = matches!(plan.target, Target::Own(_));
     if plan.scope == Scope::Whole && is_own {
         for side in sides(workload) {
@@ -151,7 +166,8 @@ pub(crate) fn steps(plan: &Plan, ways: &[Way], publishing: &[PublishWay]) -> Vec
     let duration = PUBLISHING_MAX.min(Duration::from_secs_f64(workload.duration_s));
     steps.extend(publishing.iter().map(|how| Step::Publishing { how: *how, duration }));
     if plan.workload.trouble {
-        steps.extend(of_each(&ways, Place::Troubled, &plan.workload, Ending::Natural));
+        let troubled = Workload { trouble: true, ..main.clone() };
+        steps.extend(of_each(&ways, Place::Troubled, &troubled, Ending::Natural));
     }
     steps
 }

@@ -55,7 +55,8 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(text: impl Into<String>, tone: Tone) -> Cell {
-        Cell { text: text.into(), tone }
+        // Findings may come from elsewhere: nothing in them is a command for a terminal.
+        Cell { text: text.into().replace(char::is_control, " "), tone }
     }
 
     fn width(&self) -> usize {
@@ -230,8 +231,8 @@ fn write_notes(runs: &[Run], palette: &dyn Palette, out: &mut dyn Write) -> io::
         writeln!(out, "{}", palette.paint(Tone::Alarm, &format!("{way}: {wrongs}")))?;
     }
     for (number, (reason, _)) in (1..).zip(by_reason(runs.iter())) {
-        let note = format!("{} used in no verdict: {reason}", raised(number));
-        writeln!(out, "{}", palette.paint(Tone::Faint, &note))?;
+        let note = Cell::new(format!("{} used in no verdict: {reason}", raised(number)), Tone::Faint);
+        writeln!(out, "{}", palette.paint(note.tone, &note.text))?;
     }
     if runs.iter().any(|run| run.server.is_none()) {
         writeln!(
@@ -239,7 +240,7 @@ fn write_notes(runs: &[Run], palette: &dyn Palette, out: &mut dyn Write) -> io::
             "{}",
             palette.paint(
                 Tone::Faint,
-                "– not measured: the server's CPU and memory are those of another machine"
+                "– not measured: CPU and memory are known of a server that compare starts by itself"
             )
         )?;
     }

@@ -33,12 +33,18 @@ pub fn verdict(findings: &Findings) -> Vec<String> {
 
 /// Who lost, doubled or disordered messages, also in a run that is used for nothing else: no bottleneck excuses it.
 fn alarms(findings: &Findings) -> Vec<String> {
-    let cells = findings.sweep.iter().flat_map(|sweep| &sweep.cells).flat_map(|cell| &cell.runs);
-    let runs = findings.runs.iter().chain(&findings.sides).chain(&findings.troubled).chain(cells);
-    let mut alarms: Vec<_> = runs.filter_map(alarm).collect();
+    let mut alarms: Vec<_> = findings.all_runs().filter_map(alarm).collect();
     alarms.sort();
     alarms.dedup();
     alarms
+}
+
+/// What an alarm begins with.
+const ALARM: &str = "WARNING";
+
+/// Whether a sentence of a verdict is one.
+pub(crate) fn is_alarm(sentence: &str) -> bool {
+    sentence.starts_with(ALARM)
 }
 
 fn alarm(run: &Run) -> Option<String> {
@@ -64,7 +70,7 @@ fn alarm(run: &Run) -> Option<String> {
     let load = load(run.followers as u64, run.messages_per_s);
     (!wrongs.is_empty()).then(|| {
         format!(
-            "WARNING: for {load}, {} {}. Find out why before you use it.",
+            "{ALARM}: for {load}, {} {}. Find out why before you use it.",
             way.in_prose(),
             listed(&wrongs)
         )

@@ -62,7 +62,8 @@ impl Way {
     /// The interval of polling; of all others there is none.
     pub fn interval(self) -> Option<Duration> {
         match self {
-            Way::Poll { every_s } => Some(Duration::from_secs_f64(every_s)),
+            // What is no time, in a file of findings, is never.
+            Way::Poll { every_s } => Some(Duration::try_from_secs_f64(every_s).unwrap_or(Duration::MAX)),
             Way::LongPoll | Way::LongPollClosing | Way::Sse | Way::WebSocket => None,
         }
     }
@@ -77,5 +78,16 @@ impl fmt::Display for Way {
             Way::Sse => f.write_str("SSE"),
             Way::WebSocket => f.write_str("WebSocket"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_is_no_time_is_never() {
+        assert_eq!(Way::Poll { every_s: -1.0 }.interval(), Some(Duration::MAX));
+        assert_eq!(Way::Poll { every_s: 0.25 }.interval(), Some(Duration::from_millis(250)));
     }
 }

@@ -1,13 +1,17 @@
 //! Requests while a run is prepared or is over: one after the other, each waited for.
 
 use super::answer::{AnswerReader, Part, room};
+use super::said::said;
 use super::tls::Tls;
+use crate::clock;
 use anyhow::Context as _;
 use rustls::StreamOwned;
-use std::io::{Read, Write};
+use std::cell::Cell;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a server may take for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -26,6 +30,10 @@ pub(crate) struct Endpoint {
 pub(super) struct Asker<'a> {
     endpoint: &'a Endpoint,
     line: Option<Box<dyn Line>>,
+    /// How long an answer may take.
+    patience: Duration,
+    /// When the one that is awaited must be whole.
+    until: Rc<Cell<Instant>>,
 }
 
 trait Line: Read + Write {}
@@ -58,13 +66,13 @@ impl Answer {
     /// The beginning of its body, which often says why.
     fn beginning(&self) -> String {
         let body = memchr::memmem::find(&self.bytes, b"\r\n\r\n").map_or(0, |end| end + 4);
-        String::from_utf8_lossy(&self.bytes[body..]).chars().take(300).collect()
+        said(&self.bytes[body..])
     }
 }
 
 impl<'a> Asker<'a> {
     pub(super) fn new(endpoint: &'a Endpoint) -> Asker<'a> {
-        Asker { endpoint, line: None }
+        Asker { endpoint, line: None, patience: ANSWER_MAX, until: Rc::new(Cell::new(clock::now())) }
     }
 
     /// Sends a request and waits for its answer.
@@ -78,6 +86,7 @@ impl<'a> Asker<'a> {
         request: &[u8],
         is_enough: impl Fn(&Answer) -> bool,
     ) -> anyhow::Result<Answer> {
+        self.until.set(clock::now() + self.patience);
         let mut line = match self.line.take() {
             Some(line) => line,
             None => self.connect()?,
@@ -114,13 +123,54 @@ impl<'a> Asker<'a> {
         let Endpoint { address, tls } = self.endpoint;
         let socket = TcpStream::connect_timeout(address, ANSWER_MAX)
             .with_context(|| format!("connecting to {address}: is the server running?"))?;
-        socket.set_read_timeout(Some(ANSWER_MAX)).context("setting up a connection")?;
-        socket.set_nodelay(true).context("setting up a connection")?;
+        let socket = Limited { socket, until: Rc::clone(&self.until) };
+        socket.socket.set_nodelay(true).context("setting up a connection")?;
         Ok(match tls {
             None => Box::new(socket),
             Some(tls) => Box::new(StreamOwned::new(tls.begin()?, socket)),
         })
     }
+}
+
+/// A socket whose reads and writes are over at a moment, together: a server that sends a byte now and then holds nobody up.
+struct Limited {
+    socket: TcpStream,
+    until: Rc<Cell<Instant>>,
+}
+
+impl Limited {
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.get().saturating_duration_since(clock::now());
+        if left.is_zero() { Err(no_answer()) } else { Ok(left) }
+    }
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(self.left()?))?;
+        self.socket.read(buffer).map_err(in_time)
+    }
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(self.left()?))?;
+        self.socket.write(bytes).map_err(in_time)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+fn no_answer() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, format!("it did not answer within {ANSWER_MAX:?}"))
+}
+
+/// The system says of a time that is over that it should be tried again.
+fn in_time(error: io::Error) -> io::Error {
+    let is_over = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    if is_over { no_answer() } else { error }
 }
 
 /// The status, once the head is whole; and whether the connection may be used again, once all is.
@@ -135,5 +185,30 @@ fn look(input: &[u8]) -> anyhow::Result<(Option<u16>, Option<bool>)> {
             Some(Part::End { keeps }) => return Ok((status, Some(keeps))),
             Some(Part::Upgraded) => anyhow::bail!("the server upgraded what is no upgrade"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_server_that_answers_for_ever_is_not_listened_to_for_ever() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint { address: listener.local_addr().unwrap(), tls: None };
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept()?;
+            client.write_all(b"HTTP/1.1 200 OK\r\nX: ")?;
+            // Long enough that only a limit ends it, and not for ever where there is none.
+            for _ in 0..200 {
+                client.write_all(b"x")?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            io::Result::Ok(())
+        });
+        let mut asker = Asker { patience: Duration::from_millis(200), ..Asker::new(&endpoint) };
+        let Err(error) = asker.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") else { panic!("it never answered") };
+        assert!(format!("{error:#}").contains("did not answer within"), "{error:#}");
     }
 }

@@ -23,7 +23,8 @@ impl Backoff {
     pub(super) fn next_ns(&mut self, now_ns: u64, at_least: Duration, random: &mut SmallRng) -> u64 {
         let bound = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures += 1;
-        now_ns + nanoseconds(at_least) + random.random_range(0..=nanoseconds(bound))
+        let jitter_ns = random.random_range(0..=nanoseconds(bound));
+        now_ns.saturating_add(nanoseconds(at_least)).saturating_add(jitter_ns)
     }
 }
 
@@ -42,5 +43,7 @@ mod tests {
         backoff.on_success();
         let asked = Duration::from_secs(30);
         assert!(nanoseconds(asked) <= backoff.next_ns(0, asked, &mut random));
+        let never = backoff.next_ns(9, Duration::from_millis(u64::MAX), &mut random);
+        assert_eq!(never, u64::MAX, "a server may ask for any time");
     }
 }

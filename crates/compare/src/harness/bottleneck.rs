@@ -2,7 +2,7 @@
 
 use crate::findings::Distribution;
 
-/// Which part of the time the followers' thread may be at work: above it, what comes waits for its turn.
+/// Which part of the time the followers' thread, and that of the proxy, may be at work: above it, what comes waits for its turn.
 const BUSY_MAX: f64 = 0.8;
 
 /// How late what is due may be done at the 99th percentile, in milliseconds, or as a part of the median latency if that is more.
@@ -22,8 +22,10 @@ const UNREAD_OF_INTERVAL_MAX: f64 = 0.2;
 /// Which part of all processors may be in use.
 const ALL_CPUS_MAX: f64 = 0.95;
 
-/// How many processors others may use.
+/// How many processors others may use, or which part of all if that is more: on a machine with many, a few that are busy elsewhere are in
+/// nobody's way.
 const OTHERS_CPUS_MAX: f64 = 0.3;
+const OTHERS_PART_MAX: f64 = 0.15;
 
 /// Which part of the polls may be skipped because the one before was not answered.
 const SKIPPED_MAX: f64 = 0.01;
@@ -42,7 +44,12 @@ pub(super) struct Signs {
     pub(super) interval_ms: f64,
     /// Which part of all processors was in use; `None` where the system does not tell.
     pub(super) all_cpus: Option<f64>,
-    pub(super) others_cpus: f64,
+    /// How many processors others used; `None` where that can't be told.
+    pub(super) others_cpus: Option<f64>,
+    /// How many there are.
+    pub(super) processors: f64,
+    /// Which part of the time the proxy's thread was at work.
+    pub(super) proxy_busy: f64,
     /// Which part of the polls was skipped.
     pub(super) skipped: f64,
     /// Whether messages waited because too many were not acknowledged.
@@ -62,18 +69,22 @@ impl Signs {
         let unread_ms_max =
             UNREAD_MS_MAX.max(UNREAD_OF_LATENCY_MAX * self.latency_p99_ms).max(changes_nothing);
         let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms);
+        let others_max = OTHERS_CPUS_MAX.max(OTHERS_PART_MAX * self.processors);
         // What others do comes first: it is the reason of much that follows.
         let reasons = [
-            (OTHERS_CPUS_MAX < self.others_cpus).then(|| {
-                format!(
-                    "other programs used {:.1} processors: end them, or compare when the machine is quiet",
-                    self.others_cpus
-                )
+            self.others_cpus.filter(|others| others_max < *others).map(|others| {
+                format!("other programs used {others:.1} processors: end them, or compare when the machine is quiet")
             }),
             (BUSY_MAX < self.busy).then(|| {
                 format!(
                     "the followers' thread was busy {} of the time: compare with fewer followers or messages",
                     percent(self.busy)
+                )
+            }),
+            (BUSY_MAX < self.proxy_busy).then(|| {
+                format!(
+                    "the proxy that makes the network was busy {} of the time: compare with fewer followers or messages",
+                    percent(self.proxy_busy)
                 )
             }),
             self.publisher_hit_bound.then(|| {
@@ -123,7 +134,14 @@ mod tests {
     use super::*;
 
     fn calm() -> Signs {
-        Signs { busy: 0.3, late_p99_ms: 1.0, all_cpus: Some(0.5), others_cpus: 0.1, ..Signs::default() }
+        Signs {
+            busy: 0.3,
+            late_p99_ms: 1.0,
+            all_cpus: Some(0.5),
+            others_cpus: Some(0.1),
+            processors: 2.0,
+            ..Signs::default()
+        }
     }
 
     #[test]
@@ -155,7 +173,13 @@ mod tests {
         assert!(told(Signs { late_p99_ms: 5.1, ..calm() }).contains("5.1 ms late"));
         assert!(told(Signs { unread_p99_ms: 5.1, ..calm() }).contains("unread for 5.1 ms"));
         assert!(told(Signs { all_cpus: Some(0.96), ..calm() }).contains("all processors"));
-        assert!(told(Signs { others_cpus: 0.4, ..calm() }).contains("other programs used 0.4"));
+        let others = Signs { others_cpus: Some(0.4), ..calm() };
+        assert!(told(others.clone()).contains("other programs used 0.4"));
+        assert_eq!(Signs { processors: 8.0, ..others }.bottleneck(), None, "a twentieth of the machine");
+        assert!(
+            told(Signs { proxy_busy: 0.9, ..calm() })
+                .contains("the proxy that makes the network was busy 90 %")
+        );
         assert!(told(Signs { skipped: 0.05, ..calm() }).contains("5 % of the polls"));
         assert!(told(Signs { publisher_hit_bound: true, ..calm() }).contains("acknowledged"));
         assert!(told(Signs { is_out_of_ports: true, ..calm() }).contains("port"));

@@ -81,8 +81,9 @@ enum Due {
 }
 
 impl Crowd {
-    /// Connections whose answers are awaited before more are opened.
-    const JOINING_AT_ONCE: usize = 64;
+    /// Connections whose answers are awaited before more are opened: few where the server is near, and more where each takes long.
+    pub(super) const JOINING_AT_ONCE: usize = 64;
+    pub(super) const JOINING_AT_ONCE_AFAR: usize = 512;
 
     /// After which the publisher connects again.
     const PUBLISHER_PAUSE_NS: u64 = 20_000_000;
@@ -145,9 +146,9 @@ impl Crowd {
         self.reactor.waited_ns()
     }
 
-    /// Opens the next connections, as long as few are on their way. Returns whether all have joined.
-    pub(super) fn join_more(&mut self, begun: &mut usize) -> anyhow::Result<bool> {
-        while *begun < self.seats.len() && *begun - self.joined < Crowd::JOINING_AT_ONCE {
+    /// Opens the next connections, as long as fewer than `at_once` are on their way. Returns whether all have joined.
+    pub(super) fn join_more(&mut self, begun: &mut usize, at_once: usize) -> anyhow::Result<bool> {
+        while *begun < self.seats.len() && *begun - self.joined < at_once {
             self.connect(*begun)?;
             *begun += 1;
         }

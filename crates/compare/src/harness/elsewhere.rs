@@ -3,7 +3,7 @@
 use super::answer::{AnswerReader, Part, room};
 use super::ask::{Answer, Asker, Endpoint};
 use super::dialect::{Dialect, DurableStreams, Plain, PublishWay, Tidings};
-use super::origin::{Origin, ServerUrl, field};
+use super::origin::{Origin, ServerUrl, field, shown_url};
 use super::site::Site;
 use super::tls::Tls;
 use crate::way::Way;
@@ -44,7 +44,8 @@ pub struct Elsewhere {
 impl fmt::Debug for Elsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Elsewhere { url, speaks, publish_url, headers, .. } = self;
-        write!(f, "Elsewhere({url}, {speaks:?}, {publish_url:?}, {} headers)", headers.len())
+        let [url, publish_url] = [url.as_str(), publish_url.as_deref().unwrap_or_default()].map(shown_url);
+        write!(f, "Elsewhere({url}, {speaks:?}, {publish_url}, {} headers)", headers.len())
     }
 }
 
@@ -174,13 +175,13 @@ fn plain(
     anyhow::ensure!(
         way == Way::WebSocket || !url.is_websocket,
         "--url {}: events of SSE come over http or https",
-        server.url
+        shown_url(&server.url)
     );
     let Some(publish_url) = &server.publish_url else {
         anyhow::ensure!(
             way == Way::WebSocket,
             "--publish-url is needed: where a message is sent with POST, so that it comes as an event of {}",
-            server.url
+            shown_url(&server.url)
         );
         let plain = Plain { way, follow: url.origin.clone(), publish: url.origin, by: PublishWay::WebSocket };
         return Ok((plain, at.clone()));
@@ -203,7 +204,8 @@ fn endpoint(url: &ServerUrl, roots: &[Vec<u8>]) -> anyhow::Result<Endpoint> {
 fn with_fields(mut url: ServerUrl, headers: &[String]) -> anyhow::Result<ServerUrl> {
     anyhow::ensure!(headers.len() <= FIELDS_MAX, "--header: at most {FIELDS_MAX}");
     for header in headers {
-        let wrong = || format!("--header {header:?}: write it as 'Name: value'");
+        // It may be a secret: it is not repeated.
+        let wrong = || "--header: write each as 'Name: value'";
         let (name, value) = header.split_once(':').with_context(wrong)?;
         let name = http::HeaderName::from_bytes(name.trim().as_bytes()).with_context(wrong)?;
         let value = http::HeaderValue::from_str(value.trim()).with_context(wrong)?;

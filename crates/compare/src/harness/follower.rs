@@ -8,6 +8,7 @@ use super::comeback::Comeback;
 use super::dialect::{AnswerHead, Dialect, Place, Told, Verdict};
 use super::event_lines::{EventLines, Line};
 use super::payload::{Marked, Marks};
+use super::said::said;
 use super::tally::Tally;
 use super::track::Track;
 use crate::clock::nanoseconds;
@@ -17,13 +18,16 @@ use rand::rngs::SmallRng;
 use rand::{Rng as _, RngExt as _};
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_protocol::Headers as _;
+use tidings_protocol::header_name as name;
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::frame::{Fin, FrameHeader, Opcode, close_payload, write_frame};
 use tidings_protocol::websocket::handshake::ClientKey;
 use tidings_protocol::websocket::{FrameRules, Role};
 
-/// The most of an answer or frame that is held because it is not whole.
-pub(super) const INPUT_BYTES_MAX: usize = 8 << 20;
+/// The most of an answer or frame that is held because it is not whole, by each follower: sixteen times the largest message. Bodies are not
+/// held.
+pub(super) const INPUT_BYTES_MAX: usize = 1 << 20;
 
 const RULES: FrameRules = FrameRules::plain(Role::Client);
 
@@ -266,7 +270,16 @@ impl Follower {
         if asks_for_pages(way) {
             self.before.copy_from(&self.place);
         }
+        if let Some(coding) = head.fields.first_text(name::CONTENT_ENCODING).filter(|it| *it != "identity") {
+            let coding = said(coding.as_bytes());
+            anyhow::bail!(
+                "the server compresses what it sends ({coding}), though nobody asked for that: it can't be read here"
+            );
+        }
         self.verdict = turn.course.dialect.on_head(way, head, &mut self.place);
+        if matches!(self.verdict, Verdict::Later(_)) {
+            turn.tally.refused_status = Some(head.status);
+        }
         match &self.verdict {
             Verdict::Over(why) => anyhow::bail!("{why}"),
             Verdict::Later(after) if matches!(way, Way::Sse | Way::WebSocket) => {

@@ -49,6 +49,16 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
+/// A URL as others may see it: without a name and password, and without what stands behind its path, which may be the key to it.
+pub fn shown_url(url: &str) -> String {
+    let (url, key) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let key = if key.is_empty() { "" } else { "?…" };
+    format!("{scheme}{host}{path}{key}")
+}
+
 /// A URL whose scheme is one of `http`, `https`, `ws`, `wss`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
@@ -63,9 +73,10 @@ pub(crate) struct ServerUrl {
 impl ServerUrl {
     /// Reads a URL; `flag` is named where it can't be used.
     pub(crate) fn parse(text: &str, flag: &str) -> anyhow::Result<ServerUrl> {
+        let shown = shown_url(text);
         let wrong = || {
             format!(
-                "{flag} {text}: a URL such as http://127.0.0.1:4437 is needed, or one with https, ws or wss"
+                "{flag} {shown}: a URL such as http://127.0.0.1:4437 is needed, or one with https, ws or wss"
             )
         };
         let uri: Uri = text.parse().with_context(wrong)?;
@@ -79,7 +90,7 @@ impl ServerUrl {
         let authority = uri.authority().with_context(wrong)?;
         anyhow::ensure!(
             !authority.as_str().contains('@'),
-            "{flag} {text}: a name and password in a URL are not sent; write --header 'Authorization: …'"
+            "{flag} {shown}: a name and password in a URL are not sent; write --header 'Authorization: …'"
         );
         let host = authority.host();
         anyhow::ensure!(!host.is_empty(), wrong());
@@ -138,6 +149,23 @@ mod tests {
         {
             let error = ServerUrl::parse(text, "--url").unwrap_err();
             assert!(format!("{error:#}").contains("--url"), "{text}: {error:#}");
+        }
+        let error = format!("{:#}", ServerUrl::parse("http://u:secret@a/?b=secret", "--url").unwrap_err());
+        assert!(error.contains("http://a/?…") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret() {
+        for (url, shown) in [
+            ("http://127.0.0.1:4437", "http://127.0.0.1:4437"),
+            ("wss://a:b@example.com/updates?token=x", "wss://example.com/updates?…"),
+            ("https://example.com/?token=x", "https://example.com/?…"),
+            ("https://example.com/#token=x", "https://example.com/?…"),
+            ("https://example.com/a@b", "https://example.com/a@b"),
+            ("a:b@example.com", "example.com"),
+            ("nowhere", "nowhere"),
+        ] {
+            assert_eq!(shown_url(url), shown);
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Publisher {
     /// How many messages were due so far.
     due: u64,
     acknowledged: u64,
+    /// Likewise, of each stream.
+    stored: Vec<u64>,
     /// Those of the measured time.
     acknowledged_measured: u64,
     in_flight: usize,
@@ -106,6 +108,7 @@ impl Publisher {
         };
         Ok(Publisher {
             lines: (0..lines).map(|_| Line::new()).collect(),
+            stored: vec![0; course.streams.len()],
             course,
             pace: None,
             due: 0,
@@ -157,6 +160,11 @@ impl Publisher {
         self.acknowledged
     }
 
+    /// How many messages of each stream were acknowledged: only these can be lost.
+    pub(super) fn stored(&self) -> &[u64] {
+        &self.stored
+    }
+
     pub(super) fn acknowledged_measured(&self) -> u64 {
         self.acknowledged_measured
     }
@@ -183,6 +191,9 @@ impl Publisher {
     pub(super) fn on_due(&mut self, turn: &mut Turn<'_>) -> Option<usize> {
         self.note_bound(turn.now_ns);
         let due_ns = self.next_due_ns(turn.now_ns).filter(|due_ns| *due_ns <= turn.now_ns)?;
+        // How late it is *taken* is the harness's. If it waits then, for a server that is away or does not answer, that is the server's, and
+        // is a part of its latency.
+        turn.tally.on_due(turn.now_ns, due_ns);
         let pending = Pending { number: self.due, due_ns, sent_ns: turn.now_ns };
         self.due += 1;
         self.in_flight += 1;
@@ -208,7 +219,6 @@ impl Publisher {
             }
             let Some(mut pending) = line.waiting.pop_front() else { return };
             pending.sent_ns = turn.now_ns;
-            turn.tally.on_due(turn.now_ns, pending.due_ns);
             self.write(pending, turn);
             self.lines[at].unanswered.push_back(pending);
             if !self.course.dialect.acknowledges(self.course.by) {
@@ -249,6 +259,7 @@ impl Publisher {
         let Some(pending) = self.lines[at].unanswered.pop_front() else { return };
         self.in_flight -= 1;
         self.acknowledged += 1;
+        self.stored[usize::try_from(pending.number % self.course.streams.len() as u64).unwrap_or(0)] += 1;
         self.acknowledged_measured += u64::from(turn.tally.is_measured(pending.due_ns));
         self.round_trip.record_ns(turn.now_ns - pending.sent_ns);
     }
@@ -391,4 +402,40 @@ impl Pace {
 )]
 fn offset_ns(number: u64, per_s: f64) -> Option<u64> {
     (0.0 < per_s).then(|| (number as f64 * 1e9 / per_s) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialect::Tidings;
+    use super::super::origin::Origin;
+    use super::*;
+    use rand::SeedableRng as _;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn what_waits_for_a_server_that_is_away_is_not_the_harness_being_late() {
+        let origin = Origin::at("host".to_owned());
+        let course = Course {
+            dialect: Arc::new(Tidings { origin, durability: None, ttl_s: None }),
+            by: PublishWay::Post,
+            streams: Arc::new(["s".to_owned()]),
+            run: 7,
+            message_bytes: 100,
+            repeats: true,
+        };
+        let mut publisher = Publisher::new(course).unwrap();
+        let mut tally = Tally::new().unwrap();
+        tally.measure(Window { begin_ns: S, end_ns: 9 * S });
+        publisher.begin(Pace::Fixed { start_ns: S, end_ns: 9 * S, per_s: 1.0 });
+        let (mut random, mut out) = (SmallRng::seed_from_u64(1), Vec::new());
+        let now_ns = S + 1_000_000;
+        publisher.on_due(&mut Turn { tally: &mut tally, random: &mut random, now_ns, out: &mut out });
+        let now_ns = 2 * S - 1;
+        publisher
+            .on_connected(0, &mut Turn { tally: &mut tally, random: &mut random, now_ns, out: &mut out });
+        assert!(out.starts_with(b"POST "), "it is sent when that is possible");
+        assert!(tally.lateness.at_ms(0.99) < 1.1, "{} ms late", tally.lateness.at_ms(0.99));
+        assert_eq!(publisher.stored(), [0], "nothing is acknowledged");
+    }
 }

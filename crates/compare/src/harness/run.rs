@@ -6,6 +6,7 @@ mod trouble;
 use super::crowd::{Addresses, Crowd};
 use super::follower;
 use super::open_files;
+use super::patience::Patience;
 use super::payload::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, Marks};
 use super::publisher::{self, Pace, Publisher};
 use super::site::Site;
@@ -22,8 +23,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long all followers together may take to join.
+/// How long all followers together may take to join, and how many round trips beside that.
 const JOIN_MAX: Duration = Duration::from_mins(1);
+const JOIN_TRIPS_MAX: u32 = 30;
 
 /// How long is waited for a server to become idle, before its memory is looked at.
 const QUIET_MAX: Duration = Duration::from_secs(3);
@@ -35,7 +37,7 @@ const QUIET_CPU_MAX: Duration = Duration::from_millis(2);
 /// For how long messages are published before anything is measured, where no interval is longer.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// How long is waited for the last messages, beside an interval.
+/// How long is waited for the last messages, beside an interval, when nothing moves: longer than a follower whose connection was lost pauses.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// How long is waited for the server's part of closing handshakes.
@@ -209,7 +211,6 @@ impl Course {
         self.enter(Phase::WarmingUp, watch)?;
         self.turn_until(window.begin_ns, watch)?;
         let before = Used::now(site, &self.crowd);
-        self.held = (0, 0);
         self.enter(Phase::Measuring, watch)?;
         let trouble =
             if self.load.trouble { Some(self.make_trouble(site, pace, window, watch)?) } else { None };
@@ -230,17 +231,28 @@ impl Course {
 
     /// Everybody joins.
     fn join(&mut self, watch: Watch<'_>) -> anyhow::Result<()> {
-        let until_ns = self.now_ns() + nanoseconds(JOIN_MAX);
+        let rtt = self.rtt();
+        let until_ns = self.now_ns() + nanoseconds(JOIN_MAX + JOIN_TRIPS_MAX * rtt);
         let mut begun = 0;
-        while !self.crowd.join_more(&mut begun)? {
+        let at_once = if rtt.is_zero() { Crowd::JOINING_AT_ONCE } else { Crowd::JOINING_AT_ONCE_AFAR };
+        while !self.crowd.join_more(&mut begun, at_once)? {
             let joined = self.crowd.joined();
+            let status = self.crowd.tally.refused_status;
+            let refused = status.map(|status| format!(": the server answered with status {status}"));
             anyhow::ensure!(
                 self.now_ns() < until_ns,
-                "only {joined} followers could join within {JOIN_MAX:?}"
+                "only {joined} followers could join within {JOIN_MAX:?}{}",
+                refused.unwrap_or_default()
             );
             self.turn(until_ns, watch)?;
         }
-        Ok(())
+        // What was asked last may be on its way.
+        self.turn_until(self.now_ns() + nanoseconds(rtt), watch)
+    }
+
+    /// The round trip that the proxy adds.
+    fn rtt(&self) -> Duration {
+        Duration::from_secs_f64(self.load.rtt_ms.max(0.0) / 1e3)
     }
 
     /// Goes on until the server is idle, so that its memory is that of those who wait.
@@ -298,21 +310,37 @@ impl Course {
         self.crowd.begin_publishing(pace, Some(window));
     }
 
-    /// Waits until everybody has everything.
+    /// Waits until everybody has everything, or nothing moves any more.
     fn drain(&mut self, window: Window, all: &[u64], watch: Watch<'_>) -> anyhow::Result<()> {
         let interval = self.last_interval();
         if self.polls_once_more() {
             self.crowd.poll_once_more(window.end_ns, nanoseconds(FINAL_POLL));
         }
-        let rtt = Duration::from_secs_f64(self.load.rtt_ms.max(0.0) / 1e3);
-        let until_ns = window.end_ns + nanoseconds(interval + DRAIN_MAX + 4 * rtt);
+        let each = interval + DRAIN_MAX + 4 * self.rtt();
+        let mut patience = Patience::new(window.end_ns, each, self.moved());
         let expected = self.expected(all);
         let is_done = |crowd: &Crowd| {
             let is_published = crowd.publisher.as_ref().is_none_or(|it| it.is_done(crowd.clock.now_ns()));
             is_published && expected <= crowd.tally.delivered_ever
         };
-        // What is missing then is counted.
-        self.turn_until_or(until_ns, watch, is_done).map(|_is_whole| ())
+        while !is_done(&self.crowd) {
+            let now_ns = self.now_ns();
+            let until_ns = patience.until_ns(now_ns, self.moved());
+            if until_ns <= now_ns {
+                break; // What is missing is counted.
+            }
+            self.turn(until_ns, watch)?;
+        }
+        Ok(())
+    }
+
+    /// What has happened so far that may bring a message: deliveries, acknowledgements, and followers that came again. Polls go on in any
+    /// case.
+    fn moved(&self) -> u64 {
+        let tally = &self.crowd.tally;
+        let is_polling = self.way.and_then(Way::interval).is_some();
+        let requests = if is_polling { 0 } else { tally.requests_ever };
+        tally.delivered_ever + requests + self.crowd.publisher.as_ref().map_or(0, Publisher::acknowledged)
     }
 
     fn close(&mut self, watch: Watch<'_>) -> anyhow::Result<()> {
@@ -372,7 +400,9 @@ impl Course {
         let now_ns = self.now_ns();
         if self.live_due_ns <= now_ns {
             self.live_due_ns = now_ns + nanoseconds(LIVE_EVERY);
-            self.held = (self.held.0 + self.crowd.open() as u64, self.held.1 + 1);
+            if self.phase == Phase::Measuring {
+                self.held = (self.held.0 + self.crowd.open() as u64, self.held.1 + 1);
+            }
             if watch(&self.live(now_ns)).is_break() {
                 return Err(Interrupted.into());
             }

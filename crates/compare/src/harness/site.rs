@@ -4,7 +4,7 @@ use super::answer::{AnswerReader, Part, room};
 use super::ask::{Answer, Asker, Endpoint};
 use super::child::{Child, Program, Starting};
 use super::dialect::{Dialect, Place, Tidings};
-use super::origin::Origin;
+use super::origin::{Origin, shown_url};
 use super::usage;
 use crate::findings::ServerFacts;
 use crate::proxy::{Network, Proxy};
@@ -88,7 +88,7 @@ impl Site {
     /// What is told of it.
     pub(crate) fn facts(&self) -> ServerFacts {
         let name = match &self.url {
-            Some(url) => url.split_once('?').map_or(url.as_str(), |(before, _)| before).to_owned(),
+            Some(url) => shown_url(url),
             None => format!("tidings {}", env!("CARGO_PKG_VERSION")),
         };
         ServerFacts { name, speaks: self.dialect.speaks().to_owned(), is_measured: self.child.is_some() }

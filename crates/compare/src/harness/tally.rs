@@ -40,6 +40,8 @@ pub(super) struct Tally {
     pub(super) connections_opened: u64,
     /// Polls that were not sent because the one before was not answered.
     pub(super) skipped_polls: u64,
+    /// The status of the last answer by which a follower was told to come later.
+    pub(super) refused_status: Option<u16>,
     /// How late was done what was due.
     pub(super) lateness: Durations,
     /// For how long what came lay unread.
@@ -67,6 +69,7 @@ impl Tally {
             received_bytes: 0,
             connections_opened: 0,
             skipped_polls: 0,
+            refused_status: None,
             lateness: Durations::new()?,
             unread: Durations::new()?,
             returned_ns: None,

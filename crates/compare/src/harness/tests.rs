@@ -235,6 +235,25 @@ fn what_was_due_while_the_harness_stood_still_is_late_and_the_run_says_so() {
 }
 
 #[test]
+fn what_was_never_acknowledged_is_not_called_lost() {
+    let mut site = site();
+    let process = Pid::from_raw(i32::try_from(site.child.as_ref().unwrap().process_id()).unwrap()).unwrap();
+    let mut watch = |live: &super::Live| {
+        if live.phase == Phase::Measuring && 10 < live.delivered {
+            // For good: nothing that is published after that is stored.
+            kill_process(process, Signal::STOP).unwrap();
+        }
+        ControlFlow::Continue(())
+    };
+    let load = load(1, 100.0, Duration::from_secs(1));
+    let found = measure(&mut site, Some(Way::WebSocket), &load, &mut watch).unwrap();
+    assert!(found.published < 100 && found.delivered < found.expected, "{found:?}");
+    assert!(found.bottleneck.is_some(), "{found:?}");
+    // One may be acknowledged just before the server stops, and its delivery come no more.
+    assert!(found.lost <= 1, "{found:?}");
+}
+
+#[test]
 fn publishing_to_nobody_is_measured() {
     let found = run(None, &load(500, 50.0, Duration::from_secs(1)));
     assert_eq!((found.followers, found.published, found.expected, found.delivered), (0, 50, 0, 0));

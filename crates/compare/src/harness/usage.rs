@@ -17,8 +17,20 @@ pub(super) fn thread_cpu() -> Option<Duration> {
     system::thread_cpu()
 }
 
-/// The time that all processors together were busy since the system started.
-pub(super) fn cpu_of_all() -> Option<Duration> {
+/// What all processors together have done since the system started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OfAll {
+    /// The time in which they were busy.
+    pub(super) busy: Duration,
+    /// The part of it in which they ran programs, or another machine's where this one is virtual. Interrupts are nobody's: many of them
+    /// are the network of the very run.
+    pub(super) programs: Duration,
+    /// How many processors there are. In a container those of the machine, as the times are.
+    pub(super) processors: usize,
+}
+
+/// What all processors have done.
+pub(super) fn cpu_of_all() -> Option<OfAll> {
     system::cpu_of_all()
 }
 
@@ -30,6 +42,7 @@ pub(super) fn memory_bytes(process: u32) -> Option<u64> {
 
 #[cfg(target_os = "linux")]
 mod system {
+    use super::OfAll;
     use nix::time::ClockId;
     use nix::unistd::Pid;
     use std::fs::read_to_string;
@@ -49,8 +62,8 @@ mod system {
         ClockId::CLOCK_THREAD_CPUTIME_ID.now().ok().map(Duration::from)
     }
 
-    pub(super) fn cpu_of_all() -> Option<Duration> {
-        busy(&read_to_string("/proc/stat").ok()?)
+    pub(super) fn cpu_of_all() -> Option<OfAll> {
+        of_all(&read_to_string("/proc/stat").ok()?)
     }
 
     pub(super) fn memory_bytes(process: u32) -> Option<u64> {
@@ -58,16 +71,24 @@ mod system {
         Some(kibibytes(&rollup, "Pss_Anon:")? + kibibytes(&rollup, "Pss_Shmem:")?)
     }
 
-    /// All of the first line but its fields 4 and 5, the time without work, and what guests used, which is counted twice.
-    fn busy(stat: &str) -> Option<Duration> {
-        let fields: Vec<&str> = stat.lines().next()?.split_ascii_whitespace().collect();
-        let ticks = |range| {
-            fields
-                .get(range)
-                .map(|of: &[&str]| of.iter().filter_map(|it| it.parse::<u64>().ok()).sum::<u64>())
+    /// Of the first line: programs in their own code, nice, and in the kernel; then without work, for two reasons; interrupts of two kinds; what
+    /// another machine took. What guests used is counted among the first.
+    fn of_all(stat: &str) -> Option<OfAll> {
+        let fields: Vec<u64> =
+            stat.lines().next()?.split_ascii_whitespace().skip(1).map_while(|it| it.parse().ok()).collect();
+        let &[user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen, ..] = &fields[..]
+        else {
+            return None;
         };
-        let ticks = ticks(1..4)? + ticks(6..9)?;
-        Some(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second()))
+        let time =
+            |ticks: u64| Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second());
+        let programs = user + nice + system + stolen;
+        let processors = stat.lines().skip(1).take_while(|line| line.starts_with("cpu")).count().max(1);
+        Some(OfAll {
+            busy: time(programs + interrupts + soft_interrupts),
+            programs: time(programs),
+            processors,
+        })
     }
 
     fn kibibytes(text: &str, label: &str) -> Option<u64> {
@@ -80,10 +101,13 @@ mod system {
         use super::*;
 
         #[test]
-        fn waiting_is_not_busy() {
-            let stat = "cpu  100 0 50 9999 9999 0 25 25 0 0\ncpu0 1 1 1 1\n";
+        fn waiting_is_not_busy_and_interrupts_are_no_program() {
+            let stat = "cpu  100 0 50 9999 9999 5 20 25 0 0\ncpu0 1 1 1 1\ncpu1 1 1 1 1\nintr 1\n";
             let ticks = rustix::param::clock_ticks_per_second();
-            assert_eq!(busy(stat), Some(Duration::from_millis(200_000 / ticks)));
+            let time = |count: u64| Duration::from_millis(count * 1_000 / ticks);
+            let expected = OfAll { busy: time(200), programs: time(175), processors: 2 };
+            assert_eq!(of_all(stat), Some(expected));
+            assert_eq!(of_all("cpu  1 2\n"), None);
         }
 
         #[test]
@@ -96,7 +120,7 @@ mod system {
         fn this_process_uses_something() {
             let own = std::process::id();
             assert!(Duration::ZERO < cpu_of(own).unwrap() && Duration::ZERO < own_cpu().unwrap());
-            assert!(Duration::ZERO < thread_cpu().unwrap() && Duration::ZERO < cpu_of_all().unwrap());
+            assert!(Duration::ZERO < thread_cpu().unwrap() && Duration::ZERO < cpu_of_all().unwrap().busy);
             assert!(100_000 < memory_bytes(own).unwrap());
         }
     }
@@ -104,6 +128,7 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
+    use super::OfAll;
     use std::time::Duration;
 
     pub(super) fn cpu_of(_process: u32) -> Option<Duration> {
@@ -118,7 +143,7 @@ mod system {
         None
     }
 
-    pub(super) fn cpu_of_all() -> Option<Duration> {
+    pub(super) fn cpu_of_all() -> Option<OfAll> {
         None
     }
 

@@ -5,7 +5,7 @@ use super::escape::{escaped, sentence};
 use super::tables;
 use crate::findings::{Findings, Workload};
 use crate::number;
-use crate::verdict::{load, verdict};
+use crate::verdict::{is_alarm, load, verdict};
 
 /// A part of the page: its anchor, its heading, and the charts in it.
 struct Part {
@@ -74,8 +74,7 @@ fn summary(findings: &Findings) -> String {
 /// The verdict, in large type.
 fn header(findings: &Findings) -> String {
     let sentences = if findings.verdict.is_empty() { verdict(findings) } else { findings.verdict.clone() };
-    let (alarms, sentences): (Vec<_>, Vec<_>) =
-        sentences.iter().partition(|sentence| sentence.starts_with("WARNING"));
+    let (alarms, sentences): (Vec<_>, Vec<_>) = sentences.iter().partition(|sentence| is_alarm(sentence));
     let (first, others) = match sentences.split_first() {
         Some((first, others)) => (first.as_str(), others),
         None => ("Nothing follows from these figures.", [].as_slice()),

@@ -142,7 +142,7 @@ pub(super) fn harness(runs: &[Run]) -> String {
             of_core(proxy_cpu_s),
             html(&number::percent(busy)),
             html(&number::duration(late_p99_ms)),
-            html(&number::percent(others_cpus)),
+            others_cpus.map_or_else(|| "–".to_owned(), |cpus| html(&number::percent(cpus))),
             html(&number::duration(run.measured_s * 1e3)),
         ];
         table += &line(&way.to_string(), figures);

@@ -49,6 +49,25 @@ fn the_sides_have_other_followers_and_other_rates_and_no_interval_to_wait_for() 
 }
 
 #[test]
+fn each_way_gets_the_same_number_of_messages() {
+    let mut plan = plan(Scope::Quick);
+    (plan.workload.messages_per_s, plan.workload.duration_s) = (0.1, 15.0);
+    let told = told(&all_steps(&plan));
+    assert!(told.contains(&"Main SSE: 100 0.1/s 20 s Natural".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_proxy_takes_two_more_files_for_each_follower() {
+    let most = |plan: &Plan| all_steps(plan).iter().map(Step::files).max();
+    let mut plan = plan(Scope::Quick);
+    assert_eq!(most(&plan), Some(100));
+    plan.workload.trouble = true;
+    assert_eq!(most(&plan), Some(300));
+    plan.workload = Workload { rtt_ms: 1.0, trouble: false, ..plan.workload };
+    assert_eq!(most(&plan), Some(300));
+}
+
+#[test]
 fn sides_that_make_no_sense_are_left_out() {
     let mut plan = plan(Scope::Whole);
     plan.workload.followers = 3;

@@ -13,6 +13,11 @@ pub(super) fn sentences(findings: &Findings) -> Vec<String> {
     if findings.runs.is_empty() {
         return Vec::new();
     }
+    if findings.is_interrupted && findings.runs.len() < findings.ways.len() {
+        return vec![
+            "No choice follows: the comparison was interrupted before each way was measured.".to_owned(),
+        ];
+    }
     let judged: Vec<&Run> = findings.runs.iter().filter(|run| is_judged(run) && run.is_whole()).collect();
     let Some(choice) = cheapest(&findings.runs, findings.late_ms) else {
         return vec![no_choice(&judged, findings.late_ms)];

@@ -83,6 +83,8 @@ pub(crate) fn findings() -> Findings {
         ],
         clients: clients(),
         sweep: None,
+        ways: Vec::new(),
+        is_interrupted: false,
         notes: Vec::new(),
         verdict: Vec::new(),
     };
@@ -238,7 +240,7 @@ pub(crate) fn run(way: Option<Way>, followers: usize, messages_per_s: f64) -> Ru
             proxy_cpu_s: 0.0,
             busy: ((cpu_s * 1.3 + 0.02) / MEASURED_S).min(1.0),
             late_p99_ms: 0.12,
-            others_cpus: 0.01,
+            others_cpus: Some(0.01),
         },
         seconds: seconds(requests, empty, bytes, delivered),
         trouble: None,

@@ -75,6 +75,18 @@ fn what_was_not_measured_is_no_zero() {
 }
 
 #[test]
+fn what_findings_say_is_no_command_for_a_terminal() {
+    let mut findings = sample::findings();
+    findings.runs[0].bottleneck = Some("\x1b[2Jbusy".to_owned());
+    findings.publishing[0].how = "\x1b]0;x\x07POST".to_owned();
+    let text = plain(&findings);
+    assert!(
+        text.contains("busy") && text.chars().all(|letter| letter == '\n' || !letter.is_control()),
+        "{text:?}"
+    );
+}
+
+#[test]
 fn a_sweep_has_no_table() {
     assert_eq!(plain(&sample::sweep()), "");
 }

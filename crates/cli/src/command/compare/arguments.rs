@@ -107,7 +107,7 @@ pub(crate) struct CompareArguments {
     publish_url: Option<String>,
 
     /// Sent with each request, such as `Authorization: Bearer …`; may be repeated
-    #[arg(long = "header", value_name = "NAME: VALUE", requires = "url", value_parser = values::header, help_heading = SERVER)]
+    #[arg(long = "header", value_name = "NAME: VALUE", requires = "url", help_heading = SERVER)]
     headers: Vec<String>,
 
     /// For an https or wss URL: believe the certificates of this PEM file too, besides those of the system
@@ -194,7 +194,7 @@ impl CompareArguments {
             Scope::Whole
         };
         let plan = Plan {
-            target: self.target()?,
+            target: self.target(*most)?,
             workload,
             ways: self.ways(),
             late: self.late,
@@ -208,11 +208,15 @@ impl CompareArguments {
         Ok(plan)
     }
 
-    fn target(&self) -> Result<Target, Stop> {
+    fn target(&self, followers: usize) -> Result<Target, Stop> {
         let Some(url) = &self.url else {
             let path = std::env::current_exe()?;
-            return Ok(Target::Own(Program { path, arguments: Vec::new() }));
+            return Ok(Target::Own(Program { path, arguments: server_arguments(followers) }));
         };
+        // Not by the parser of arguments, which repeats a value that is wrong: it may be a secret.
+        let headers = self.headers.iter().map(|header| values::header(header));
+        let headers =
+            headers.collect::<Result<_, _>>().map_err(|wrong| Stop::Usage(format!("--header: {wrong}")))?;
         let read = |file: &PathBuf| {
             std::fs::read(file).map_err(|error| Stop::Usage(format!("--ca {}: {error}", file.display())))
         };
@@ -220,7 +224,7 @@ impl CompareArguments {
             url: url.clone(),
             speaks: self.speaks,
             publish_url: self.publish_url.clone(),
-            headers: self.headers.clone(),
+            headers,
             roots: self.certificates.iter().map(read).collect::<Result<_, Stop>>()?,
         }))
     }
@@ -272,6 +276,16 @@ impl CompareArguments {
         }
         ways
     }
+}
+
+/// What our own server is told: to take so many followers, where it would not. It has its defaults else.
+fn server_arguments(followers: usize) -> Vec<String> {
+    /// So many it takes by default, with room for those that come again before the server has seen them go.
+    const FEW: usize = 10_000;
+    if followers <= FEW {
+        return Vec::new();
+    }
+    vec!["--max-connections".to_owned(), (2 * followers).to_string()]
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::summary;
 use crate::exit::Stop;
 use crate::style::Style;
 use anyhow::Context as _;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use tidings_compare::{Chart, Findings, write_chart, write_report};
 
@@ -34,6 +34,10 @@ impl Outputs {
         if let Some(folder) = arguments.charts.as_deref().filter(|path| path.exists() && !path.is_dir()) {
             return Err(Stop::Usage(format!("--charts: {} is a file; name a folder", folder.display())));
         }
+        if let Some(folder) = &arguments.charts {
+            let made = fs::create_dir_all(folder);
+            made.map_err(|error| Stop::Usage(format!("--charts: {}: {error}", folder.display())))?;
+        }
         Ok(Outputs {
             json_on_stdout: arguments.json == Some(None),
             json,
@@ -47,37 +51,36 @@ impl Outputs {
         self.report.is_none()
     }
 
-    /// Writes files first, then standard output.
+    /// Writes files first, then standard output. One that can't be written keeps no other from being: measuring took minutes.
     pub(super) fn write(&self, findings: &Findings, out: &mut impl Write) -> Result<(), Stop> {
-        if let Some(file) = &self.json {
-            to_file(file, |out| write_json(findings, out))?;
-        }
-        if let Some(file) = &self.report {
-            to_file(file, |out| write_report(findings, out))?;
-        }
-        if let Some(folder) = &self.charts {
-            write_charts(findings, folder)?;
-        }
+        let files = [
+            self.json.as_deref().map(|file| to_file(file, |out| write_json(findings, out))),
+            self.report.as_deref().map(|file| to_file(file, |out| write_report(findings, out))),
+            self.charts.as_deref().map(|folder| write_charts(findings, folder)),
+        ];
+        let wrongs: Vec<String> =
+            files.into_iter().flatten().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
         if self.json_on_stdout {
             write_json(findings, out)?;
         } else {
             summary::write(findings, Style::of(&io::stdout()), out)?;
         }
         out.flush()?;
-        Ok(())
+        if wrongs.is_empty() { Ok(()) } else { Err(Stop::Failed(anyhow::Error::msg(wrongs.join("; ")))) }
     }
 }
 
 /// Reads findings that were written before.
 pub(super) fn read(file: &Path) -> Result<Findings, Stop> {
     let wrong = |error: String| Stop::Usage(format!("--from: {}: {error}", file.display()));
-    let bytes = fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
-    if FINDINGS_BYTES_MAX < bytes {
-        return Err(wrong(format!(
-            "{bytes} bytes are more than findings have ({FINDINGS_BYTES_MAX} at most)"
-        )));
+    // What says nothing of its size, such as a pipe, has one too.
+    let mut bytes = Vec::new();
+    let opened = File::open(file).and_then(|file| file.take(FINDINGS_BYTES_MAX + 1).read_to_end(&mut bytes));
+    opened.map_err(|error| wrong(error.to_string()))?;
+    if FINDINGS_BYTES_MAX < bytes.len() as u64 {
+        return Err(wrong(format!("it is longer than findings are ({FINDINGS_BYTES_MAX} bytes at most)")));
     }
-    let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
     Findings::from_json(&text).map_err(|error| wrong(error.to_string()))
 }
 
@@ -92,7 +95,18 @@ fn check_file(flag: &str, file: &Path) -> Result<(), Stop> {
     if !folder.is_dir() {
         return Err(Stop::Usage(format!("{flag}: there is no folder {}", folder.display())));
     }
-    Ok(())
+    try_file(file).map_err(|error| Stop::Usage(format!("{flag}: {}: {error}", file.display())))
+}
+
+/// Whether it can be written to: an attempt says more than permissions. What is there stays as it is; a pipe is left alone, since whoever
+/// reads it would take the attempt for all.
+fn try_file(file: &Path) -> io::Result<()> {
+    let is_new = match fs::metadata(file) {
+        Ok(found) if !found.is_file() => return Ok(()),
+        found => found.is_err(),
+    };
+    OpenOptions::new().append(true).create(true).open(file)?;
+    if is_new { fs::remove_file(file) } else { Ok(()) }
 }
 
 fn to_file(file: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> anyhow::Result<()> {

@@ -34,9 +34,10 @@ fn write_sentences(
     Ok(())
 }
 
-/// A text in lines of at most [`COLUMNS`] characters; a longer word has one of its own.
+/// A text in lines without what a terminal takes for commands (findings may come from elsewhere), of at most [`COLUMNS`] characters; a longer word has one of its own.
 fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
+    let text = text.replace(char::is_control, " ");
     for word in text.split_whitespace() {
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= COLUMNS => {
@@ -80,6 +81,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{lines:?}");
         assert_eq!(lines.join(" "), text.trim_end());
         assert_eq!(super::lines(&"x".repeat(200)).len(), 1);
+        assert_eq!(super::lines("a\x1b[2Jb"), ["a [2Jb"]);
     }
 
     #[test]

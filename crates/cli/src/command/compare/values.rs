@@ -131,7 +131,7 @@ pub(super) fn header(text: &str) -> Result<String, String> {
     let (name, value) = (name.trim(), value.trim());
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(format!("`{name}` is no name of a header"));
+        return Err("what stands before the colon is no name of a header".to_owned());
     }
     if !value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
         return Err(format!("the value of `{name}` may hold visible ASCII characters and spaces only"));

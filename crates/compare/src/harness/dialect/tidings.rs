@@ -4,6 +4,7 @@ use super::{
     AnswerHead, Dialect, Event, Place, Publish, PublishWay, Reply, Told, Verdict, on_page, retry_after,
 };
 use crate::harness::origin::{Origin, field};
+use crate::harness::said::said;
 use crate::way::Way;
 use httparse::Header;
 use memchr::memmem;
@@ -138,7 +139,7 @@ impl Dialect for Tidings {
                 Told::Joined
             }
             b"reset" => reset(text),
-            b"error" | b"closed" => Told::Over(format!("the server said {}", String::from_utf8_lossy(text))),
+            b"error" | b"closed" => Told::Over(format!("the server said {}", said(text))),
             b"drain" => Told::Drain(within(text)),
             _ => Told::Nothing,
         }
@@ -185,7 +186,7 @@ impl Dialect for Tidings {
     fn on_publisher_text(&self, text: &[u8]) -> Reply {
         match kind(text) {
             b"published" => Reply::Published,
-            b"error" => Reply::Refused(String::from_utf8_lossy(text).into_owned()),
+            b"error" => Reply::Refused(said(text)),
             _ => Reply::Nothing,
         }
     }
@@ -217,6 +218,6 @@ fn within(text: &[u8]) -> Duration {
 }
 
 fn reset(text: &[u8]) -> Told {
-    let reason = value(text, br#""reason":""#).map_or("without a reason".into(), String::from_utf8_lossy);
+    let reason = value(text, br#""reason":""#).map_or_else(|| "without a reason".to_owned(), said);
     Told::Over(format!("the server sent a reset ({reason}): the stream was changed during the run"))
 }

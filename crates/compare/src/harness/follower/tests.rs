@@ -369,3 +369,15 @@ fn an_event_of_the_base_protocol_counts_when_its_control_has_come() {
     let request = stage.connect();
     assert!(request.contains(&format!("/s?offset={B}&live=sse&cursor=9")), "{request}");
 }
+
+#[test]
+fn why_a_server_is_not_followed_is_told() {
+    let mut stage = Stage::new(Way::Sse);
+    stage.connect();
+    let told = stage.hear_error("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n");
+    assert!(told.contains("compresses what it sends (gzip)"), "{told}");
+    let mut stage = Stage::new(Way::Sse);
+    stage.connect();
+    stage.hear(answer("503 Service Unavailable", "", ""));
+    assert_eq!(stage.tally.refused_status, Some(503));
+}

@@ -48,7 +48,7 @@ pub(super) struct Used {
     process: Option<Duration>,
     proxy: Duration,
     /// All processors.
-    all: Option<Duration>,
+    all: Option<usage::OfAll>,
     waited_ns: u64,
 }
 
@@ -57,10 +57,12 @@ struct Spent {
     server_s: Option<f64>,
     thread_s: f64,
     proxy_s: f64,
+    measured_s: f64,
     busy: f64,
-    others_cpus: f64,
-    /// Which part of all processors.
+    others_cpus: Option<f64>,
+    /// Which part of all processors, or of those that this process may use, whichever is more.
     all_cpus: Option<f64>,
+    processors: usize,
 }
 
 impl Course {
@@ -68,7 +70,8 @@ impl Course {
         let window = measured.window;
         let measured_s = seconds(window.end_ns - window.begin_ns);
         let expected = self.expected(&measured.pace.counts(window, self.streams.len()));
-        let expected_ever = self.expected(&measured.all);
+        // What nobody stored, nobody can lose: that the server did not keep up is told by the signs.
+        let stored = self.crowd.publisher.as_ref().map_or(0, |publisher| self.expected(publisher.stored()));
         let spent = measured.before.until(&measured.after, measured_s);
         let latency = self.latency();
         let bottleneck = self.signs(measured, &spent).with_latency(&latency).bottleneck();
@@ -84,7 +87,7 @@ impl Course {
             published: publisher.map_or(0, Publisher::acknowledged_measured),
             expected,
             delivered: tally.delivered,
-            lost: expected_ever.saturating_sub(tally.delivered_ever),
+            lost: stored.saturating_sub(tally.delivered_ever),
             repeated: tally.repeated,
             reordered: tally.reordered,
             latency,
@@ -127,6 +130,8 @@ impl Course {
             unread_p99_ms: tally.unread.at_ms(0.99),
             all_cpus: spent.all_cpus,
             others_cpus: spent.others_cpus,
+            processors: as_f64(spent.processors as u64),
+            proxy_busy: spent.proxy_s / spent.measured_s,
             skipped: as_f64(tally.skipped_polls) / as_f64((tally.requests + tally.skipped_polls).max(1)),
             publisher_hit_bound: publisher.is_some_and(Publisher::hit_bound),
             is_unacknowledged: publisher.is_some_and(|it| it.acknowledged() < due),
@@ -164,19 +169,22 @@ impl Used {
         };
         let (server_s, process_s) =
             (between(self.server, after.server), between(self.process, after.process));
-        let all_s = between(self.all, after.all);
+        let of_all = |time: fn(usage::OfAll) -> Duration| between(self.all.map(time), after.all.map(time));
         let ours_s = server_s.unwrap_or(0.0) + process_s.unwrap_or(0.0);
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let allowed = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let processors = after.all.map_or(allowed, |all| all.processors);
+        let part = |used_s: f64, of: usize| used_s / measured_s / as_f64(of as u64);
         // A server that was not started here may run on this machine: what it uses is not told from what others do.
-        let others_cpus =
-            all_s.zip(server_s).map_or(0.0, |(all_s, _)| (all_s - ours_s).max(0.0) / measured_s);
+        let others_s = of_all(|all| all.programs).zip(server_s).map(|(all_s, _)| (all_s - ours_s).max(0.0));
         Spent {
             server_s,
             thread_s: between(self.thread, after.thread).unwrap_or(0.0),
             proxy_s: after.proxy.saturating_sub(self.proxy).as_secs_f64(),
             busy: (1.0 - seconds(after.waited_ns - self.waited_ns) / measured_s).clamp(0.0, 1.0),
-            others_cpus,
-            all_cpus: all_s.map(|all_s| all_s / measured_s / as_f64(processors as u64)),
+            measured_s,
+            others_cpus: others_s.map(|others_s| others_s / measured_s),
+            all_cpus: of_all(|all| all.busy).map(|all_s| part(all_s, processors).max(part(ours_s, allowed))),
+            processors,
         }
     }
 }

@@ -32,9 +32,7 @@ pub(super) fn of(chart: Chart, findings: &Findings) -> Data {
             findings,
             &[("in", |second| second.received_bytes), ("out", |second| second.sent_bytes)],
         ),
-        Chart::Cpu => {
-            of_runs(findings, "part of a core", |run| Some(number::percent(run.cpu_of_a_core()?).to_string()))
-        }
+        Chart::Cpu => of_cpu(findings),
         Chart::CpuByFollowers => of_growth(&by_followers(findings), "followers"),
         Chart::CpuByRate => of_growth(&by_rate(findings), "messages a second"),
         Chart::Memory => {
@@ -60,6 +58,24 @@ fn of_runs(findings: &Findings, head: &str, value: fn(&Run) -> Option<String>) -
         vec![way.to_string(), value(run).unwrap_or_else(|| "not measured".to_owned()), note(run)]
     };
     Data { heads: texts(["way", head, ""]), rows: followed(&findings.runs).map(row).collect() }
+}
+
+/// What a message and a follower cost stands here only, since the chart has one scale.
+fn of_cpu(findings: &Findings) -> Data {
+    const ABSENT: &str = "not measured";
+    let row = |(way, run): (Way, &Run)| {
+        let core = run.cpu_of_a_core().map(number::percent);
+        let times = [
+            run.cpu_us_per_delivery().map(|us| us / 1e3),
+            run.cpu_us_per_message().map(|us| us / 1e3),
+            run.cpu_ms_per_follower_hour(),
+        ];
+        let figures = [core].into_iter().chain(times.map(|time| time.map(number::duration)));
+        let figures = figures.map(|figure| figure.map_or_else(|| ABSENT.to_owned(), |it| it.to_string()));
+        [way.to_string()].into_iter().chain(figures).chain([note(run)]).collect()
+    };
+    let heads = ["way", "part of a core", "a delivery", "a message published", "a follower in an hour", ""];
+    Data { heads: texts(heads), rows: followed(&findings.runs).map(row).collect() }
 }
 
 fn note(run: &Run) -> String {

@@ -20,10 +20,8 @@ pub(super) struct Inks {
 
 impl Inks {
     pub(super) fn of(findings: &Findings) -> Inks {
-        let cells = findings.sweep.iter().flat_map(|sweep| &sweep.cells).flat_map(|cell| &cell.runs);
-        let runs = findings.runs.iter().chain(&findings.sides).chain(&findings.troubled).chain(cells);
-        let mut intervals: Vec<f64> =
-            runs.filter_map(|run| run.way?.interval()).map(|interval| interval.as_secs_f64()).collect();
+        let intervals = findings.all_runs().filter_map(|run| run.way?.interval());
+        let mut intervals: Vec<f64> = intervals.map(|interval| interval.as_secs_f64()).collect();
         intervals.sort_by(f64::total_cmp);
         intervals.dedup();
         Inks { intervals }

@@ -5,6 +5,7 @@ use crate::command::compare::values::{Rate, duration_text};
 use crate::hints::quoted;
 use clap::ValueEnum;
 use std::fmt::Display;
+use tidings_compare::shown_url;
 use tidings_model::Durability;
 
 impl CompareArguments {
@@ -34,11 +35,11 @@ impl CompareArguments {
     }
 
     fn server(&self, line: &mut Line) {
-        line.maybe("--url", self.url.as_deref().map(without_secrets));
+        line.maybe("--url", self.url.as_deref().map(shown_url));
         line.maybe("--speaks", self.speaks);
-        line.maybe("--publish-url", self.publish_url.as_deref().map(without_secrets));
+        line.maybe("--publish-url", self.publish_url.as_deref().map(shown_url));
         for header in &self.headers {
-            let name = header.split(':').next().unwrap_or_default();
+            let name = header.split(':').next().unwrap_or_default().trim();
             line.flag("--header", format!("{name}: …"));
         }
         line.maybe("--ca", self.certificates.as_ref().map(|file| file.display()));
@@ -76,31 +77,9 @@ fn percent(part: f64) -> String {
     format!("{}%", (part * 1e6).round() / 1e4)
 }
 
-/// A URL without its query and without a name and password, which may be the key to what is behind it.
-fn without_secrets(url: &str) -> String {
-    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let slash = if rest.contains('/') { "/" } else { "" };
-    format!("{scheme}://{host}{slash}{path}{query}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_is_shown_without_what_may_be_secret() {
-        for (url, shown) in [
-            ("http://127.0.0.1:4437", "http://127.0.0.1:4437"),
-            ("wss://a:b@example.com/updates?token=x", "wss://example.com/updates?…"),
-            ("https://example.com/?token=x", "https://example.com/?…"),
-            ("https://example.com/a@b", "https://example.com/a@b"),
-        ] {
-            assert_eq!(without_secrets(url), shown);
-        }
-    }
 
     #[test]
     fn a_percentage_has_the_digits_that_were_written() {

@@ -30,6 +30,32 @@ fn wrong(line: &str) -> String {
 }
 
 #[test]
+fn a_server_for_more_followers_than_it_takes_by_default_is_told_how_many() {
+    let told = |line: &str| match plan(line).target {
+        Target::Own(program) => program.arguments,
+        Target::Elsewhere(_) => panic!("a server of our own"),
+    };
+    assert_eq!(told("--followers 10000"), Vec::<String>::new());
+    assert_eq!(told("--followers 20000"), ["--max-connections", "40000"]);
+    assert_eq!(told("--sweep --followers 10,20000"), ["--max-connections", "40000"]);
+}
+
+#[test]
+fn a_secret_is_not_repeated_where_it_is_wrong() {
+    for line in [
+        "--url http://a --header Bearer-secret",
+        "--url http://a --header secret=:x",
+        "--url http://a:secret@b",
+    ] {
+        let wrong = match parse(line) {
+            Err(error) => error.to_string(),
+            Ok(arguments) => arguments.plan().map_or_else(|stop| stop.to_string(), |plan| plan.command),
+        };
+        assert!(!wrong.contains("secret"), "{line}: {wrong}");
+    }
+}
+
+#[test]
 fn without_flags_it_answers_in_about_four_minutes() {
     let plan = plan("");
     assert_eq!((plan.workload.followers, plan.workload.message_bytes), (500, 200));
