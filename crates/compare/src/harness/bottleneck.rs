@@ -14,10 +14,10 @@ const LATE_OF_MEDIAN_MAX: f64 = 0.05;
 const UNREAD_MS_MAX: f64 = 5.0;
 const UNREAD_OF_LATENCY_MAX: f64 = 0.2;
 
-/// It may also be more where it can't change what is concluded: with a small part of what is late, nobody becomes late; with a small part
+/// Both may also be more where that can't change what is concluded: with a small part of what is late, nobody becomes late; with a small part
 /// of the time between two messages, no two of them fall into one answer because a follower came back for more too late.
-const UNREAD_OF_LATE_BOUND_MAX: f64 = 0.05;
-const UNREAD_OF_INTERVAL_MAX: f64 = 0.2;
+const OWN_OF_LATE_BOUND_MAX: f64 = 0.05;
+const OWN_OF_INTERVAL_MAX: f64 = 0.2;
 
 /// Which part of all processors may be in use.
 const ALL_CPUS_MAX: f64 = 0.95;
@@ -65,10 +65,10 @@ impl Signs {
     pub(super) fn bottleneck(&self) -> Option<String> {
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
         let changes_nothing =
-            (UNREAD_OF_LATE_BOUND_MAX * self.late_bound_ms).min(UNREAD_OF_INTERVAL_MAX * self.interval_ms);
+            (OWN_OF_LATE_BOUND_MAX * self.late_bound_ms).min(OWN_OF_INTERVAL_MAX * self.interval_ms);
         let unread_ms_max =
             UNREAD_MS_MAX.max(UNREAD_OF_LATENCY_MAX * self.latency_p99_ms).max(changes_nothing);
-        let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms);
+        let late_ms_max = LATE_MS_MAX.max(LATE_OF_MEDIAN_MAX * self.latency_p50_ms).max(changes_nothing);
         let others_max = OTHERS_CPUS_MAX.max(OTHERS_PART_MAX * self.processors);
         // What others do comes first: it is the reason of much that follows.
         let reasons = [
@@ -158,6 +158,10 @@ mod tests {
         let signs =
             |late_bound_ms, interval_ms| Signs { unread_p99_ms: 29.0, late_bound_ms, interval_ms, ..calm() };
         assert_eq!(signs(1_000.0, 500.0).bottleneck(), None);
+        let late =
+            |late_bound_ms| Signs { unread_p99_ms: 0.0, late_p99_ms: 29.0, ..signs(late_bound_ms, 500.0) };
+        assert_eq!(late(1_000.0).bottleneck(), None);
+        assert!(late(500.0).bottleneck().is_some());
         assert!(signs(500.0, 500.0).bottleneck().is_some(), "25 ms of 500 ms would be little");
         assert!(signs(1_000.0, 100.0).bottleneck().is_some(), "answers would carry two messages");
     }

@@ -50,6 +50,11 @@ pub(super) fn trouble(troubled: &[Run]) -> Vec<String> {
     let (Some((first, soonest)), Some((last, slowest))) = (judged.first(), judged.last()) else {
         return Vec::new();
     };
+    let after = if judged.len() < troubled.len() {
+        "Of the ways that can be judged, after the trouble"
+    } else {
+        "After the trouble"
+    };
     let times = |trouble: &Trouble| {
         let whole = &trouble.whole_after;
         format!(
@@ -59,7 +64,7 @@ pub(super) fn trouble(troubled: &[Run]) -> Vec<String> {
         )
     };
     let mut sentences =
-        vec![format!("After the trouble {} is whole again first: {}.", first.in_prose(), times(soonest))];
+        vec![format!("{after} {} is whole again first: {}.", first.in_prose(), times(soonest))];
     if first != last {
         sentences.push(format!("Last is {}: {}.", last.in_prose(), times(slowest)));
     }
