@@ -321,33 +321,19 @@ fn what_cannot_be_measured_is_told_before_a_run() {
     assert!(told(|load| load.duration_s = f64::NAN).contains("more than 0 seconds"));
 }
 
-/// Many of each way, in one process.
-fn many(followers: usize, duration: Duration) -> Vec<Run> {
-    let ways = [Way::Poll { every_s: 1.0 }, Way::LongPoll, Way::LongPollClosing, Way::Sse, Way::WebSocket];
-    let check = |way: Way| {
-        let found = run(Some(way), &load(followers, 1.0, duration));
+/// `TIDINGS_COMPARE_FOLLOWERS` is how many, 500 by default.
+#[test]
+fn hundreds_of_each_way_follow_from_one_process() {
+    let asked = std::env::var("TIDINGS_COMPARE_FOLLOWERS").ok();
+    let followers = asked.map_or(500, |text| text.parse().expect("the setting is a number"));
+    for way in [Way::Poll { every_s: 1.0 }, Way::LongPoll, Way::LongPollClosing, Way::Sse, Way::WebSocket] {
+        let found = run(Some(way), &load(followers, 1.0, Duration::from_secs(1)));
         assert!(found.is_whole() && found.delivered == found.expected, "{way}: {found:?}");
         assert!(followers as u64 <= found.delivered, "{way}: {found:?}");
-        found
-    };
-    ways.map(check).into()
-}
-
-#[test]
-fn five_hundred_of_each_way_follow_from_one_process() {
-    many(500, Duration::from_secs(1));
-}
-
-#[test]
-#[ignore = "takes a minute and 10,500 open files; docs/testing.md has the command"]
-fn five_thousand_of_each_way_follow_from_one_process() {
-    for found in many(5_000, Duration::from_secs(5)) {
-        let Run { latency, harness, server, requests, bottleneck, .. } = &found;
+        let Run { latency, harness, server, bottleneck, .. } = &found;
         eprintln!(
-            "{}: p50 {:.1} ms, p99 {:.1} ms, {requests} requests; server {server:?}; {harness:?}; {bottleneck:?}",
-            found.way.unwrap(),
-            latency.p50_ms,
-            latency.p99_ms,
+            "{way}: p50 {:.1} ms, p99 {:.1} ms; {server:?}; {harness:?}; {bottleneck:?}",
+            latency.p50_ms, latency.p99_ms
         );
     }
 }

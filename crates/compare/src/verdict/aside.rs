@@ -32,9 +32,9 @@ fn publishing_cost(post: &Publishing, socket: &Publishing, messages_per_s: f64) 
         Relation::Saved(part) => format!("{} less CPU", number::percent(part)),
     };
     let cores = (by_post - by_socket).abs() * 1e-6 * messages_per_s;
-    let rate = number::plain(messages_per_s);
+    let rate = rate_in_words(messages_per_s);
     Some(format!(
-        ", with {cpu}; at {rate} messages a second that is a difference of {} of a core",
+        ", with {cpu}; at {rate} a second that is a difference of {} of a core",
         number::percent(cores)
     ))
 }
