@@ -6,6 +6,7 @@
 mod authorise;
 mod examples;
 mod exchange;
+mod expiring;
 mod forms;
 mod health;
 mod list;

@@ -75,6 +75,11 @@ impl Exchange for LongPoll {
         self.until_ms = core.now_ms;
     }
 
+    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        // As if its time were up: nothing is lost, and the next question is answered by who it is then.
+        self.on_drain(core, out);
+    }
+
     fn leave(&mut self, core: &mut Core) {
         if let Some(following) = self.following.take() {
             core.followers.unfollow(following, self.read.reader.stream(), core.now);

@@ -3,6 +3,7 @@
 //! The streams have their turns as those of a WebSocket have, a slice each, until nothing is left or the page is full. So a stream that is
 //! far behind takes what the others leave, and the slices are the ones that other followers get. What they said is then put in order.
 
+use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::Wrapping;
 use crate::transport::feed::{Feed, Stepped};
@@ -36,13 +37,19 @@ enum Wait {
 }
 
 /// Answers at once, unless the disk is needed.
-pub(in crate::transport) fn poll(asked: &ReadManyRequest, follower: Follower, core: &mut Core) -> Opened {
-    open(asked, follower, Wait::No, None, core)
+pub(in crate::transport) fn poll(
+    asked: &ReadManyRequest,
+    principal: &Principal,
+    follower: Follower,
+    core: &mut Core,
+) -> Opened {
+    open(asked, principal, follower, Wait::No, None, core)
 }
 
 /// Answers at once when there is a frame to send; holds otherwise.
 pub(in crate::transport) fn long_poll(
     asked: &ReadManyRequest,
+    principal: &Principal,
     follower: Follower,
     core: &mut Core,
 ) -> Opened {
@@ -50,11 +57,12 @@ pub(in crate::transport) fn long_poll(
     let timeout = timeout.min(core.settings.long_poll_timeout_max);
     // Draining, nothing is held any more.
     let timeout = if core.draining { Duration::ZERO } else { timeout };
-    open(asked, follower, Wait::Until { ms: core.ms_after(timeout) }, Some(LONG_POLL), core)
+    open(asked, principal, follower, Wait::Until { ms: core.ms_after(timeout) }, Some(LONG_POLL), core)
 }
 
 fn open(
     asked: &ReadManyRequest,
+    principal: &Principal,
     follower: Follower,
     wait: Wait,
     kind: Option<FollowerKind>,
@@ -66,7 +74,7 @@ fn open(
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
-        let number = feed.subscribe(name, *start, kind, follower.owner, core, &mut first);
+        let number = feed.subscribe(principal, (name, *start), kind, follower.owner, core, &mut first);
         if !first.is_empty() {
             frames.push((number, first.into()));
         }
@@ -164,6 +172,11 @@ impl Exchange for Page {
         if let Wait::Until { ms } = &mut self.wait {
             *ms = core.now_ms;
         }
+    }
+
+    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        // As if its time were up: nothing is lost, and the next question is answered by who it is then.
+        self.on_drain(core, out);
     }
 
     fn leave(&mut self, core: &mut Core) {
