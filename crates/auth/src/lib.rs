@@ -14,6 +14,7 @@ mod refused;
 mod right;
 mod ring_provider;
 mod template;
+mod tickets;
 mod token;
 
 pub use api_key::{ApiKey, InvalidKeyHash};
@@ -26,4 +27,5 @@ pub use principal::{Principal, PrincipalKind};
 pub use refused::RefusedToken;
 pub use right::{Right, Rights};
 pub use template::{Claims, InvalidTemplate, Template};
+pub use tickets::Tickets;
 pub use token::{TokenRules, Verified};

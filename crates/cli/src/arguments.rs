@@ -5,6 +5,7 @@ use crate::command::config::ConfigArguments;
 use crate::command::create::CreateArguments;
 use crate::command::delete::DeleteArguments;
 use crate::command::follow::FollowArguments;
+use crate::command::key::KeyArguments;
 use crate::command::log::LogArguments;
 use crate::command::publish::PublishArguments;
 use crate::command::read::ReadArguments;
@@ -42,6 +43,8 @@ enum Command {
     Delete(DeleteArguments),
     /// Check or print the settings of a server
     Config(ConfigArguments),
+    /// Make an API key
+    Key(KeyArguments),
     /// Verify, back up, salvage, export, import or measure the log in a data folder
     Log(LogArguments),
 }
@@ -57,6 +60,7 @@ impl Arguments {
                 arguments.run()
             }
             Command::Config(arguments) => arguments.run(&mut out),
+            Command::Key(arguments) => arguments.run(&mut out),
             Command::Log(arguments) => arguments.run(&mut out),
             Command::Publish(arguments) => until_interrupted(arguments.run(&mut out)),
             Command::Read(arguments) => until_interrupted(arguments.run(&mut out)),
@@ -106,6 +110,7 @@ mod tests {
             "tidings streams --prefix orders/ --json",
             "tidings config check --config x.toml",
             "tidings config default",
+            "tidings key new --name backend",
             "tidings log verify --data d --json",
             "tidings log stats --blocks --config x.toml",
             "tidings log backup --to d",

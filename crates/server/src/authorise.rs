@@ -4,21 +4,41 @@
 pub(crate) use tidings_auth::{Principal, Right};
 
 use crate::worker::core::Core;
-use std::sync::Arc;
-use tidings_auth::{Policy, TokenCache};
+use std::sync::{Arc, Mutex, PoisonError};
+use tidings_auth::{Grants, Policy, Tickets, TokenCache};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
-use tidings_protocol::{ErrorCode, Headers, Problem, header_name};
+use tidings_protocol::{ErrorCode, Headers, Problem, header_name, ticket_of};
 
 /// The rules, and the tokens that this worker has seen.
 pub(crate) struct Access {
     policy: Arc<Policy>,
     cache: TokenCache,
+    /// Those of all workers: a ticket is used on whatever connection. The lock is held for one look-up.
+    tickets: Arc<Mutex<Tickets>>,
 }
 
 impl Access {
-    pub(crate) fn new(policy: Arc<Policy>) -> Access {
-        Access { policy, cache: TokenCache::default() }
+    pub(crate) fn new(policy: Arc<Policy>, tickets: Arc<Mutex<Tickets>>) -> Access {
+        Access { policy, cache: TokenCache::default(), tickets }
+    }
+
+    /// A ticket to read these streams; `None` when there are as many as may be.
+    pub(crate) fn issue_ticket(
+        &self,
+        principal: &Principal,
+        read: Vec<StreamName>,
+        now: Timestamp,
+    ) -> Option<String> {
+        let grants = Grants::on_streams(Right::Read, read);
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.issue(rand::random(), principal, grants, now)
+    }
+
+    fn redeem(&self, ticket: &str, now: Timestamp) -> Result<Principal, Problem> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tickets.redeem(ticket, now);
+        known.ok_or_else(|| Problem::token_refused("the ticket was used, or has ended; ask for another"))
     }
 
     /// Whether there are rules. Without any, no token is looked at.
@@ -50,21 +70,39 @@ pub(crate) fn identify<H: Headers + ?Sized>(headers: &H, core: &mut Core) -> Res
     }
 }
 
-/// As [`identify`], of an upgrade. A token that came in the list of subprotocols may be refused only once the connection is there: a page
-/// sees nothing of the answer to an upgrade.
+/// As [`identify`], of a request that reads: a ticket in its query is as good as a token, once.
+pub(crate) fn identify_reader<H: Headers + ?Sized>(
+    headers: &H,
+    query: &str,
+    core: &mut Core,
+) -> Result<Principal, Problem> {
+    let principal = identify(headers, core)?;
+    if !principal.is_unnamed() || !core.access.has_rules() {
+        return Ok(principal);
+    }
+    match ticket_of(query)? {
+        None => Ok(principal),
+        Some(ticket) => core.access.redeem(&ticket, core.now),
+    }
+}
+
+/// As [`identify`], of an upgrade. What came in the list of subprotocols or in the query may be refused only once the connection is there:
+/// a page sees nothing of the answer to an upgrade.
 pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
     headers: &H,
+    query: &str,
     core: &mut Core,
 ) -> Result<(Principal, Option<Box<Problem>>), Problem> {
     let principal = identify(headers, core)?;
     if !principal.is_unnamed() || !core.access.has_rules() {
         return Ok((principal, None));
     }
-    match handshake::token_of(headers).map(|token| core.access.identify(&token, core.now)) {
-        None => Ok((principal, None)),
-        Some(Ok(known)) => Ok((known, None)),
-        Some(Err(refused)) => Ok((principal, Some(Box::new(refused)))),
-    }
+    let known = match (handshake::token_of(headers), ticket_of(query)?) {
+        (None, None) => return Ok((principal, None)),
+        (Some(token), _) => core.access.identify(&token, core.now),
+        (None, Some(ticket)) => core.access.redeem(&ticket, core.now),
+    };
+    Ok(known.map_or_else(|refused| (principal, Some(Box::new(refused))), |known| (known, None)))
 }
 
 /// The token in `Authorization`.

@@ -16,6 +16,7 @@ mod request;
 mod server;
 pub mod settings;
 mod slices;
+mod ticket;
 mod transport;
 mod worker;
 

@@ -1,11 +1,11 @@
 //! A request as both fronts understand it, and where it goes.
 
-use crate::authorise::{Principal, Right, authorise, identify, refuse_token_in_url};
+use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{examples, expiring, health, list, operation};
+use crate::{examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -32,7 +32,7 @@ pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Cor
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.websocket, None, core);
+        return transport::websocket::open(request.headers, request.websocket, (None, ""), core);
     }
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -54,12 +54,15 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
-        (Route::WebSocket | Route::ReadMany | Route::Streams | Route::Stream(_), _) => {
+        (Route::WebSocket | Route::ReadMany | Route::Ticket | Route::Streams | Route::Stream(_), _) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
                 return websocket(&route, query, request, core);
             }
-            let principal = identify(request.headers, core)?;
+            let principal = match (&route, request.method) {
+                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, core)?,
+                _ => identify(request.headers, core)?,
+            };
             let opened = for_principal(&principal, &route, query, request, core)?;
             Ok(expiring::until_expiry(opened, &principal, core))
         }
@@ -76,6 +79,7 @@ fn for_principal<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     match (route, request.method) {
         (Route::ReadMany, _) => read_many(principal, query, request, core),
+        (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
@@ -110,7 +114,7 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request.headers, request.websocket, first, core)
+    transport::websocket::open(request.headers, request.websocket, (first, query), core)
 }
 
 fn read<H: Headers + ?Sized>(

@@ -51,6 +51,10 @@ settings_table! {
         token_claim: String = TEXT "tidings",
         /// By how much the clock of whoever makes tokens may differ from this one.
         token_leeway: Duration = DURATION "30s" in "0s"..="10m",
+        /// For how long a ticket (`POST /v1/ticket`) can be used.
+        ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
+        /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
+        max_tickets: usize = COUNT "10000" in "1"..="10000000",
     }
     group "Following" {
         /// How long a long poll is held when nothing is published and the request has no `timeout`.

@@ -42,7 +42,7 @@ pub(crate) struct FirstSubscription {
 pub(crate) fn open<H: Headers + ?Sized>(
     headers: &H,
     asked: Option<Handshake>,
-    first: Option<(StreamName, Start)>,
+    (first, query): (Option<(StreamName, Start)>, &str),
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
@@ -51,7 +51,7 @@ pub(crate) fn open<H: Headers + ?Sized>(
     }
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
     let accept = Accept::check_as(handshake, headers)?.with_deflate(deflate);
-    let (principal, refused) = identify_upgrade(headers, core)?;
+    let (principal, refused) = identify_upgrade(headers, query, core)?;
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);

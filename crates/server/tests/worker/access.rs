@@ -8,6 +8,8 @@ mod frames;
 mod listing;
 #[path = "access/requests.rs"]
 mod requests;
+#[path = "access/tickets.rs"]
+mod tickets;
 #[path = "access/tokens.rs"]
 mod tokens;
 

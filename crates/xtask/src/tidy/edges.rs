@@ -36,6 +36,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "tidings-cli",
         uses: &[
+            "tidings-auth",
             "tidings-client",
             "tidings-compare",
             "tidings-log",
