@@ -51,6 +51,11 @@ impl Access {
         self.policy.anybody().clone()
     }
 
+    /// Whether a stream is for everybody's eyes.
+    pub(crate) fn anybody_may_read(&self, stream: &StreamName) -> bool {
+        self.policy.anybody().may(Right::Read, stream)
+    }
+
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
         let known = self.policy.identify(token, &mut self.cache, now);

@@ -2,6 +2,7 @@
 
 use super::server;
 use super::tokens::{KINDS, Kind, Verdict, ends_in};
+use crate::http2::Http2;
 use crate::wire::Wire;
 use serde_json::{Value, json};
 use tidings_testkit::{Close, Deadline, Frame, Server, Socket, Upgrade};
@@ -130,6 +131,30 @@ fn an_upgrade_to_a_stream_follows_it_with_a_right_to_it_only() {
             assert_eq!(told["type"], expected, "{what}: {told}");
         }
     }
+}
+
+#[test]
+fn over_http2_it_is_the_same() {
+    let server = server();
+    let mut http2 = Http2::connect(&server);
+    http2.expect_connect_protocol();
+    for kind in KINDS {
+        let token = kind.token().map(|token| format!("Bearer {token}"));
+        let mut fields = vec![("sec-websocket-version", "13")];
+        fields.extend(token.iter().map(|token| ("authorization", &**token)));
+        let stream = http2.extended_connect("/v1/stream/mine/there?offset=-1", "websocket", &fields);
+        let status = http2.status(stream);
+        assert_eq!(status, if kind.verdict() == Verdict::Refused { 401 } else { 200 }, "{kind:?}");
+        if status == 200 {
+            let socket = crate::http2_socket::Socket { stream };
+            assert_eq!(socket.text(&mut http2)["type"], "hello");
+            let told = socket.text(&mut http2);
+            let is_permitted = kind.verdict() == Verdict::Permitted;
+            assert_eq!(told["type"], if is_permitted { "subscribed" } else { "error" }, "{kind:?}: {told}");
+        }
+    }
+    let stream = http2.get("/v1/stream/mine/there");
+    assert_eq!(http2.status(stream), 401);
 }
 
 #[test]

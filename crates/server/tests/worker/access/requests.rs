@@ -147,6 +147,25 @@ fn what_anybody_may_do_needs_no_token_but_a_wrong_one_is_refused() {
 }
 
 #[test]
+fn a_past_page_is_kept_by_caches_only_where_anybody_may_read_it() {
+    let server = server();
+    for (stream, cached) in [("public/news", true), ("mine/pages", false)] {
+        let field = super::tokens::with_rights(&["read", "create", "publish"], "**");
+        let mut wire = Wire::connect(&server);
+        let fields = format!("Host: t\r\n{field}{JSON}");
+        let put = format!("PUT /v1/stream/{stream} HTTP/1.1\r\n{fields}Content-Length: 7\r\n\r\n[1,2,3]");
+        assert_eq!(wire.ask(put).status, 201);
+        let get = |query: &str| format!("GET /v1/stream/{stream}?{query} HTTP/1.1\r\n{fields}\r\n");
+        let first = wire.ask(get("limit=1"));
+        let offset = first.field("stream-next-offset").unwrap();
+        let second = wire.ask(get(&format!("limit=1&offset={offset}")));
+        let policy = second.field("cache-control").unwrap();
+        let expected = if cached { "public, max-age=" } else { "no-cache" };
+        assert!(policy.starts_with(expected), "{stream}: {policy}");
+    }
+}
+
+#[test]
 fn a_token_stands_in_its_header_only_and_once() {
     let server = server();
     let mut wire = Wire::connect(&server);
