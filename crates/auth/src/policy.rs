@@ -23,12 +23,18 @@ pub struct PolicyInput {
     pub keys: Vec<ApiKey>,
     /// Which tokens are believed.
     pub tokens: Option<TokenRules>,
+    /// Whether any rule was written, also one that grants nothing: whoever takes the last right away does not open everything.
+    pub is_ruled: bool,
 }
 
 impl PolicyInput {
     /// Whether there is no rule at all: then everybody may do everything.
     pub fn is_empty(&self) -> bool {
-        self.anybody.is_empty() && self.with_token.is_empty() && self.keys.is_empty() && self.tokens.is_none()
+        !self.is_ruled
+            && self.anybody.is_empty()
+            && self.with_token.is_empty()
+            && self.keys.is_empty()
+            && self.tokens.is_none()
     }
 }
 
@@ -49,7 +55,7 @@ impl Policy {
         if input.is_empty() {
             return Policy::without_rules();
         }
-        let PolicyInput { anybody, with_token, keys, tokens } = input;
+        let PolicyInput { anybody, with_token, keys, tokens, is_ruled: _ } = input;
         // Nobody in particular has no claims, and neither has a key.
         let anybodys = anybody.fill(&Claims::new());
         let keys = keys.into_iter().map(|ApiKey { name, hash, grants }| {

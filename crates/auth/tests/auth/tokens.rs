@@ -241,6 +241,7 @@ fn policy() -> Policy {
         with_token: given(Right::Publish, "inbox/{sub}"),
         keys: vec![key],
         tokens: Some(rules(Way::EdDsa.key_set())),
+        is_ruled: true,
     })
 }
 

@@ -45,6 +45,8 @@ pub(super) struct AccessTables {
     anybody: GrantsGiven,
     with_token: GrantsGiven,
     keys: Vec<ApiKey>,
+    /// Whether there was any table, also one that grants nothing.
+    any: bool,
 }
 
 /// One table while its keys are read.
@@ -181,6 +183,7 @@ impl AccessTables {
             });
         }
         let mut fresh = GrantsGiven::default();
+        self.any = true;
         match table.kind {
             TableKind::Rights => {
                 let to = table.to.ok_or_else(|| {
@@ -212,17 +215,16 @@ impl AccessTables {
 
     /// These, and those of a weaker origin: only the file has any.
     pub(super) fn or(self, weaker: AccessTables) -> AccessTables {
-        let is_empty = self.anybody.is_empty() && self.with_token.is_empty() && self.keys.is_empty();
-        if is_empty { weaker } else { self }
+        if self.any { self } else { weaker }
     }
 }
 
 impl SettingsInput {
     /// The rules, with the keys read from their files. Without any rule the server must not be reached by others.
     pub(super) fn policy(&self, settings: &Settings) -> Result<Policy, SettingsError> {
-        let AccessTables { anybody, with_token, keys } = self.access.clone();
+        let AccessTables { anybody, with_token, keys, any: is_ruled } = self.access.clone();
         let tokens = self.token_rules(settings)?;
-        let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens });
+        let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled });
         if policy.has_rules() || settings.insecure || settings.listen.ip().to_canonical().is_loopback() {
             return Ok(policy);
         }
@@ -235,7 +237,9 @@ impl SettingsInput {
         let secret = self.token_secret_file.as_ref();
         let public = keys_of("token_keys", public, KeySet::parse)?;
         let secret = keys_of("token_secret_file", secret, KeySet::from_secret)?;
-        let Some(keys) = public.into_iter().chain(secret).reduce(KeySet::and) else { return Ok(None) };
+        let Some(keys) = public.into_iter().chain(secret).reduce(KeySet::and) else {
+            return self.check_no_tokens().map(|()| None);
+        };
         Ok(Some(TokenRules {
             keys,
             issuer: settings.token_issuer.clone(),
@@ -243,6 +247,21 @@ impl SettingsInput {
             claim: settings.token_claim.clone(),
             leeway: settings.token_leeway,
         }))
+    }
+
+    /// Whoever says which tokens are believed does not want that everybody may do everything.
+    fn check_no_tokens(&self) -> Result<(), SettingsError> {
+        let rules = [("token_issuer", &self.token_issuer), ("token_audience", &self.token_audience)];
+        for (key, given) in rules {
+            if let Some(given) = given.as_ref().filter(|given| given.value.is_some()) {
+                return Err(SettingsError::Conflict {
+                    values: format!("{key} = `{}` ({})", given.text, given.origin),
+                    rule: "no token is believed without keys",
+                    advice: format!("name them by token_keys or token_secret_file, or leave {key} out"),
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -369,6 +388,30 @@ mod tests {
         for listen in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             let settings = resolved(&format!("listen = \"{listen}\"")).unwrap();
             assert!(!settings.access.has_rules());
+        }
+    }
+
+    #[test]
+    fn a_rule_that_grants_nothing_is_a_rule() {
+        for to in ["anybody", "token"] {
+            for none in ["", "read = []"] {
+                let policy = policy(&format!("[[rights]]\nto = \"{to}\"\n{none}"));
+                assert!(policy.has_rules(), "{to} {none}");
+                assert!(!Right::ALL.into_iter().any(|right| policy.anybody().may_any(right)), "{to} {none}");
+            }
+        }
+        assert!(resolved("listen = \"0.0.0.0:1\"\n[[rights]]\nto = \"anybody\"").is_ok());
+    }
+
+    #[test]
+    fn tokens_that_no_key_is_there_for_are_told_at_the_start() {
+        for key in ["token_issuer", "token_audience"] {
+            let refused = resolved(&format!("{key} = \"x\"")).err().unwrap_or_default();
+            let expected = format!(
+                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys or token_secret_file, or \
+                 leave {key} out"
+            );
+            assert_eq!(refused, expected);
         }
     }
 
