@@ -32,6 +32,11 @@ impl KeySet {
         if secret.len() < KeySet::SECRET_BYTES_MIN {
             return Err(InvalidKeys::ShortSecret { bytes: secret.len() });
         }
+        // Public keys are known to others, who could sign with them.
+        let is_json = || serde_json::from_slice::<crate::template::Claims>(secret).is_ok();
+        if secret.trim_ascii_start().starts_with(b"-----BEGIN ") || is_json() {
+            return Err(InvalidKeys::NotASecret);
+        }
         Ok(KeySet::of(vec![Key {
             id: None,
             algorithm: Algorithm::HS256,
@@ -151,6 +156,9 @@ pub enum InvalidKeys {
     /// The half that the server must not have.
     #[error("is a private key: give the server the public one only")]
     Private,
+    /// Something that others may know.
+    #[error("holds keys in PEM or JSON, which are for `token_keys`; a secret is random bytes")]
+    NotASecret,
     /// A secret that can be guessed.
     #[error("has {bytes} bytes; a secret has at least {}, at random", KeySet::SECRET_BYTES_MIN)]
     ShortSecret {

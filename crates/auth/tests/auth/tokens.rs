@@ -308,6 +308,16 @@ fn a_known_token_is_not_verified_again_and_ends_all_the_same() {
 }
 
 #[test]
+fn what_others_may_know_is_no_secret() {
+    let public = include_bytes!("keys/ec-public.pem");
+    assert_eq!(KeySet::from_secret(public).err(), Some(InvalidKeys::NotASecret));
+    let set = br#"{"keys":[{"kty":"RSA","n":"0123456789abcdef0123456789abcdef","e":"AQAB"}]}"#;
+    assert_eq!(KeySet::from_secret(set).err(), Some(InvalidKeys::NotASecret));
+    // Random bytes may begin like JSON.
+    assert!(KeySet::from_secret(b"{123456789abcdef0123456789abcdef").is_ok());
+}
+
+#[test]
 fn without_rules_everybody_may_do_everything_and_with_keys_alone_nobody_may() {
     let open = Policy::new(PolicyInput::default());
     assert!(!open.has_rules());
