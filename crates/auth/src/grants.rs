@@ -57,6 +57,15 @@ impl Grants {
         Grants(names.into_iter().map(grant).collect())
     }
 
+    /// How much room they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |grant: &Grant| match &grant.streams {
+            Streams::Matching(pattern) => pattern.as_str().len(),
+            Streams::Named(name) => name.as_str().len(),
+        };
+        self.0.iter().map(|grant| size_of::<Grant>() + text(grant)).sum()
+    }
+
     /// All of both.
     pub(crate) fn extend(&mut self, others: &Grants) {
         self.0.extend_from_slice(&others.0);

@@ -8,6 +8,10 @@ use tidings_protocol::{CacheControl, Problem, Response, TicketRequest, header_na
 
 /// Gives one, for streams that the principal may read itself, whether they exist or not.
 pub(crate) fn issue(principal: &Principal, body: &[u8], core: &Core) -> Result<Opened, Problem> {
+    if principal.is_unnamed() && core.access.has_rules() {
+        // Who sends no token needs no ticket either, and could use up those of others.
+        return Err(Problem::unauthenticated());
+    }
     let asked = TicketRequest::parse(body, core.settings.max_read_streams)?;
     asked.read.iter().try_for_each(|stream| authorise(principal, Right::Read, stream))?;
     let ticket = core.access.issue_ticket(principal, asked.read, core.now);

@@ -44,6 +44,17 @@ fn who_may_read_gets_a_ticket() {
 }
 
 #[test]
+fn nobody_in_particular_uses_up_the_tickets_of_others() {
+    let server = server();
+    let public = r#"{"read":["public/x"]}"#;
+    let answer = ask(&server, "", public);
+    assert_eq!((answer.status, answer.code()), (401, "unauthenticated".to_owned()));
+    assert_eq!(ask(&server, &Kind::Full.field(), public).status, 200);
+    // Without rules there is nobody else.
+    assert_eq!(ask(&Server::start(), "", public).status, 200);
+}
+
+#[test]
 fn a_ticket_reads_its_streams_once() {
     let server = server();
     let refused = (401, "unauthenticated".to_owned());
