@@ -34,6 +34,8 @@ enum Wait {
     No,
     /// A long poll, until then.
     Until { ms: u64 },
+    /// A long poll of somebody who is not believed any more: nothing more is gathered.
+    Over,
 }
 
 /// Answers at once, unless the disk is needed.
@@ -119,7 +121,7 @@ impl Page {
 
     fn respond(&mut self, core: &Core) -> Response {
         let response = match (self.frames.is_empty(), self.wait) {
-            (true, Wait::Until { .. }) => Response::new(204),
+            (true, Wait::Until { .. } | Wait::Over) => Response::new(204),
             _ => Response::new(200).with_body("application/json", array(std::mem::take(&mut self.frames))),
         };
         let response = response
@@ -149,13 +151,15 @@ fn array(mut elements: Vec<(u32, Bytes)>) -> Vec<u8> {
 
 impl Exchange for Page {
     fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
-        self.gather(owner, core);
+        if self.wait != Wait::Over {
+            self.gather(owner, core);
+        }
         match self.wait {
             _ if self.asked_the_disk => Advance::WAIT,
             Wait::Until { ms } if self.frames.is_empty() && core.now_ms < ms => {
                 Advance::Wait { until_ms: ms }
             }
-            Wait::Until { .. } | Wait::No => Advance::Respond(self.respond(core)),
+            Wait::Until { .. } | Wait::No | Wait::Over => Advance::Respond(self.respond(core)),
         }
     }
 
@@ -174,9 +178,11 @@ impl Exchange for Page {
         }
     }
 
-    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
-        self.on_drain(core, out);
+        if self.wait != Wait::No {
+            self.wait = Wait::Over;
+        }
     }
 
     fn leave(&mut self, core: &mut Core) {

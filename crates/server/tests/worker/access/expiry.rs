@@ -1,6 +1,6 @@
 //! Tokens that end while something is followed: each transport ends in its own way, and nothing comes after.
 
-use super::tokens::ends_in;
+use super::tokens::{Kind, ends_at, ends_in, now_s, pause_until};
 use super::{builder, server};
 use crate::wire::{Answer, Wire};
 use serde_json::{Value, json};
@@ -60,6 +60,31 @@ fn a_long_poll_ends_as_if_its_time_were_up() {
     );
     let (answer, again) = until_the_end(&server, |token| read_many("long-poll", &offset, token));
     assert_eq!((answer.status, again), (204, refused));
+}
+
+/// What is published between the end of a token and the moment when the server looks at the time is not for its owner.
+#[test]
+fn a_long_poll_brings_nothing_that_was_published_after_the_end() {
+    let server = server();
+    for live in ["one", "many"] {
+        let offset = tail(&server);
+        let one = format!("/v1/stream/mine/there?offset={offset}&live=long-poll&timeout=60");
+        let end_s = now_s() + 2;
+        let token = ends_at(end_s, READ);
+        let mut held = Wire::connect(&server);
+        held.send(if live == "one" { get(&one, &token) } else { read_many("long-poll", &offset, &token) });
+        let mut publisher = Wire::connect(&server);
+        pause_until(end_s);
+        let field = Kind::FullKey.field();
+        let published = publisher.ask(format!(
+            "POST /v1/stream/mine/there HTTP/1.1\r\nHost: t\r\n{field}Content-Type: application/json\r\n\
+             Content-Length: 1\r\n\r\n7"
+        ));
+        assert_eq!(published.status, 204, "{}", published.text());
+        let answer = held.answer();
+        // Where the machine was so slow that the token had ended before it came, this shows nothing.
+        assert!(matches!(answer.status, 204 | 401), "{live}: {} {}", answer.status, answer.text());
+    }
 }
 
 #[test]

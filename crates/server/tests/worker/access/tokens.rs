@@ -1,7 +1,7 @@
 //! The kinds of tokens.
 
 use serde_json::{Value, json};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub(crate) const SECRET: &str = "a secret of the tests, 32 bytes or more";
 pub(crate) const FULL_KEY: &str = "tidings_full_0123456789abcdef0123456789abcdef";
@@ -105,8 +105,24 @@ impl Kind {
 
 /// A token that reads and publishes these streams and ends so many seconds from now.
 pub(crate) fn ends_in(seconds: u64, read: &[&str]) -> String {
+    ends_at(now_s() + seconds, read)
+}
+
+/// The same, which ends at that second since 1970.
+pub(crate) fn ends_at(end_s: u64, read: &[&str]) -> String {
     let grants = json!({ "read": read, "publish": read });
-    sign(SECRET, &json!({ "sub": "ann", "aud": "tidings", "exp": now_s() + seconds, "tidings": grants }))
+    sign(SECRET, &json!({ "sub": "ann", "aud": "tidings", "exp": end_s, "tidings": grants }))
+}
+
+/// Until a few milliseconds after that second began.
+pub(crate) fn pause_until(at_s: u64) {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(at_s * 1_000 + 3);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server that is tested goes by the clock of the system"
+    )]
+    let now = SystemTime::now();
+    tidings_testkit::pause(at.duration_since(now).unwrap_or_default());
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server that is tested goes by the clock of the system")]
