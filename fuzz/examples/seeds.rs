@@ -53,6 +53,7 @@ fn main() -> io::Result<()> {
             ("events", b"S\xef\xbb\xbfretry: 20\n:x\r\nid: 1\rdata: a\ndata\n\nevent: control\ndata:{}\n\n"),
         ],
     )?;
+    write_tokens()?;
     write(
         "websocket",
         &[
@@ -66,6 +67,21 @@ fn main() -> io::Result<()> {
             ("deflate-stored", b"D\x02\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"),
             ("deflate-ended", b"D\x02\xf3\x48\xcd\xc9\xc9\x07\x00\x00"),
             ("offer", b"Opermessage-deflate; server_max_window_bits=\"10\", permessage-deflate"),
+        ],
+    )
+}
+
+fn write_tokens() -> io::Result<()> {
+    write(
+        "tokens",
+        &[
+            ("unsigned", b"TeyJhbGciOiJub25lIn0.e30."),
+            ("signed", b"C{\"alg\":\"HS256\"}\n{\"exp\":1800000600,\"aud\":\"tidings\",\"sub\":\"ann\",\"tidings\":{\"read\":[\"users/{sub}/**\"]}}"),
+            ("times", b"C{\"alg\":\"HS256\",\"kid\":\"1\"}\n{\"exp\":1.8e9,\"nbf\":-1,\"aud\":[\"tidings\"]}"),
+            ("key-set", b"K{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}"),
+            ("pem", b"K-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"),
+            ("pattern", b"Pusers/{sub}/**\nann\nusers/ann/inbox"),
+            ("pattern-star", b"P**/a*{sub}/b\na\nx/ya/aa/b"),
         ],
     )
 }

@@ -46,6 +46,7 @@ export type ServerErrorCode =
   | "producer_gap"
   | "seq_regressed"
   | "idempotency_conflict"
+  | "unauthenticated"
   | "forbidden"
   | "too_large"
   | "uri_too_long"

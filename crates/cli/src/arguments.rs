@@ -6,6 +6,7 @@ use crate::command::config::ConfigArguments;
 use crate::command::create::CreateArguments;
 use crate::command::delete::DeleteArguments;
 use crate::command::follow::FollowArguments;
+use crate::command::key::KeyArguments;
 use crate::command::log::LogArguments;
 use crate::command::publish::PublishArguments;
 use crate::command::read::ReadArguments;
@@ -45,6 +46,8 @@ enum Command {
     Compare(Box<CompareArguments>),
     /// Check or print the settings of a server
     Config(ConfigArguments),
+    /// Make an API key
+    Key(KeyArguments),
     /// Verify, back up, salvage, export, import or measure the log in a data folder
     Log(LogArguments),
 }
@@ -61,6 +64,7 @@ impl Arguments {
             }
             Command::Compare(arguments) => arguments.run(&mut out),
             Command::Config(arguments) => arguments.run(&mut out),
+            Command::Key(arguments) => arguments.run(&mut out),
             Command::Log(arguments) => arguments.run(&mut out),
             Command::Publish(arguments) => until_interrupted(arguments.run(&mut out)),
             Command::Read(arguments) => until_interrupted(arguments.run(&mut out)),
@@ -110,6 +114,7 @@ mod tests {
             "tidings streams --prefix orders/ --json",
             "tidings config check --config x.toml",
             "tidings config default",
+            "tidings key new --name backend",
             "tidings log verify --data d --json",
             "tidings log stats --blocks --config x.toml",
             "tidings log backup --to d",

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod follow;
+pub(crate) mod key;
 pub(crate) mod log;
 pub(crate) mod publish;
 pub(crate) mod read;

@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use tidings_client::{Client, ClientOptions, RootCertificate, ServerUrl};
+use tidings_client::{Client, ClientOptions, RootCertificate, ServerUrl, Token};
 
 /// Where `tidings serve` listens when nobody says otherwise.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:4437";
@@ -21,6 +21,10 @@ pub(crate) struct ServerArguments {
     #[arg(long = "ca", value_name = "FILE", env = "TIDINGS_CA")]
     certificates: Option<PathBuf>,
 
+    /// A token or an API key, where the server wants to know who asks. In the environment nobody sees it in a list of processes
+    #[arg(long = "token", value_name = "TOKEN", env = "TIDINGS_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+
     #[arg(skip)]
     client: OnceLock<Client>,
 }
@@ -33,7 +37,8 @@ impl ServerArguments {
         }
         let root_certificates =
             self.root_certificates().map_err(|error| Stop::Usage(format!("{error:#}")))?;
-        let options = ClientOptions { root_certificates, ..ClientOptions::default() };
+        let token = self.token.as_deref().map(Token::new);
+        let options = ClientOptions { root_certificates, token, ..ClientOptions::default() };
         let client = Client::with_options(&self.url.to_string(), options);
         let client = client.map_err(|error| Stop::Usage(error.to_string()))?;
         Ok(self.client.get_or_init(|| client))

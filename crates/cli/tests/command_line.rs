@@ -40,6 +40,31 @@ fn the_default_settings_are_printed_and_pass_their_own_check() {
 }
 
 #[test]
+fn a_new_key_is_a_table_for_the_settings_and_is_shown_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, table, told) = run(&mut tidings(folder.path(), &["key", "new", "--name", "the \"backend\""]));
+    assert_eq!(code, Some(0));
+    let key = told.lines().find(|line| line.starts_with("tidings_")).expect("the key is told");
+    assert_eq!(key.len(), "tidings_".len() + 64, "{key}");
+    assert!(!table.contains(key), "what goes into a file is not the key: {table}");
+    std::fs::write(folder.path().join("tidings.toml"), table).unwrap();
+    let (code, told, _) = run(&mut tidings(folder.path(), &["config", "check"]));
+    assert_eq!((code, told.as_str()), (Some(0), "tidings.toml and the environment are fine\n"));
+}
+
+#[test]
+fn a_server_that_others_can_reach_needs_rules_or_insecure() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, told) = run(&mut tidings(folder.path(), &["serve", "--listen", "0.0.0.0:0"]));
+    assert_eq!(code, Some(2), "{told}");
+    for line in ["[[rights]]", "to = \"anybody\"", "read = [\"**\"]"] {
+        assert!(told.lines().any(|found| found.trim() == line), "{line}: {told}");
+    }
+    let insecure = ["config", "check", "--listen", "0.0.0.0:0", "--insecure"];
+    assert_eq!(run(&mut tidings(folder.path(), &insecure)).0, Some(0));
+}
+
+#[test]
 fn wrong_settings_are_told_with_their_place_and_end_with_2() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.toml"), "\nhearbeat = \"5s\"\n").unwrap();

@@ -76,7 +76,9 @@ impl HttpClient {
     ) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(method).uri(self.server.join(target));
         let user_agent = (USER_AGENT, HeaderValue::text(&self.options.user_agent));
-        for (name, value) in headers.iter().chain([&user_agent]) {
+        let token = self.options.token.as_ref();
+        let token = token.map(|token| (header_name::AUTHORIZATION, HeaderValue::text(&token.bearer())));
+        for (name, value) in headers.iter().chain([&user_agent]).chain(&token) {
             let mut bytes = Vec::new();
             value.write(&mut bytes);
             request = request.header(*name, bytes);

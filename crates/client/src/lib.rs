@@ -97,6 +97,7 @@ mod server_url;
 mod session;
 mod timing;
 mod tls;
+mod token;
 mod transport;
 
 pub use client::{
@@ -116,4 +117,5 @@ pub use tidings_model::{
 pub use tidings_protocol::{Producer, PublishIdentity};
 pub use timing::Timing;
 pub use tls::{InvalidCertificate, RootCertificate};
+pub use token::Token;
 pub use transport::Transport;

@@ -11,7 +11,7 @@ impl Pattern {
     /// The longest pattern in bytes.
     pub const BYTES_MAX: usize = 1024;
 
-    /// `**` may stand this often: it bounds the work of a match.
+    /// `**` may stand this often: a pattern with more means nothing that one with fewer can't say.
     pub const DEEP_MAX: usize = 4;
 
     /// Checks a pattern.
@@ -28,11 +28,10 @@ impl Pattern {
         Ok(Pattern(text.to_owned()))
     }
 
-    /// Whether a decoded name fits.
+    /// Whether a decoded name fits. Allocates nothing; at worst it looks at every segment of the name for every segment of the
+    /// pattern.
     pub fn matches(&self, name: &str) -> bool {
-        let pattern: Vec<&str> = self.0.split('/').collect();
-        let name: Vec<&str> = name.split('/').collect();
-        segments_match(&pattern, &name)
+        segments_match(&self.0, name)
     }
 
     /// As it was given.
@@ -47,14 +46,43 @@ impl fmt::Debug for Pattern {
     }
 }
 
-fn segments_match(pattern: &[&str], name: &[&str]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some((&"**", rest)) => (0..=name.len()).any(|skip| segments_match(rest, &name[skip..])),
-        Some((first, rest)) => name
-            .split_first()
-            .is_some_and(|(segment, others)| segment_matches(first, segment) && segments_match(rest, others)),
+/// The segments from some place on; `None` behind the last one.
+type Rest<'t> = Option<&'t str>;
+
+fn segments_match(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name): (Rest<'_>, Rest<'_>) = (Some(pattern), Some(name));
+    // What is behind the last `**`, and where the name goes on if that takes one segment more. An earlier one never has to
+    // take more: the last can take what it would.
+    let mut retry: Option<(Rest<'_>, &str)> = None;
+    loop {
+        let step = match (pattern, name) {
+            (None, None) => return true,
+            (None, Some(_)) => None,
+            (Some(pattern), _) => match (split(pattern), name.map(split)) {
+                (("**", rest), _) => {
+                    retry = name.map(|name| (rest, name));
+                    Some((rest, name))
+                }
+                ((first, rest), Some((segment, others))) if segment_matches(first, segment) => {
+                    Some((rest, others))
+                }
+                _ => None,
+            },
+        };
+        (pattern, name) = match (step, retry) {
+            (Some(step), _) => step,
+            (None, None) => return false,
+            (None, Some((behind, from))) => {
+                let (_, others) = split(from);
+                retry = others.map(|others| (behind, others));
+                (behind, others)
+            }
+        };
     }
+}
+
+fn split(segments: &str) -> (&str, Rest<'_>) {
+    segments.split_once('/').map_or((segments, None), |(first, rest)| (first, Some(rest)))
 }
 
 fn segment_matches(pattern: &str, segment: &str) -> bool {
@@ -93,6 +121,7 @@ pub enum InvalidPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StreamName;
 
     #[test]
     fn stars_match_segments() {
@@ -109,6 +138,49 @@ mod tests {
         assert!(matches("a*b*c", "axxbyyc"));
         assert!(!matches("a*b*c", "axxcyyb"));
         assert!(!matches("ab*b", "ab"));
+    }
+
+    /// The definition, without a thought of cost.
+    fn fits(pattern: &[&str], name: &[&str]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some((&"**", rest)) => (0..=name.len()).any(|skip| fits(rest, &name[skip..])),
+            Some((first, rest)) => name
+                .split_first()
+                .is_some_and(|(segment, others)| segment_matches(first, segment) && fits(rest, others)),
+        }
+    }
+
+    #[test]
+    fn every_short_pattern_matches_what_its_definition_says() {
+        let all = |words: &[&'static str], count: u32| -> Vec<Vec<&'static str>> {
+            let mut found: Vec<Vec<&'static str>> = vec![vec![]];
+            let mut longest = found.clone();
+            for _ in 0..count {
+                longest = longest
+                    .iter()
+                    .flat_map(|some| words.iter().map(|word| [&some[..], &[*word]].concat()))
+                    .collect();
+                found.extend(longest.clone());
+            }
+            found.retain(|some| !some.is_empty());
+            found
+        };
+        let names = all(&["a", "b", "ab"], 4);
+        for pattern in all(&["**", "*", "a", "*b"], 4) {
+            let parsed = Pattern::parse(&pattern.join("/")).unwrap();
+            for name in &names {
+                assert_eq!(parsed.matches(&name.join("/")), fits(&pattern, name), "{pattern:?} {name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_name_costs_little() {
+        let pattern = Pattern::parse("**/a/**/a/**/a/**/b").unwrap();
+        let name = vec!["a"; StreamName::BYTES_MAX / 2].join("/");
+        // With one branch for each way to cut it, this would take minutes.
+        assert!(!pattern.matches(&name));
     }
 
     #[test]

@@ -95,6 +95,8 @@ error_codes! {
     SeqRegressed = "seq_regressed", 409, Never, "Stream-Seq went back";
     /// The idempotency key was used with other messages.
     IdempotencyConflict = "idempotency_conflict", 422, Never, "Idempotency key used before";
+    /// Nobody has said who asks, or not in a way that is believed.
+    Unauthenticated = "unauthenticated", 401, Never, "Say who you are";
     /// The rules don't allow it.
     Forbidden = "forbidden", 403, Never, "Not allowed";
     /// A body or message above the limit.

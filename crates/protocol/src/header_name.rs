@@ -108,6 +108,8 @@ pub const TRANSFER_ENCODING: &str = "transfer-encoding";
 pub const UPGRADE: &str = "upgrade";
 /// `Vary`
 pub const VARY: &str = "vary";
+/// `WWW-Authenticate`
+pub const WWW_AUTHENTICATE: &str = "www-authenticate";
 /// `X-Accel-Buffering`
 pub const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
 /// `X-Content-Type-Options`

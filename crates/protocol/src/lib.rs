@@ -29,6 +29,7 @@ mod response;
 mod rfc3339;
 pub mod sse;
 mod target;
+mod ticket;
 pub mod websocket;
 
 pub use cache_control::{CacheControl, PageLife};
@@ -47,7 +48,7 @@ pub use http1_request::{
 pub use list_request::ListRequest;
 pub use method::Method;
 pub use offset_text::offset_text;
-pub use problem::{Problem, ProblemFacts, ProblemView};
+pub use problem::{Challenge, Problem, ProblemFacts, ProblemView};
 pub use publish_request::{
     ContentTypeGiven, Producer, PublishIdentity, PublishRequest, check_key, check_producer_id,
     check_stream_seq,
@@ -56,3 +57,4 @@ pub use read_request::{Live, ReadManyRequest, ReadRequest, StartGiven, StartKind
 pub use response::{Connection, Http1Form, OpenBody, Response, reason_phrase};
 pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
 pub use target::{READ_PATH, Route, Target, stream_path, target_path};
+pub use ticket::{TICKET_PATH, TicketRequest, ticket_of};

@@ -53,11 +53,35 @@ pub enum ProblemFacts {
     },
     /// The path speaks WebSocket only (headers).
     Upgrade,
+    /// How to say who one is, and what was wrong with how it was said (header).
+    Challenge(Challenge),
     /// The methods that the path has (header).
     Allow {
         /// As `Allow` lists them.
         methods: &'static str,
     },
+}
+
+/// What `WWW-Authenticate` says (RFC 6750, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// A token is missing.
+    Missing,
+    /// The token is not believed.
+    InvalidToken,
+    /// The token is believed, and grants less.
+    InsufficientScope,
+}
+
+impl Challenge {
+    /// The value of the header.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Challenge::Missing => "Bearer realm=\"tidings\"",
+            Challenge::InvalidToken => "Bearer realm=\"tidings\", error=\"invalid_token\"",
+            Challenge::InsufficientScope => "Bearer realm=\"tidings\", error=\"insufficient_scope\"",
+        }
+    }
 }
 
 impl Problem {
@@ -149,6 +173,25 @@ impl Problem {
         Problem::new(ErrorCode::ProtocolNotServed, detail)
     }
 
+    /// "Say who you are."
+    pub fn unauthenticated() -> Problem {
+        let detail = "send a token that permits this, as `Authorization: Bearer <token>`";
+        Problem::new(ErrorCode::Unauthenticated, detail).with(ProblemFacts::Challenge(Challenge::Missing))
+    }
+
+    /// "This token is not believed."
+    pub fn token_refused(detail: impl Into<Cow<'static, str>>) -> Problem {
+        let facts = ProblemFacts::Challenge(Challenge::InvalidToken);
+        Problem::new(ErrorCode::Unauthenticated, detail).with(facts)
+    }
+
+    /// "The rules don't allow it." The same whether what was asked for exists or not.
+    pub fn forbidden(right: &str) -> Problem {
+        let detail = format!("the token does not grant the right to {right} here; get one that does");
+        let facts = ProblemFacts::Challenge(Challenge::InsufficientScope);
+        Problem::new(ErrorCode::Forbidden, detail).with(facts)
+    }
+
     /// "The path does not have that method."
     pub fn method_not_allowed(methods: &'static str) -> Problem {
         let detail = "use one of the methods that `Allow` lists";
@@ -170,6 +213,7 @@ impl Problem {
             | ProblemFacts::Gap { .. }
             | ProblemFacts::RetryAfter { .. }
             | ProblemFacts::Upgrade
+            | ProblemFacts::Challenge(_)
             | ProblemFacts::Allow { .. } => None,
         };
         view::encode(self, reset)

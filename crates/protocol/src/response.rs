@@ -85,6 +85,9 @@ impl Response {
                     .with(header_name::UPGRADE, "websocket")
                     .with(header_name::SEC_WEBSOCKET_VERSION, 13);
             }
+            ProblemFacts::Challenge(challenge) => {
+                response = response.with(header_name::WWW_AUTHENTICATE, challenge.as_str());
+            }
             ProblemFacts::Allow { methods } => response = response.with(header_name::ALLOW, *methods),
         }
         response
@@ -176,6 +179,12 @@ mod tests {
         assert_eq!(headers(&Problem::too_busy(2))["retry-after"], "2");
         assert_eq!(headers(&Problem::draining(5))["retry-after"], "5");
         assert_eq!(headers(&Problem::method_not_allowed("GET"))["allow"], "GET");
+        let challenge = |problem| headers(&problem)["www-authenticate"].clone();
+        assert_eq!(challenge(Problem::unauthenticated()), "Bearer realm=\"tidings\"");
+        let found = challenge(Problem::token_refused("the token has expired"));
+        assert_eq!(found, "Bearer realm=\"tidings\", error=\"invalid_token\"");
+        let found = challenge(Problem::forbidden("read"));
+        assert_eq!(found, "Bearer realm=\"tidings\", error=\"insufficient_scope\"");
         let found = headers(&Problem::upgrade_required());
         assert_eq!(found["upgrade"], "websocket");
         assert_eq!(found["sec-websocket-version"], "13");

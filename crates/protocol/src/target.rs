@@ -1,7 +1,7 @@
 //! Targets of requests: which path means what, and how a stream's name stands in one.
 
 use crate::percent::{self, Plus};
-use crate::{ErrorCode, Method, Problem};
+use crate::{ErrorCode, Method, Problem, TICKET_PATH};
 use tidings_model::StreamName;
 
 const STREAM_ROOT: &str = "/v1/stream/";
@@ -27,6 +27,8 @@ pub enum Route {
     WebSocket,
     /// `/v1/read`: many streams in one request.
     ReadMany,
+    /// `/v1/ticket`: a ticket for what can send no header.
+    Ticket,
     /// `/v1/streams`: the list of streams.
     Streams,
     /// `/health/live`
@@ -72,6 +74,7 @@ impl Route {
         match path {
             "/v1/ws" => Ok(Route::WebSocket),
             READ_PATH => Ok(Route::ReadMany),
+            TICKET_PATH => Ok(Route::Ticket),
             "/v1/streams" => Ok(Route::Streams),
             "/health/live" => Ok(Route::HealthLive),
             "/health/ready" => Ok(Route::HealthReady),
@@ -83,7 +86,7 @@ impl Route {
     pub fn methods(&self) -> &'static str {
         match self {
             Route::Stream(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
-            Route::ReadMany => "POST, OPTIONS",
+            Route::ReadMany | Route::Ticket => "POST, OPTIONS",
             Route::WebSocket | Route::Streams => "GET, OPTIONS",
             Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
         }
@@ -92,9 +95,9 @@ impl Route {
     /// Refuses a method that the path does not have.
     pub fn check_method(&self, method: Method) -> Result<(), Problem> {
         let is_there = match (self, method) {
-            (_, Method::Other) | (Route::ReadMany, Method::Get) => false,
+            (_, Method::Other) | (Route::ReadMany | Route::Ticket, Method::Get) => false,
             (Route::Stream(_), _)
-            | (Route::ReadMany, Method::Post)
+            | (Route::ReadMany | Route::Ticket, Method::Post)
             | (_, Method::Get | Method::Options)
             | (Route::HealthLive | Route::HealthReady, Method::Head) => true,
             (_, Method::Head | Method::Put | Method::Post | Method::Delete) => false,
@@ -153,6 +156,7 @@ mod tests {
         let route = |path| Target::parse(path).map(|target| target.route).map_err(|problem| problem.code);
         assert_eq!(route("/v1/ws"), Ok(Route::WebSocket));
         assert_eq!(route("/v1/read?live=sse"), Ok(Route::ReadMany));
+        assert_eq!(route("/v1/ticket"), Ok(Route::Ticket));
         assert_eq!(route("/v1/streams?prefix=a"), Ok(Route::Streams));
         assert_eq!(route("/health/live"), Ok(Route::HealthLive));
         assert_eq!(route("/health/ready"), Ok(Route::HealthReady));
@@ -184,7 +188,15 @@ mod tests {
             (Options, "OPTIONS"),
             (Other, "PATCH"),
         ];
-        for path in ["/v1/stream/a", "/v1/ws", "/v1/read", "/v1/streams", "/health/live", "/health/ready"] {
+        for path in [
+            "/v1/stream/a",
+            "/v1/ws",
+            "/v1/read",
+            "/v1/ticket",
+            "/v1/streams",
+            "/health/live",
+            "/health/ready",
+        ] {
             let route = Target::parse(path).unwrap().route;
             for (method, word) in words {
                 assert_eq!(Method::parse(word), method);

@@ -1,37 +1,144 @@
-//! Who may do what. Everybody may do everything until there are tokens; every operation passes here all the same,
-//! before it is looked up whether the stream exists.
+//! Who may do what. Every operation passes here, before it is looked up whether the stream exists: what is forbidden is answered alike
+//! whether it is there or not.
 
-use tidings_model::StreamName;
-use tidings_protocol::Problem;
+pub(crate) use tidings_auth::{Principal, Right};
 
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Principal {
-    /// Nobody in particular.
-    Anybody,
+use crate::worker::core::Core;
+use std::sync::{Arc, Mutex, PoisonError};
+use tidings_auth::{Grants, Policy, Tickets, TokenCache};
+use tidings_model::{StreamName, Timestamp};
+use tidings_protocol::websocket::handshake;
+use tidings_protocol::{ErrorCode, Headers, Problem, header_name, ticket_of};
+
+/// The rules, and the tokens that this worker has seen.
+pub(crate) struct Access {
+    policy: Arc<Policy>,
+    cache: TokenCache,
+    /// Those of all workers: a ticket is used on whatever connection. The lock is held for one look-up.
+    tickets: Arc<Mutex<Tickets>>,
 }
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Right {
-    /// Read, follow, look at the head.
-    Read,
-    /// Publish and close.
-    Publish,
-    /// Create, also by publishing.
-    Create,
-    /// Delete.
-    Delete,
-    /// See that it is there, in a list.
-    List,
+impl Access {
+    pub(crate) fn new(policy: Arc<Policy>, tickets: Arc<Mutex<Tickets>>) -> Access {
+        Access { policy, cache: TokenCache::default(), tickets }
+    }
+
+    /// A ticket to read these streams; `None` when there are as many as may be.
+    pub(crate) fn issue_ticket(
+        &self,
+        principal: &Principal,
+        read: Vec<StreamName>,
+        now: Timestamp,
+    ) -> Option<String> {
+        let grants = Grants::on_streams(Right::Read, read);
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.issue(rand::random(), principal, grants, now)
+    }
+
+    fn redeem(&self, ticket: &str, now: Timestamp) -> Result<Principal, Problem> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tickets.redeem(ticket, now);
+        known.ok_or_else(|| Problem::token_refused("the ticket was used, or has ended; ask for another"))
+    }
+
+    /// Whether there are rules. Without any, no token is looked at.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.policy.has_rules()
+    }
+
+    /// Who has not said who they are.
+    pub(crate) fn anybody(&self) -> Principal {
+        self.policy.anybody().clone()
+    }
+
+    /// Whether a stream is for everybody's eyes.
+    pub(crate) fn anybody_may_read(&self, stream: &StreamName) -> bool {
+        self.policy.anybody().may(Right::Read, stream)
+    }
+
+    /// Who has that token.
+    pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
+        let known = self.policy.identify(token, &mut self.cache, now);
+        known.map_err(|refused| Problem::token_refused(refused.to_string()))
+    }
+}
+
+/// Who sends a request with these fields: whoever has its token, or anybody. A token that is not believed is refused, also where anybody
+/// may do what is asked: its sender thinks that it is somebody.
+pub(crate) fn identify<H: Headers + ?Sized>(headers: &H, core: &mut Core) -> Result<Principal, Problem> {
+    if !core.access.has_rules() {
+        return Ok(core.access.anybody());
+    }
+    match bearer(headers)? {
+        None => Ok(core.access.anybody()),
+        Some(token) => core.access.identify(token, core.now),
+    }
+}
+
+/// As [`identify`], of a request that reads: a ticket in its query is as good as a token, once.
+pub(crate) fn identify_reader<H: Headers + ?Sized>(
+    headers: &H,
+    query: &str,
+    core: &mut Core,
+) -> Result<Principal, Problem> {
+    let principal = identify(headers, core)?;
+    if !principal.is_unnamed() || !core.access.has_rules() {
+        return Ok(principal);
+    }
+    match ticket_of(query)? {
+        None => Ok(principal),
+        Some(ticket) => core.access.redeem(&ticket, core.now),
+    }
+}
+
+/// As [`identify`], of an upgrade. What came in the list of subprotocols or in the query may be refused only once the connection is there:
+/// a page sees nothing of the answer to an upgrade.
+pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
+    headers: &H,
+    query: &str,
+    core: &mut Core,
+) -> Result<(Principal, Option<Box<Problem>>), Problem> {
+    let principal = identify(headers, core)?;
+    if !principal.is_unnamed() || !core.access.has_rules() {
+        return Ok((principal, None));
+    }
+    let known = match (handshake::token_of(headers), ticket_of(query)?) {
+        (None, None) => return Ok((principal, None)),
+        (Some(token), _) => core.access.identify(&token, core.now),
+        (None, Some(ticket)) => core.access.redeem(&ticket, core.now),
+    };
+    Ok(known.map_or_else(|refused| (principal, Some(Box::new(refused))), |known| (known, None)))
+}
+
+/// The token in `Authorization`.
+fn bearer<H: Headers + ?Sized>(headers: &H) -> Result<Option<&str>, Problem> {
+    let Some(field) = headers.single_text(header_name::AUTHORIZATION)? else { return Ok(None) };
+    let (scheme, token) = field.split_once(' ').unwrap_or((field, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Problem::token_refused(
+            "write `Authorization: Bearer <token>`; no other scheme is known",
+        ));
+    }
+    Ok(Some(token.trim()))
 }
 
 /// Permits or refuses.
-#[expect(clippy::unnecessary_wraps, reason = "the answer is yes until there are tokens")]
-pub(crate) fn authorise(principal: &Principal, right: Right, _stream: &StreamName) -> Result<(), Problem> {
-    match (principal, right) {
-        (Principal::Anybody, Right::Read | Right::Publish | Right::Create | Right::Delete | Right::List) => {
-            Ok(())
-        }
+pub(crate) fn authorise(principal: &Principal, right: Right, stream: &StreamName) -> Result<(), Problem> {
+    if principal.may(right, stream) { Ok(()) } else { Err(refusal(principal, right)) }
+}
+
+/// The refusal of a right: it says nothing of the stream.
+pub(crate) fn refusal(principal: &Principal, right: Right) -> Problem {
+    if principal.is_unnamed() { Problem::unauthenticated() } else { Problem::forbidden(right.as_str()) }
+}
+
+/// Refuses a token in a URL, which ends up in logs and histories.
+pub(crate) fn refuse_token_in_url(query: &str, core: &Core) -> Result<(), Problem> {
+    const NAMES: [&str; 3] = ["token", "access_token", "api_key"];
+    let names = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    if core.access.has_rules() && names.into_iter().any(|name| NAMES.contains(&name)) {
+        let detail = "a token in a URL ends up in logs: send it as `Authorization: Bearer <token>`";
+        return Err(Problem::new(ErrorCode::InvalidParameter, detail));
     }
+    Ok(())
 }

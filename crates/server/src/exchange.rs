@@ -38,6 +38,9 @@ pub(crate) trait Exchange {
     /// The server is about to end.
     fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>);
 
+    /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
+    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);
 }

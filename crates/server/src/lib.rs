@@ -6,6 +6,7 @@
 mod authorise;
 mod examples;
 mod exchange;
+mod expiring;
 mod forms;
 mod health;
 mod list;
@@ -15,6 +16,7 @@ mod request;
 mod server;
 pub mod settings;
 mod slices;
+mod ticket;
 mod transport;
 mod worker;
 

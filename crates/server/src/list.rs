@@ -1,34 +1,86 @@
 //! The list of streams.
 
-use crate::authorise::{Principal, Right, authorise};
+use crate::authorise::{Principal, Right, refusal};
 use crate::exchange::Opened;
 use crate::transport::{LONG_POLL, SSE, WEBSOCKET};
 use crate::worker::core::Core;
 use serde_json::{Value, json};
 use tidings_engine::ListedStream;
-use tidings_protocol::{CacheControl, ListRequest, Problem, Response, header_name, rfc3339_text};
+use tidings_protocol::{CacheControl, ErrorCode, ListRequest, Problem, Response, header_name, rfc3339_text};
 
-pub(crate) fn list(query: &str, core: &Core) -> Result<Opened, Problem> {
+/// How many streams are looked at for one page: those between that may not be listed cost too.
+const LOOKED_AT_MAX: usize = 20_000;
+
+/// A page of the streams that the principal may list. Of others it says nothing, not by `next` either.
+pub(crate) fn list(principal: &Principal, query: &str, core: &Core) -> Result<Opened, Problem> {
     let request = ListRequest::parse(query)?;
+    if !principal.may_any(Right::List) {
+        return Err(refusal(principal, Right::List));
+    }
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
     // One more than asked for shows whether the list goes on.
-    let (after, asked) = (request.after.as_deref(), limit.saturating_add(1));
-    let mut streams = core.engine.list(&request.prefix, after, asked, core.now);
-    let goes_on = limit < streams.len();
-    streams.truncate(limit);
-    let next = streams.last().filter(|_| goes_on).map(|last| last.name.clone());
-    let seen = streams.iter().filter(|stream| {
-        let permitted = authorise(&Principal::Anybody, Right::List, &stream.name).is_ok();
-        permitted && !stream.is_expired
-    });
-    let mut answer = json!({ "streams": seen.map(describe).collect::<Vec<_>>() });
-    if let Some(next) = next {
-        answer["next"] = json!(next.as_str());
+    let mut seen = permitted(principal, &request, limit.saturating_add(1), core)?;
+    let goes_on = limit < seen.len();
+    seen.truncate(limit);
+    let mut answer = json!({ "streams": seen.iter().map(describe).collect::<Vec<_>>() });
+    if let Some(last) = seen.last().filter(|_| goes_on) {
+        answer["next"] = json!(last.name.as_str());
     }
     let response = Response::new(200)
         .with_body("application/json", answer.to_string())
         .with(header_name::CACHE_CONTROL, CacheControl::NoStore);
     Ok(Opened::Response(response))
+}
+
+/// At most `count` streams that may be listed, by name. Only where the principal has rights is it looked.
+fn permitted(
+    principal: &Principal,
+    request: &ListRequest,
+    count: usize,
+    core: &Core,
+) -> Result<Vec<ListedStream>, Problem> {
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    for prefix in narrowed(principal.prefixes(Right::List), &request.prefix) {
+        let mut after = request.after.clone();
+        while found.len() < count {
+            let streams = core.engine.list(prefix, after.as_deref(), count, core.now);
+            let Some(last) = streams.last() else { break };
+            if LOOKED_AT_MAX < looked_at {
+                let detail = "too many streams lie between that you may not list; ask with a longer `prefix`";
+                return Err(Problem::new(ErrorCode::InvalidParameter, detail));
+            }
+            looked_at += streams.len();
+            let is_last = streams.len() < count;
+            after = Some(last.name.to_string());
+            found.extend(
+                streams
+                    .into_iter()
+                    .filter(|stream| !stream.is_expired && principal.may(Right::List, &stream.name)),
+            );
+            if is_last {
+                break;
+            }
+        }
+    }
+    found.truncate(count);
+    Ok(found)
+}
+
+/// The ranges of names that begin with one of the texts and with `prefix`: in order, and none within another.
+fn narrowed<'p>(mut starts: Vec<&'p str>, prefix: &'p str) -> Vec<&'p str> {
+    starts.sort_unstable();
+    let mut ranges: Vec<&str> = Vec::new();
+    for start in starts {
+        let range = match (start.starts_with(prefix), prefix.starts_with(start)) {
+            (true, _) => start,
+            (false, true) => prefix,
+            (false, false) => continue,
+        };
+        if ranges.last().is_none_or(|last| !range.starts_with(last)) {
+            ranges.push(range);
+        }
+    }
+    ranges
 }
 
 fn describe(stream: &ListedStream) -> Value {
@@ -51,4 +103,19 @@ fn describe(stream: &ListedStream) -> Value {
             "websocket": summary.followers[WEBSOCKET.0],
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_in_order_and_apart() {
+        let of = |starts: &[&'static str], prefix| narrowed(starts.to_vec(), prefix);
+        assert_eq!(of(&["b", "a", "a/b"], ""), ["a", "b"]);
+        assert_eq!(of(&["", "a"], "a/"), ["a/"]);
+        assert_eq!(of(&["a", "a/b", "a/c", "b"], "a/"), ["a/"]);
+        assert_eq!(of(&["a/b", "a/c", "b"], "a/"), ["a/b", "a/c"]);
+        assert_eq!(of(&["b"], "a"), [""; 0]);
+    }
 }

@@ -1,11 +1,11 @@
 //! A request as both fronts understand it, and where it goes.
 
-use crate::authorise::{Principal, Right, authorise};
+use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{examples, health, list, operation};
+use crate::{examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -32,7 +32,7 @@ pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Cor
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.websocket, None, core);
+        return transport::websocket::open(request.headers, request.websocket, (None, ""), core);
     }
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -52,28 +52,73 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         return Err(Problem::no_websocket_here());
     }
     match (&route, request.method) {
-        (Route::WebSocket, _) => transport::websocket::open(request.headers, request.websocket, None, core),
-        (Route::ReadMany, _) => read_many(query, request, core),
-        (Route::Streams, _) => list::list(query, core),
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
-        (Route::Stream(name), Method::Get) if request.websocket.is_some() => {
-            let start = tidings_protocol::parse_upgrade_start(query)?;
-            let first = Some((name.clone(), start));
-            transport::websocket::open(request.headers, request.websocket, first, core)
+        (Route::WebSocket | Route::ReadMany | Route::Ticket | Route::Streams | Route::Stream(_), _) => {
+            refuse_token_in_url(query, core)?;
+            if is_websocket(&route, request) {
+                return websocket(&route, query, request, core);
+            }
+            let principal = match (&route, request.method) {
+                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, core)?,
+                _ => identify(request.headers, core)?,
+            };
+            let opened = for_principal(&principal, &route, query, request, core)?;
+            Ok(expiring::until_expiry(opened, &principal, core))
         }
-        (Route::Stream(name), Method::Get) => read(name, query, request, core),
-        (Route::Stream(name), Method::Head) => operation::head::head(name, core),
-        (Route::Stream(name), Method::Put) => operation::create::create(name, request, core),
-        (Route::Stream(name), Method::Post) => operation::publish::publish(name, query, request, core),
-        (Route::Stream(name), Method::Delete) => operation::delete::delete(name, request.owner, core),
-        (Route::Stream(_), Method::Options | Method::Other) => {
+    }
+}
+
+/// What needs to know who asks.
+fn for_principal<H: Headers + ?Sized>(
+    principal: &Principal,
+    route: &Route,
+    query: &str,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    match (route, request.method) {
+        (Route::ReadMany, _) => read_many(principal, query, request, core),
+        (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
+        (Route::Streams, _) => list::list(principal, query, core),
+        (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
+        (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
+        (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),
+        (Route::Stream(name), Method::Post) => {
+            operation::publish::publish(principal, name, query, request, core)
+        }
+        (Route::Stream(name), Method::Delete) => {
+            operation::delete::delete(principal, name, request.owner, core)
+        }
+        (Route::Stream(_), Method::Options | Method::Other)
+        | (Route::WebSocket | Route::HealthLive | Route::HealthReady, _) => {
             Err(Problem::method_not_allowed(route.methods()))
         }
     }
 }
 
+/// Whether a WebSocket is asked for, rightly or wrongly.
+fn is_websocket<H: Headers + ?Sized>(route: &Route, request: &Request<'_, H>) -> bool {
+    let follows = matches!(route, Route::Stream(_)) && request.method == Method::Get;
+    *route == Route::WebSocket || (follows && request.websocket.is_some())
+}
+
+fn websocket<H: Headers + ?Sized>(
+    route: &Route,
+    query: &str,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    let first = if let Route::Stream(name) = route {
+        Some((name.clone(), tidings_protocol::parse_upgrade_start(query)?))
+    } else {
+        None
+    };
+    transport::websocket::open(request.headers, request.websocket, (first, query), core)
+}
+
 fn read<H: Headers + ?Sized>(
+    principal: &Principal,
     name: &StreamName,
     query: &str,
     request: &Request<'_, H>,
@@ -81,7 +126,7 @@ fn read<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let asked = ReadRequest::parse(query, request.headers)?;
     let transport = transport::of(asked.live)?;
-    authorise(&Principal::Anybody, Right::Read, name)?;
+    authorise(principal, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
@@ -91,6 +136,7 @@ fn read<H: Headers + ?Sized>(
 }
 
 fn read_many<H: Headers + ?Sized>(
+    principal: &Principal,
     query: &str,
     request: &Request<'_, H>,
     core: &mut Core,
@@ -98,5 +144,5 @@ fn read_many<H: Headers + ?Sized>(
     let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
     let transport = transport::of(asked.live)?;
     let follower = Follower { owner: request.owner, chunked: request.chunked };
-    Ok((transport.open_many)(&asked, follower, core))
+    Ok((transport.open_many)(&asked, principal, follower, core))
 }

@@ -11,9 +11,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use tidings_auth::Tickets;
 use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
 use tidings_model::{Behind, Durability, Retention, StreamName};
 
@@ -49,6 +50,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     crate::logging::start(settings.log);
     let settings = Arc::new(settings);
     let engine = Arc::new(start_engine(&settings)?);
+    shout_if_insecure(&settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
     let listeners = listen_on(settings.listen, workers)
@@ -69,6 +71,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
         message_memory: Arc::new(websocket::message_memory(&settings)),
+        tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
         settings,
         connections_max,
         doors: purposes.iter().map(|_| Door::default()).collect(),
@@ -97,6 +100,18 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     }
     log::info!("ended");
     Ok(())
+}
+
+/// Others can reach a server that has no rules: whoever reads its log shall know.
+fn shout_if_insecure(settings: &Settings) {
+    let is_reachable = !settings.listen.ip().to_canonical().is_loopback();
+    if is_reachable && !settings.access.has_rules() {
+        // As an error, so that no `log` setting hides it.
+        log::error!(
+            "INSECURE: there are no rules, so whoever reaches {} may read, publish and delete everything",
+            settings.listen
+        );
+    }
 }
 
 /// The exit code of a process whose storage has failed.

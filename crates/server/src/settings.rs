@@ -6,6 +6,7 @@
 //! Two stages: [`SettingsInput`] is what was said, each value with its origin; [`Settings`] is complete and
 //! cross-checked, and [`SettingsInput::resolve`] is the one step between them.
 
+mod access;
 mod byte_size;
 mod check;
 mod default_file;

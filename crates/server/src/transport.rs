@@ -14,6 +14,7 @@ mod read_many;
 mod sse;
 pub(crate) mod websocket;
 
+use crate::authorise::Principal;
 use crate::exchange::Opened;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -99,8 +100,8 @@ impl Read {
 /// Begins to answer a read. What of the request matters only now is not in [`Read`].
 pub(crate) type Open = fn(Read, Owner, &ReadRequest, &mut Core) -> Opened;
 
-/// Begins to answer a read of many streams.
-pub(crate) type OpenMany = fn(&ReadManyRequest, Follower, &mut Core) -> Opened;
+/// Begins to answer a read of many streams, of which some may be forbidden.
+pub(crate) type OpenMany = fn(&ReadManyRequest, &Principal, Follower, &mut Core) -> Opened;
 
 /// One way to wait.
 pub(crate) struct Transport {

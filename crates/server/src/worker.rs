@@ -34,9 +34,10 @@ use bytes::Bytes;
 use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use tidings_auth::Tickets;
 use tidings_engine::Engine;
 use tidings_model::Timestamp;
 use tidings_protocol::HttpDate;
@@ -48,6 +49,8 @@ pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
+    /// Tickets that were not used yet.
+    pub(crate) tickets: Arc<Mutex<Tickets>>,
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
     /// Every worker as the others see it.

@@ -2,6 +2,8 @@
 //!
 //! Speaks HTTP and WebSocket by hand, byte by byte where it matters, and shares no code with the server.
 
+#[path = "worker/access.rs"]
+mod access;
 #[path = "worker/balance.rs"]
 mod balance;
 #[path = "worker/behind.rs"]

@@ -57,13 +57,24 @@ pub struct Socket {
 impl Socket {
     /// Connects and asks for the upgrade.
     pub fn open(address: SocketAddr, target: &str) -> io::Result<Upgrade> {
+        Socket::open_with(address, target, "tidings.v1", &[])
+    }
+
+    /// The same with this list of subprotocols and more headers.
+    pub fn open_with(
+        address: SocketAddr,
+        target: &str,
+        subprotocols: &str,
+        headers: &[(&str, &str)],
+    ) -> io::Result<Upgrade> {
         let mut connection = Connection::open(address)?;
         let request = Request::get(target)
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Protocol", "tidings.v1")
+            .header("Sec-WebSocket-Protocol", subprotocols)
             .header("Sec-WebSocket-Key", KEY);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
         connection.send(&request)?;
         let answer =
             connection.upgrade_answer(&request, Deadline::patient())?.ok_or(io::ErrorKind::TimedOut)?;

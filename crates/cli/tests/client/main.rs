@@ -9,4 +9,5 @@ mod publishing;
 mod sharing;
 mod soak;
 mod tls;
+mod token;
 mod world;

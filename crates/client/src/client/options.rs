@@ -1,6 +1,6 @@
 //! What may be said about how a client works.
 
-use crate::{RootCertificate, Timing};
+use crate::{RootCertificate, Timing, Token};
 use std::time::Duration;
 
 /// Which transport follows use.
@@ -27,6 +27,8 @@ pub enum Via {
 pub struct ClientOptions {
     /// The `User-Agent` of its requests; control characters are sent as spaces.
     pub user_agent: String,
+    /// Who the client is, where the server wants to know.
+    pub token: Option<Token>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long an answer may take to begin, or stop in the middle. (Follows have their own limits.)
@@ -45,6 +47,7 @@ impl Default for ClientOptions {
     fn default() -> ClientOptions {
         ClientOptions {
             user_agent: concat!("tidings/", env!("CARGO_PKG_VERSION")).to_owned(),
+            token: None,
             connect_timeout: Duration::from_secs(10),
             silence_max: Duration::from_secs(30),
             answer_bytes_max: 64 << 20,

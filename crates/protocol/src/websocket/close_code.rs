@@ -26,6 +26,9 @@ impl CloseCode {
     /// Too busy; come back later.
     pub const TRY_AGAIN_LATER: CloseCode = CloseCode(1013);
 
+    /// Who asks is not believed, or not any more: come back with a new token. One of those that applications choose.
+    pub const UNAUTHENTICATED: CloseCode = CloseCode(4401);
+
     /// The code of that number, if it may stand in a close frame (RFC 6455, section 7.4): those that are
     /// registered for it, and what libraries (3000 to 3999) and applications (4000 to 4999) choose.
     ///

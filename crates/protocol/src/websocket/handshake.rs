@@ -26,6 +26,19 @@ pub fn asks_for_websocket(headers: &(impl Headers + ?Sized)) -> bool {
     headers.lists(CONNECTION, "upgrade") && headers.lists(UPGRADE, "websocket")
 }
 
+/// The token that a request hides in its list of subprotocols, since a page can send no other header: `bearer.<token>`. It is never
+/// answered.
+pub fn token_of(headers: &(impl Headers + ?Sized)) -> Option<String> {
+    const PREFIX: &str = "bearer.";
+    let mut token = None;
+    headers.each(SEC_WEBSOCKET_PROTOCOL, &mut |value| {
+        let listed = std::str::from_utf8(value).unwrap_or_default().split(',');
+        let mut found = listed.filter_map(|protocol| protocol.trim().strip_prefix(PREFIX));
+        token = token.take().or_else(|| found.next().map(str::to_owned));
+    });
+    token
+}
+
 /// How a request asks for a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
@@ -218,6 +231,17 @@ mod tests {
             Err(problem) => problem.code,
             Ok(_) => panic!("{name} {value:?} is accepted"),
         }
+    }
+
+    #[test]
+    fn a_token_may_stand_among_the_subprotocols() {
+        let of = |value: &'static str| token_of(&with("Sec-WebSocket-Protocol", Some(value))[..]);
+        assert_eq!(of("tidings.v1, bearer.a.b.c"), Some("a.b.c".to_owned()));
+        assert_eq!(of("bearer.x,tidings.v1,bearer.y"), Some("x".to_owned()));
+        assert_eq!(of("tidings.v1"), None);
+        assert_eq!(of("Bearer.x"), None);
+        let accept = accepted(&with("Sec-WebSocket-Protocol", Some("bearer.x, tidings.v1")));
+        assert!(accept.fields().all(|(_, value)| !value.contains("bearer")));
     }
 
     #[test]

@@ -12,12 +12,17 @@ use tidings_protocol::{
 };
 
 pub(crate) fn create<H: Headers + ?Sized>(
+    principal: &Principal,
     name: &StreamName,
     request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let CreateRequest { config, closed } = CreateRequest::parse(request.headers)?;
-    authorise(&Principal::Anybody, Right::Create, name)?;
+    authorise(principal, Right::Create, name)?;
+    if closed || !request.body.is_empty() {
+        // Messages and the end are publishing, however they come.
+        authorise(principal, Right::Publish, name)?;
+    }
     let config = with_policy(config, name, core);
     let first = if request.body.is_empty() {
         Vec::new()

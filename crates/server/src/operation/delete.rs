@@ -9,8 +9,13 @@ use tidings_engine::Operation;
 use tidings_model::StreamName;
 use tidings_protocol::{Problem, Response};
 
-pub(crate) fn delete(name: &StreamName, owner: Owner, core: &mut Core) -> Result<Opened, Problem> {
-    authorise(&Principal::Anybody, Right::Delete, name)?;
+pub(crate) fn delete(
+    principal: &Principal,
+    name: &StreamName,
+    owner: Owner,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    authorise(principal, Right::Delete, name)?;
     let operation = Operation::Delete { name: name.clone(), incarnation: None };
     submit(operation, owner, core, |_deleted| Response::new(204))
 }

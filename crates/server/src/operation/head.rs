@@ -9,8 +9,8 @@ use tidings_protocol::{
     CacheControl, HeaderValue, Problem, Response, header_name, lifetime_header, retention_headers,
 };
 
-pub(crate) fn head(name: &StreamName, core: &Core) -> Result<Opened, Problem> {
-    authorise(&Principal::Anybody, Right::Read, name)?;
+pub(crate) fn head(principal: &Principal, name: &StreamName, core: &Core) -> Result<Opened, Problem> {
+    authorise(principal, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     let (earliest, _) = stream.bounds();
     let (tail, closed) = stream.tail();

@@ -19,13 +19,14 @@ use tidings_protocol::{
 };
 
 pub(crate) fn publish<H: Headers + ?Sized>(
+    principal: &Principal,
     name: &StreamName,
     query: &str,
     request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let asked = PublishRequest::parse(query, request.headers)?;
-    authorise(&Principal::Anybody, Right::Publish, name)?;
+    authorise(principal, Right::Publish, name)?;
     if request.body.is_empty() {
         return close(name, &asked, request, core);
     }
@@ -36,7 +37,7 @@ pub(crate) fn publish<H: Headers + ?Sized>(
         }
         None if asked.create || core.settings.policies.for_stream(name).create_on_publish => {
             let content_type = asked.content_type.for_creation()?;
-            Some(new_stream(content_type.clone(), name, core)?)
+            Some(new_stream(principal, content_type.clone(), name, core)?)
         }
         None => return Err(Problem::stream_not_found()),
     };
@@ -93,11 +94,12 @@ fn close<H: Headers + ?Sized>(
 
 /// A stream that a publish makes: of the publish's content type, the rest by the settings.
 pub(crate) fn new_stream(
+    principal: &Principal,
     content_type: ContentType,
     name: &StreamName,
     core: &Core,
 ) -> Result<StreamConfig, Problem> {
-    authorise(&Principal::Anybody, Right::Create, name)?;
+    authorise(principal, Right::Create, name)?;
     let config = StreamConfig {
         content_type,
         lifetime: Lifetime::Forever,

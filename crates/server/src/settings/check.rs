@@ -4,6 +4,7 @@ use super::byte_size::show_bytes;
 use super::definition::Given;
 use super::rule::Rule;
 use super::{Policies, SETTINGS, Settings, SettingsError, SettingsInput};
+use std::sync::Arc;
 
 /// What a segment holds beside its messages: frame heads, and the records that open and end it.
 const SEGMENT_OVERHEAD_BYTES: usize = 64 << 10;
@@ -21,6 +22,7 @@ impl SettingsInput {
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
         }
+        settings.access = Arc::new(self.policy(&settings)?);
         settings.policies = Policies::new(&settings, self.rules);
         Ok(settings)
     }

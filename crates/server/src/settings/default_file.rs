@@ -1,5 +1,6 @@
 //! The commented settings file that `tidings config default` prints.
 
+use super::access::{KEYS_KEYS, RIGHTS_KEYS};
 use super::rule::RULE_KEYS;
 use super::{Definition, SETTINGS};
 use std::fmt::Write as _;
@@ -35,6 +36,19 @@ pub fn default_file() -> String {
     for rule in &RULE_KEYS {
         push_comment(&mut text, "# #", rule.doc);
         let _always_fits = writeln!(text, "# {} = {}", rule.key, rule.example);
+    }
+    text.push_str("\n\n# Rights\n\n");
+    push_comment(
+        &mut text,
+        "#",
+        "Who may do what, beside what tokens grant by themselves; take away the `#` to use them.",
+    );
+    for (table, keys) in [("rights", &RIGHTS_KEYS[..]), ("keys", &KEYS_KEYS)] {
+        let _always_fits = write!(text, "#\n# [[{table}]]\n");
+        for (key, example, doc) in keys {
+            push_comment(&mut text, "# #", doc);
+            let _always_fits = writeln!(text, "# {key} = {example}");
+        }
     }
     text
 }

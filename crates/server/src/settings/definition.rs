@@ -108,6 +108,8 @@ macro_rules! settings_table {
             )+)+
             /// What streams are given by their names.
             pub policies: Policies,
+            /// Who may do what.
+            pub access: Arc<Policy>,
         }
 
         /// What the file, the environment and flags said, each value with its origin. Nothing is complete here.
@@ -116,6 +118,8 @@ macro_rules! settings_table {
             $($( pub(super) $key: Option<Given<$type>>, )+)+
             /// The tables `[[streams]]` of the file, in its order.
             pub(super) rules: Vec<Rule>,
+            /// The tables that say who may do what.
+            pub(super) access: AccessTables,
         }
 
         /// Every setting, in the order of the documentation.
@@ -155,6 +159,7 @@ macro_rules! settings_table {
                 SettingsInput {
                     $($( $key: self.$key.or(weaker.$key), )+)+
                     rules: self.rules,
+                    access: self.access.or(weaker.access),
                 }
             }
 
@@ -168,6 +173,7 @@ macro_rules! settings_table {
                         },
                     )+)+
                     policies: Policies::default(),
+                    access: Arc::new(Policy::without_rules()),
                 };
                 filled
             }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 const PREFIX: &str = "TIDINGS_";
 
 /// Variables with our prefix that are no settings of the server: the command line reads them.
-const OF_THE_COMMAND_LINE: [&str; 3] = ["TIDINGS_URL", "TIDINGS_CA", "TIDINGS_CONFIG"];
+const OF_THE_COMMAND_LINE: [&str; 4] = ["TIDINGS_URL", "TIDINGS_CA", "TIDINGS_CONFIG", "TIDINGS_TOKEN"];
 
 /// The environment variable of a key.
 pub fn variable_name(key: &str) -> String {

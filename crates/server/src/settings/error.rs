@@ -2,6 +2,7 @@
 
 use super::InvalidValue;
 use std::io;
+use std::net::SocketAddr;
 
 /// Why settings were refused.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,28 @@ pub enum SettingsError {
     NoPattern {
         /// Where the table begins.
         place: String,
+    },
+    /// A file that should hold keys.
+    #[error("{place}: {path} {reason}")]
+    KeyFile {
+        /// Where it is named, and the name of the setting.
+        place: String,
+        /// The file.
+        path: String,
+        /// What is wrong with it: "has no key …".
+        reason: String,
+    },
+    /// Others can reach the server, and nothing says what they may do.
+    #[error(
+        "listen = `{listen}` ({origin}): others can reach this address, and there are no rules of who may do what; write them into the settings file, such as\n  \
+         [[rights]]\n  to = \"anybody\"\n  read = [\"**\"]\nwith which everybody may read and nobody may publish, and `token_keys`, `token_secret_file` or `[[keys]]` for those who may do more; \
+         or say `--insecure`, and whoever reaches it may read, publish and delete everything"
+    )]
+    NoRules {
+        /// Where it would listen.
+        listen: SocketAddr,
+        /// Who said so.
+        origin: String,
     },
     /// Two values that don't go together.
     #[error("{values}: {rule}; {advice}")]

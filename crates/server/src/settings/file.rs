@@ -1,5 +1,6 @@
 //! Settings from a TOML file: the settings at the top, then tables `[[streams]]`.
 
+use super::access::{TableInput, TableKind};
 use super::environment::unknown_setting;
 use super::rule::{RULE_KEYS, Rule, RuleInput};
 use super::{Origin, SETTINGS, SettingsError, SettingsInput};
@@ -35,6 +36,8 @@ impl SettingsInput {
             let origin = file.origin_of(key);
             if name == STREAMS {
                 input.rules = file.rules(value, &origin)?;
+            } else if let Some(kind) = TableKind::parse(name) {
+                file.access_tables(kind, value, &origin, &mut input)?;
             } else if SETTINGS.iter().any(|setting| setting.key == name) {
                 input.set(name, &file.scalar(value), origin)?;
             } else if RULE_KEYS.iter().any(|rule| rule.key == name) {
@@ -91,6 +94,34 @@ impl File<'_> {
         rule.complete(&begin)
     }
 
+    /// The tables `[[rights]]` or `[[keys]]`.
+    fn access_tables(
+        &self,
+        kind: TableKind,
+        value: &Spanned<DeValue<'_>>,
+        origin: &Origin,
+        input: &mut SettingsInput,
+    ) -> Result<(), SettingsError> {
+        let name = kind.name();
+        let advice = format!("write `[[{name}]]`, in double brackets, once for each table");
+        let tables = value.get_ref().as_array().ok_or_else(|| misplaced(name, origin, &advice))?;
+        for value in tables {
+            let begin = Origin::File { path: Arc::clone(&self.path), line: self.line_at(value.span().start) };
+            let table = value.get_ref().as_table().ok_or_else(|| misplaced(name, &begin, &advice))?;
+            let mut read = TableInput::new(kind);
+            for (key, value) in in_order(table) {
+                let (key, origin) = (key.get_ref().as_ref(), self.origin_of(key));
+                if TableInput::is_list(key) {
+                    read.grant(key, &patterns(key, value, &origin)?, &origin)?;
+                } else {
+                    read.set(key, &self.scalar(value), &origin)?;
+                }
+            }
+            input.access.add(read, &begin)?;
+        }
+        Ok(())
+    }
+
     fn origin_of<T>(&self, key: &Spanned<T>) -> Origin {
         Origin::File { path: Arc::clone(&self.path), line: self.line_at(key.span().start) }
     }
@@ -111,6 +142,16 @@ impl File<'_> {
             DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => as_written(),
         }
     }
+}
+
+/// A list of patterns, or one alone.
+fn patterns(key: &str, value: &Spanned<DeValue<'_>>, origin: &Origin) -> Result<Vec<String>, SettingsError> {
+    let one = value.get_ref().as_str().map(|text| vec![text.to_owned()]);
+    let many =
+        || value.get_ref().as_array()?.iter().map(|one| Some(one.get_ref().as_str()?.to_owned())).collect();
+    one.or_else(many).ok_or_else(|| {
+        misplaced(key, origin, &format!("write a list of patterns, such as `{key} = [\"orders/**\"]`"))
+    })
 }
 
 /// A key that exists, but not there.

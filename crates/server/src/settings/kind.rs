@@ -62,6 +62,27 @@ pub(super) const PATH: Kind<PathBuf> = Kind {
     amount: |_| 0,
 };
 
+pub(super) const FILE_OR_NONE: Kind<Option<PathBuf>> = Kind {
+    name: "path",
+    advice: "the path of a file, or nothing",
+    parse: |text| Ok((!text.is_empty()).then(|| PathBuf::from(text))),
+    amount: |_| 0,
+};
+
+pub(super) const TEXT: Kind<String> = Kind {
+    name: "text",
+    advice: "a text",
+    parse: |text| if text.is_empty() { Err(InvalidValue::new("is empty")) } else { Ok(text.to_owned()) },
+    amount: |_| 0,
+};
+
+pub(super) const TEXT_OR_NONE: Kind<Option<String>> = Kind {
+    name: "text",
+    advice: "a text, or nothing",
+    parse: |text| Ok((!text.is_empty()).then(|| text.to_owned())),
+    amount: |_| 0,
+};
+
 pub(super) const ADDRESS: Kind<SocketAddr> = Kind {
     name: "address",
     advice: "an IP address and a port, such as `127.0.0.1:4437` or `[::]:4437`",

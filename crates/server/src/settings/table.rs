@@ -1,12 +1,15 @@
 //! The table: every setting of the server, once.
 
+use super::access::AccessTables;
 use super::definition::{Given, hidden, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
 use super::{Definition, EventLoop, LogLevel, Origin, Policies, Range, Sends, SettingsError, kind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tidings_auth::Policy;
 use tidings_model::Durability;
 
 settings_table! {
@@ -14,7 +17,7 @@ settings_table! {
         /// The folder that holds all streams. It is made if it is missing; one server at a time may use it.
         data: PathBuf = PATH "tidings-data",
         /// The address and port to listen on, for HTTP, SSE and WebSocket alike. Port 0 takes any free port.
-        /// There are no tokens yet: whoever reaches this address may read and publish.
+        /// On an address that others can reach the server starts only with rules of who may do what, or with `insecure`.
         listen: SocketAddr = ADDRESS "127.0.0.1:4437",
         /// How many worker threads serve connections. 0 is one for each core.
         workers: usize = COUNT "0" in "0"..="1024",
@@ -30,6 +33,28 @@ settings_table! {
         examples: bool = SWITCH "false",
         /// A test listener that sends every WebSocket message back. It has no other use.
         ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden,
+    }
+    group "Who may do what" {
+        /// Whether the server may listen on an address that others can reach without any rules. Whoever reaches it may then read, publish
+        /// and delete everything.
+        insecure: bool = SWITCH "false",
+        /// A file with public keys of those whose tokens are believed: one key in PEM (RSA for RS256, P-256 for ES256, Ed25519 for
+        /// `EdDSA`), or a set of keys in JSON (JWKS).
+        token_keys: Option<PathBuf> = FILE_OR_NONE "",
+        /// A file with the secret of tokens that are signed with HS256, at least 32 random bytes. A line break at its end is not part of it.
+        token_secret_file: Option<PathBuf> = FILE_OR_NONE "",
+        /// What the claim `iss` of a token must be. Where this is empty it is not looked at.
+        token_issuer: Option<String> = TEXT_OR_NONE "",
+        /// What the claim `aud` of a token must be, or hold. Where this is empty, a token that has an audience is for somebody else.
+        token_audience: Option<String> = TEXT_OR_NONE "",
+        /// The claim of a token that says which rights it grants.
+        token_claim: String = TEXT "tidings",
+        /// By how much the clock of whoever makes tokens may differ from this one.
+        token_leeway: Duration = DURATION "30s" in "0s"..="10m",
+        /// For how long a ticket (`POST /v1/ticket`) can be used.
+        ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
+        /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
+        max_tickets: usize = COUNT "10000" in "1"..="10000000",
     }
     group "Following" {
         /// How long a long poll is held when nothing is published and the request has no `timeout`.

@@ -21,6 +21,14 @@ use tidings_protocol::websocket::server_message::writer::{
 };
 use tidings_protocol::{ErrorCode, Problem};
 
+/// What a client is told that is not believed any more, before the end.
+pub(super) const EXPIRED: ErrorFrame<'static> = ErrorFrame {
+    id: None,
+    stream: None,
+    code: ErrorCode::Unauthenticated,
+    message: "the token has expired; come back with a new one",
+};
+
 /// What a step of a feed came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stepped {
@@ -82,15 +90,15 @@ impl Feed {
     /// its number, which is above all before.
     pub(super) fn subscribe(
         &mut self,
-        name: &StreamName,
-        start: Start,
+        principal: &Principal,
+        (name, start): (&StreamName, Start),
         kind: Option<FollowerKind>,
         owner: Owner,
         core: &mut Core,
         out: &mut Vec<u8>,
     ) -> u32 {
         let number = self.number();
-        match open(name, start, core) {
+        match open(principal, name, start, core) {
             Err(problem) => self.refuse(name, &problem, out),
             Ok(Err(reset)) => self.wrapping.write(out, |text| write_reset(text, name, &reset)),
             Ok(Ok(mut reader)) => {
@@ -118,6 +126,16 @@ impl Feed {
             self.subscriptions.remove(number, core);
         }
         number.is_some()
+    }
+
+    /// Ends with the streams that this principal may not read, and says so.
+    pub(super) fn end_forbidden(&mut self, principal: &Principal, core: &mut Core, out: &mut Vec<u8>) {
+        for (number, name) in self.subscriptions.names() {
+            if let Err(problem) = authorise(principal, Right::Read, &name) {
+                self.refuse(&name, &problem, out);
+                self.subscriptions.remove(number, core);
+            }
+        }
     }
 
     /// Takes what the disk gave; anything else is for whoever asked.
@@ -262,8 +280,13 @@ impl Feed {
     }
 }
 
-fn open(name: &StreamName, start: Start, core: &Core) -> Result<Result<Reader, Reset>, Problem> {
-    authorise(&Principal::Anybody, Right::Read, name)?;
+fn open(
+    principal: &Principal,
+    name: &StreamName,
+    start: Start,
+    core: &Core,
+) -> Result<Result<Reader, Reset>, Problem> {
+    authorise(principal, Right::Read, name)?;
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     Ok(Reader::open(stream, start, core.engine.boot()))

@@ -17,6 +17,8 @@ struct LongPoll {
     /// What it waited for; boxed, for it is there for a moment only.
     fetched: Option<Box<Reply>>,
     fetching: bool,
+    /// Who asked is not believed any more.
+    expired: bool,
     until_ms: u64,
 }
 
@@ -30,7 +32,7 @@ pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Cor
     let timeout = if core.draining { Duration::ZERO } else { timeout };
     let following = Some(core.follow(read.reader.stream(), owner, 0, LONG_POLL));
     let until_ms = core.ms_after(timeout);
-    let mut held = LongPoll { read, following, fetched: None, fetching: false, until_ms };
+    let mut held = LongPoll { read, following, fetched: None, fetching: false, expired: false, until_ms };
     match held.advance(owner, core, &mut Vec::new()) {
         Advance::Respond(response) => {
             held.leave(core);
@@ -47,6 +49,10 @@ impl Exchange for LongPoll {
         }
         if self.fetching {
             return Advance::WAIT;
+        }
+        if self.expired {
+            // Whatever came meanwhile: it is not for who has asked.
+            return Advance::Respond(respond_nothing(&self.read, false, core));
         }
         let limit = core.page_limit(self.read.limit());
         match self.read.reader.step(limit) {
@@ -73,6 +79,11 @@ impl Exchange for LongPoll {
 
     fn on_drain(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) {
         self.until_ms = core.now_ms;
+    }
+
+    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+        // As if its time were up: nothing is lost, and the next question is answered by who it is then.
+        self.expired = true;
     }
 
     fn leave(&mut self, core: &mut Core) {

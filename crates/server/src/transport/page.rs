@@ -33,7 +33,10 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
     if read.given != StartKind::Now {
         response = response.with(header_name::ETAG, tag);
     }
-    let cache = CacheControl::of_page(read.given, end, life(stream, page, core.now));
+    // A cache asks nobody for a token: what not everybody may read has to be asked for again.
+    let is_private = end == PageEnd::Inside && !core.access.anybody_may_read(stream.name());
+    let life = if is_private { PageLife::Unknown } else { life(stream, page, core.now) };
+    let cache = CacheControl::of_page(read.given, end, life);
     response = response.with(header_name::CACHE_CONTROL, cache);
     if read.waits && !closed {
         response = response.with(header_name::STREAM_CURSOR, next_cursor(read, core));

@@ -203,6 +203,14 @@ impl Exchange for Sse {
         }
     }
 
+    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.state != State::Ended {
+            self.begin(core, out);
+            self.push(b": the token has expired; come back with a new one\n\n".to_vec(), out);
+            let _end = self.end(out);
+        }
+    }
+
     fn leave(&mut self, core: &mut Core) {
         if let Some(following) = self.following.take() {
             core.followers.unfollow(following, self.read.reader.stream(), core.now);

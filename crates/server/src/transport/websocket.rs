@@ -4,9 +4,11 @@
 //! messages mean is the `session`'s business; the test listener's `echo` only sends them back.
 
 mod echo;
+mod identity;
 mod publishing;
 mod session;
 
+use crate::authorise::{Principal, identify_upgrade};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::settings::Settings;
 use crate::worker::core::Core;
@@ -31,14 +33,17 @@ use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 pub(crate) struct FirstSubscription {
     subscription: Option<(StreamName, Start)>,
     deflate: Option<Agreement>,
+    principal: Principal,
+    /// Why the token is not believed that came with it.
+    refused: Option<Box<Problem>>,
 }
 
 /// Grants the WebSocket, over HTTP/1.1 or HTTP/2. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
 pub(crate) fn open<H: Headers + ?Sized>(
     headers: &H,
     asked: Option<Handshake>,
-    first: Option<(StreamName, Start)>,
-    core: &Core,
+    (first, query): (Option<(StreamName, Start)>, &str),
+    core: &mut Core,
 ) -> Result<Opened, Problem> {
     let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
     if core.draining {
@@ -46,20 +51,19 @@ pub(crate) fn open<H: Headers + ?Sized>(
     }
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
     let accept = Accept::check_as(handshake, headers)?.with_deflate(deflate);
+    let (principal, refused) = identify_upgrade(headers, query, core)?;
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);
-    Ok(Opened::Upgrade(head, FirstSubscription { subscription: first, deflate }))
+    Ok(Opened::Upgrade(head, FirstSubscription { subscription: first, deflate, principal, refused }))
 }
 
 /// The exchange that owns an upgraded connection.
 pub(crate) fn begin(first: FirstSubscription, core: &Core) -> Box<dyn Exchange> {
-    let FirstSubscription { subscription, deflate } = first;
-    let window = deflate.map(Agreement::window);
     if core.echoes {
-        Box::new(Connection::new(Echo { deflate: window }))
+        Box::new(Connection::new(Echo { deflate: first.deflate.map(Agreement::window) }))
     } else {
-        Box::new(Connection::new(Session::new(subscription, window)))
+        Box::new(Connection::new(Session::new(first, core)))
     }
 }
 
@@ -81,6 +85,8 @@ pub(super) trait Talk {
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
+    /// Why the connection has to be closed, if it has.
+    fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
     fn owes_an_answer(&self) -> bool;
     /// Leaves what it follows.
@@ -163,6 +169,15 @@ impl<T: Talk> Connection<T> {
         matches!(self.state, State::Open | State::Draining { .. })
     }
 
+    /// Sends our close, and waits for the peer's.
+    fn close(&mut self, violation: &Violation, core: &Core, out: &mut Vec<Bytes>) -> Advance {
+        let mut last = Vec::new();
+        write_close(&mut last, violation.code, violation.reason);
+        out.push(last.into());
+        self.state = State::Closing { since: Since::now(core) };
+        Advance::Wait { until_ms: core.now_ms + CLOSE_MS }
+    }
+
     /// Closes a connection that drains once nothing is owed, or its time is up.
     fn end_drain(&mut self, since: Since, core: &Core, out: &mut Vec<u8>) -> Advance {
         let waits_ms = if self.talk.owes_an_answer() { DRAIN_MOST_MS } else { DRAIN_LEAST_MS };
@@ -211,6 +226,9 @@ impl<T: Talk> Exchange for Connection<T> {
             },
             State::Open | State::Draining { .. } => {
                 let advance = self.talk.advance(owner, core, out);
+                if let Some(violation) = self.talk.is_over() {
+                    return self.close(&violation, core, out);
+                }
                 let State::Draining { since } = self.state else { return advance };
                 let mut last = Vec::new();
                 let advance = self.end_drain(since, core, &mut last);

@@ -1,5 +1,6 @@
 //! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
 
+use crate::authorise::Access;
 use crate::forms::Forms;
 use crate::settings::Settings;
 use crate::slices::Slices;
@@ -20,6 +21,7 @@ use tidings_protocol::websocket::memory::MessageMemory;
 pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) access: Access,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) forms: Forms,
@@ -49,7 +51,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, message_memory, .. } = common;
+        let Common { engine, settings, message_memory, tickets, .. } = common;
         let time = engine.now();
         Core {
             followers: Followers::new(inbox.worker()),
@@ -68,6 +70,7 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
             engine: Arc::clone(engine),
             settings: Arc::clone(settings),
             inbox,

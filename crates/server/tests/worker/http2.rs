@@ -296,9 +296,23 @@ fn field(name: &str, value: &str) -> Vec<u8> {
     [&[0][..], &text(name), &text(value)].concat()
 }
 
+/// A text with its length, an integer with a prefix of seven bits (RFC 7541, section 5.1).
 fn text(value: &str) -> Vec<u8> {
-    let length = u8::try_from(value.len()).ok().filter(|length| *length < 127);
-    [&[length.expect("texts of tests are short")], value.as_bytes()].concat()
+    const PREFIX_MAX: usize = 127;
+    let mut text = Vec::new();
+    if value.len() < PREFIX_MAX {
+        text.extend(u8::try_from(value.len()));
+    } else {
+        text.push(127);
+        let mut rest = value.len() - PREFIX_MAX;
+        while 128 <= rest {
+            text.extend(u8::try_from(rest % 128 + 128));
+            rest /= 128;
+        }
+        text.extend(u8::try_from(rest));
+    }
+    text.extend_from_slice(value.as_bytes());
+    text
 }
 
 /// The status: always the first field, from the static table of RFC 7541 or as a literal, maybe behind a change of the

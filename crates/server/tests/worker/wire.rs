@@ -99,6 +99,12 @@ impl Wire {
         self.answer()
     }
 
+    /// Asks, and tells the status and the code of the answer.
+    pub(crate) fn answer_to(&mut self, request: &str) -> (u16, String) {
+        let answer = self.ask(request);
+        (answer.status, answer.code())
+    }
+
     /// The next answer, to anything but a HEAD.
     pub(crate) fn answer(&mut self) -> Answer {
         let mut answer = self.head();

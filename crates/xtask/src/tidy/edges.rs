@@ -14,12 +14,13 @@ struct Layer {
 const LAYERS: &[Layer] = &[
     Layer { name: "tidings-sys", uses: &[], in_tests: &[] },
     Layer { name: "tidings-model", uses: &[], in_tests: &[] },
+    Layer { name: "tidings-auth", uses: &["tidings-model"], in_tests: &[] },
     Layer { name: "tidings-protocol", uses: &["tidings-model"], in_tests: &[] },
     Layer { name: "tidings-log", uses: &["tidings-model"], in_tests: &[] },
     Layer { name: "tidings-engine", uses: &["tidings-log", "tidings-model"], in_tests: &[] },
     Layer {
         name: "tidings-server",
-        uses: &["tidings-engine", "tidings-model", "tidings-protocol", "tidings-sys"],
+        uses: &["tidings-auth", "tidings-engine", "tidings-model", "tidings-protocol", "tidings-sys"],
         in_tests: &["tidings-testkit"],
     },
     Layer {
@@ -35,6 +36,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "tidings-cli",
         uses: &[
+            "tidings-auth",
             "tidings-client",
             "tidings-compare",
             "tidings-log",

@@ -24,6 +24,23 @@ pub fn write_hello(out: &mut Vec<u8>, hello: &Hello) {
     out.push(b'}');
 }
 
+/// Appends that the client is believed, and for how long; `None` is for ever.
+pub fn write_authenticated(out: &mut Vec<u8>, expires_in: Option<Duration>) {
+    out.extend_from_slice(br#"{"type":"authenticated","expires_in":"#);
+    match expires_in {
+        Some(left) => write_decimal(left.as_secs(), out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+/// Appends that the client has to say within that time who it is.
+pub fn write_renew(out: &mut Vec<u8>, within: Duration) {
+    out.extend_from_slice(br#"{"type":"renew","within":"#);
+    write_decimal(within.as_secs(), out);
+    out.push(b'}');
+}
+
 /// Appends where a subscription begins.
 pub fn write_subscribed(out: &mut Vec<u8>, stream: &StreamName, offset: Offset) {
     begin(out, "subscribed", stream);

@@ -7,6 +7,7 @@ use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use std::collections::VecDeque;
 use tidings_engine::{FollowerKind, Reader, Reply};
+use tidings_model::StreamName;
 
 /// One stream that is followed.
 pub(super) struct Subscription {
@@ -107,6 +108,13 @@ impl Subscriptions {
         let others = self.others.iter().flat_map(|others| &others.all);
         let mut all = self.first.iter().chain(others);
         all.find(|it| it.reader.stream().name().as_str() == name).map(|it| it.number)
+    }
+
+    /// The number and the name of each.
+    pub(super) fn names(&self) -> Vec<(u32, StreamName)> {
+        let others = self.others.iter().flat_map(|others| &others.all);
+        let all = self.first.iter().chain(others);
+        all.map(|it| (it.number, it.reader.stream().name().clone())).collect()
     }
 
     pub(super) fn get(&mut self, number: u32) -> Option<&mut Subscription> {

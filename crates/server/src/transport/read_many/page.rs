@@ -3,6 +3,7 @@
 //! The streams have their turns as those of a WebSocket have, a slice each, until nothing is left or the page is full. So a stream that is
 //! far behind takes what the others leave, and the slices are the ones that other followers get. What they said is then put in order.
 
+use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::Wrapping;
 use crate::transport::feed::{Feed, Stepped};
@@ -33,16 +34,24 @@ enum Wait {
     No,
     /// A long poll, until then.
     Until { ms: u64 },
+    /// A long poll of somebody who is not believed any more: nothing more is gathered.
+    Over,
 }
 
 /// Answers at once, unless the disk is needed.
-pub(in crate::transport) fn poll(asked: &ReadManyRequest, follower: Follower, core: &mut Core) -> Opened {
-    open(asked, follower, Wait::No, None, core)
+pub(in crate::transport) fn poll(
+    asked: &ReadManyRequest,
+    principal: &Principal,
+    follower: Follower,
+    core: &mut Core,
+) -> Opened {
+    open(asked, principal, follower, Wait::No, None, core)
 }
 
 /// Answers at once when there is a frame to send; holds otherwise.
 pub(in crate::transport) fn long_poll(
     asked: &ReadManyRequest,
+    principal: &Principal,
     follower: Follower,
     core: &mut Core,
 ) -> Opened {
@@ -50,11 +59,12 @@ pub(in crate::transport) fn long_poll(
     let timeout = timeout.min(core.settings.long_poll_timeout_max);
     // Draining, nothing is held any more.
     let timeout = if core.draining { Duration::ZERO } else { timeout };
-    open(asked, follower, Wait::Until { ms: core.ms_after(timeout) }, Some(LONG_POLL), core)
+    open(asked, principal, follower, Wait::Until { ms: core.ms_after(timeout) }, Some(LONG_POLL), core)
 }
 
 fn open(
     asked: &ReadManyRequest,
+    principal: &Principal,
     follower: Follower,
     wait: Wait,
     kind: Option<FollowerKind>,
@@ -66,7 +76,7 @@ fn open(
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
-        let number = feed.subscribe(name, *start, kind, follower.owner, core, &mut first);
+        let number = feed.subscribe(principal, (name, *start), kind, follower.owner, core, &mut first);
         if !first.is_empty() {
             frames.push((number, first.into()));
         }
@@ -111,7 +121,7 @@ impl Page {
 
     fn respond(&mut self, core: &Core) -> Response {
         let response = match (self.frames.is_empty(), self.wait) {
-            (true, Wait::Until { .. }) => Response::new(204),
+            (true, Wait::Until { .. } | Wait::Over) => Response::new(204),
             _ => Response::new(200).with_body("application/json", array(std::mem::take(&mut self.frames))),
         };
         let response = response
@@ -141,13 +151,15 @@ fn array(mut elements: Vec<(u32, Bytes)>) -> Vec<u8> {
 
 impl Exchange for Page {
     fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
-        self.gather(owner, core);
+        if self.wait != Wait::Over {
+            self.gather(owner, core);
+        }
         match self.wait {
             _ if self.asked_the_disk => Advance::WAIT,
             Wait::Until { ms } if self.frames.is_empty() && core.now_ms < ms => {
                 Advance::Wait { until_ms: ms }
             }
-            Wait::Until { .. } | Wait::No => Advance::Respond(self.respond(core)),
+            Wait::Until { .. } | Wait::No | Wait::Over => Advance::Respond(self.respond(core)),
         }
     }
 
@@ -163,6 +175,13 @@ impl Exchange for Page {
     fn on_drain(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) {
         if let Wait::Until { ms } = &mut self.wait {
             *ms = core.now_ms;
+        }
+    }
+
+    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+        // As if its time were up: nothing is lost, and the next question is answered by who it is then.
+        if self.wait != Wait::No {
+            self.wait = Wait::Over;
         }
     }
 

@@ -1,15 +1,16 @@
 //! SSE of many streams: each frame is an event without a name.
 
+use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::{LAST_CHUNK, Wrapping, heartbeat};
-use crate::transport::feed::Feed;
+use crate::transport::feed::{EXPIRED, Feed};
 use crate::transport::{Follower, SSE};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::Reply;
-use tidings_protocol::websocket::server_message::writer::write_drain;
+use tidings_protocol::websocket::server_message::writer::{write_drain, write_error};
 use tidings_protocol::{Problem, ReadManyRequest, Response, header_name, sse};
 
 /// A response that goes on for as long as a stream is left.
@@ -21,7 +22,12 @@ struct Events {
 }
 
 /// Begins the response.
-pub(in crate::transport) fn sse(asked: &ReadManyRequest, follower: Follower, core: &mut Core) -> Opened {
+pub(in crate::transport) fn sse(
+    asked: &ReadManyRequest,
+    principal: &Principal,
+    follower: Follower,
+    core: &mut Core,
+) -> Opened {
     if core.draining {
         return Problem::draining(core.settings.drain_window.as_secs().max(1)).into();
     }
@@ -34,7 +40,7 @@ pub(in crate::transport) fn sse(asked: &ReadManyRequest, follower: Follower, cor
     let mut first = Vec::new();
     write_retry(&mut first, core.settings.sse_retry);
     for (name, start) in &asked.streams {
-        feed.subscribe(name, *start, Some(SSE), follower.owner, core, &mut first);
+        feed.subscribe(principal, (name, *start), Some(SSE), follower.owner, core, &mut first);
     }
     Opened::Stream(head, Box::new(Events { feed, first, ended: false }))
 }
@@ -98,6 +104,16 @@ impl Exchange for Events {
         let mut events = std::mem::take(&mut self.first);
         write_retry(&mut events, Duration::from_millis(core.random() % window_ms));
         self.feed.wrapping().write(&mut events, |text| write_drain(text, window));
+        self.push(events, out);
+        let _end = self.end(out);
+    }
+
+    fn on_expired(&mut self, _core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.ended {
+            return;
+        }
+        let mut events = std::mem::take(&mut self.first);
+        self.feed.wrapping().write(&mut events, |text| write_error(text, &EXPIRED));
         self.push(events, out);
         let _end = self.end(out);
     }

@@ -52,6 +52,10 @@ impl Talk for Echo {
 
     fn on_drain(&mut self, _core: &Core, _out: &mut Vec<u8>) {}
 
+    fn is_over(&self) -> Option<Violation> {
+        None
+    }
+
     fn owes_an_answer(&self) -> bool {
         false
     }

@@ -56,16 +56,20 @@ impl Publishing {
 }
 
 /// The operation that stores the message of a frame.
-pub(super) fn operation(publish: &Publish<'_>, core: &Core) -> Result<Operation, Problem> {
+pub(super) fn operation(
+    principal: &Principal,
+    publish: &Publish<'_>,
+    core: &Core,
+) -> Result<Operation, Problem> {
     let name = &publish.stream;
-    authorise(&Principal::Anybody, Right::Publish, name)?;
+    authorise(principal, Right::Publish, name)?;
     let stream = core.engine.find(name, core.now);
     let policy = core.settings.policies.for_stream(name);
     let create = match &stream {
         Some(_) => None,
         None if publish.create || policy.create_on_publish => {
             let content_type = publish.content_type.clone().unwrap_or_else(ContentType::json);
-            Some(new_stream(content_type, name, core)?)
+            Some(new_stream(principal, content_type, name, core)?)
         }
         None => return Err(Problem::stream_not_found()),
     };

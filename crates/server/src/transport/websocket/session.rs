@@ -1,11 +1,13 @@
 //! The session of `tidings.v1`: subscribe, unsubscribe, publish, and what comes of it.
 
-use super::Talk;
+use super::identity::{Believed, Identity};
 use super::publishing::{self, Publishing, write_refusal};
+use super::{FirstSubscription, Talk};
+use crate::authorise::Principal;
 use crate::exchange::Advance;
 use crate::forms::Wrapping;
 use crate::transport::WEBSOCKET;
-use crate::transport::feed::Feed;
+use crate::transport::feed::{EXPIRED, Feed};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -14,7 +16,7 @@ use tidings_model::{Start, StreamName};
 use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::client_message::{ClientMessage, Publish};
 use tidings_protocol::websocket::close_code::CloseCode;
-use tidings_protocol::websocket::deflate::Window;
+use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
@@ -25,7 +27,7 @@ use tidings_protocol::{ErrorCode, Problem};
 /// What one connection follows and waits for.
 pub(super) struct Session {
     feed: Feed,
-    /// Nothing, while the connection only follows.
+    /// Nothing, while the connection only follows, as nobody in particular.
     rare: Option<Box<Rare>>,
 }
 
@@ -37,20 +39,82 @@ struct Rare {
     publishing: Publishing,
     /// Answers to what it has published, not yet written.
     replies: Vec<(u32, Reply)>,
+    /// Who speaks, where that has to be said, or said again.
+    identity: Option<Identity>,
+    /// Why the token is not believed that it began with.
+    refused: Option<Box<Problem>>,
+    /// Nothing is said or done any more.
+    over: bool,
 }
 
 impl Session {
-    pub(super) fn new(first: Option<(StreamName, Start)>, deflate: Option<Window>) -> Session {
-        Session {
-            feed: Feed::new(Wrapping::WebSocket { deflate }, 0),
-            rare: first.map(|first| Box::new(Rare { first: Some(first), ..Rare::default() })),
+    pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
+        let FirstSubscription { subscription, deflate, principal, refused } = first;
+        let deflate = deflate.map(Agreement::window);
+        let identity = Identity::of(&principal, core);
+        let is_plain = subscription.is_none() && identity.is_none() && refused.is_none();
+        let rare = Rare { first: subscription, identity, refused, ..Rare::default() };
+        let rare = (!is_plain).then(|| Box::new(rare));
+        Session { feed: Feed::new(Wrapping::WebSocket { deflate }, 0), rare }
+    }
+
+    /// Who speaks.
+    fn principal(&self, core: &Core) -> Principal {
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        identity.map_or_else(|| core.access.anybody(), |identity| identity.principal().clone())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.over)
+    }
+
+    /// Who speaks is not believed: says so, and ends.
+    fn end(&mut self, frame: &ErrorFrame<'_>, out: &mut Vec<u8>) {
+        write_text_frame(out, |text| write_error(text, frame));
+        self.rare.get_or_insert_default().over = true;
+    }
+
+    /// Somebody says who they are, at first or again. What they may not follow any more ends.
+    fn authenticate(&mut self, token: &str, core: &mut Core, out: &mut Vec<u8>) {
+        if !core.access.has_rules() {
+            return;
+        }
+        match core.access.identify(token, core.now) {
+            Err(problem) => self.end(&frame_of(&problem), out),
+            Ok(principal) => {
+                let identity = Identity::of(&principal, core);
+                if let Some(identity) = &identity {
+                    identity.write_authenticated(core, out);
+                }
+                self.rare.get_or_insert_default().identity = identity;
+                self.feed.end_forbidden(&principal, core, out);
+            }
+        }
+    }
+
+    /// Asks for a new token in time, and ends when none came. Until when it may wait.
+    fn watch_identity(&mut self, core: &Core, out: &mut Vec<u8>) -> u64 {
+        let Some(rare) = self.rare.as_mut().filter(|rare| !rare.over) else { return u64::MAX };
+        if let Some(problem) = rare.refused.take() {
+            self.end(&frame_of(&problem), out);
+            return u64::MAX;
+        }
+        match rare.identity.as_mut().map(|identity| identity.on_time(core, out)) {
+            None => u64::MAX,
+            Some(Believed::Until { ms }) => ms,
+            Some(Believed::Over) => {
+                self.end(&EXPIRED, out);
+                u64::MAX
+            }
         }
     }
 
     /// Frees what is empty: a connection that only follows is small.
     fn slim(&mut self) {
-        self.rare
-            .take_if(|rare| rare.first.is_none() && !rare.publishing.is_waiting() && rare.replies.is_empty());
+        self.rare.take_if(|rare| {
+            let is_quiet = rare.first.is_none() && !rare.publishing.is_waiting() && rare.replies.is_empty();
+            is_quiet && rare.identity.is_none() && rare.refused.is_none() && !rare.over
+        });
     }
 
     fn greet(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
@@ -63,6 +127,10 @@ impl Session {
             max_streams: core.settings.max_subscriptions as u64,
         };
         write_text_frame(out, |text| write_hello(text, &hello));
+        self.watch_identity(core, out);
+        if self.has_ended() {
+            return;
+        }
         if let Some((name, start)) = self.rare.as_mut().and_then(|rare| rare.first.take()) {
             self.subscribe(&name, start, owner, core, out);
             self.slim();
@@ -80,7 +148,8 @@ impl Session {
         match self.check_subscription(name, core) {
             Err(problem) => self.feed.refuse(name, &problem, out),
             Ok(()) => {
-                self.feed.subscribe(name, start, Some(WEBSOCKET), owner, core, out);
+                let principal = self.principal(core);
+                self.feed.subscribe(&principal, (name, start), Some(WEBSOCKET), owner, core, out);
             }
         }
     }
@@ -109,7 +178,8 @@ impl Session {
 
     fn publish(&mut self, publish: &Publish<'_>, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
         let number = self.feed.number();
-        let submitted = publishing::operation(publish, core).and_then(|operation| {
+        let principal = self.principal(core);
+        let submitted = publishing::operation(&principal, publish, core).and_then(|operation| {
             core.submit(operation, owner, number).map_err(|_busy| Problem::too_busy(1))
         });
         match submitted {
@@ -117,6 +187,10 @@ impl Session {
             Err(problem) => write_refusal(out, Some(&publish.id), &publish.stream, &problem),
         }
     }
+}
+
+fn frame_of(problem: &Problem) -> ErrorFrame<'_> {
+    ErrorFrame { id: None, stream: None, code: problem.code, message: &problem.detail }
 }
 
 /// A heartbeat, and a ping.
@@ -130,14 +204,18 @@ impl Talk for Session {
     fn on_text(&mut self, text: &str, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
         // The first message may come with the handshake, but the hello is the first of ours.
         self.greet(owner, core, out);
+        // What comes too late is not done, though the clock has not been looked at yet.
+        self.watch_identity(core, out);
+        if self.has_ended() {
+            return;
+        }
         match ClientMessage::parse(text) {
             Ok(ClientMessage::Subscribe { stream, start }) => {
                 self.subscribe(&stream, start, owner, core, out);
             }
             Ok(ClientMessage::Unsubscribe { stream }) => self.unsubscribe(&stream, core, out),
             Ok(ClientMessage::Publish(publish)) => self.publish(&publish, owner, core, out),
-            // Accepted; there are no tokens yet.
-            Ok(ClientMessage::Auth { .. }) => {}
+            Ok(ClientMessage::Auth { token }) => self.authenticate(&token, core, out),
             Ok(ClientMessage::Ping) => write_text_frame(out, |text| text.extend_from_slice(HEARTBEAT)),
             Err(refused) => {
                 let frame: ErrorFrame<'_> = refused.frame();
@@ -163,6 +241,7 @@ impl Talk for Session {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         let mut own = Vec::new();
         self.greet(owner, core, &mut own);
+        let until_ms = self.watch_identity(core, &mut own);
         if let Some(rare) = &mut self.rare {
             for (number, reply) in std::mem::take(&mut rare.replies) {
                 rare.publishing.on_reply(number, &reply, &mut own);
@@ -171,8 +250,11 @@ impl Talk for Session {
         }
         // What is this connection's own goes before what it shares with others.
         out.push(own.into());
+        if self.has_ended() {
+            return Advance::WAIT;
+        }
         let _stepped = self.feed.advance(owner, core, out);
-        if self.feed.any_ready() { Advance::More } else { Advance::WAIT }
+        if self.feed.any_ready() { Advance::More } else { Advance::Wait { until_ms } }
     }
 
     fn silence(&self) -> &'static [u8] {
@@ -181,6 +263,11 @@ impl Talk for Session {
 
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
         write_text_frame(out, |text| write_drain(text, core.settings.drain_window));
+    }
+
+    fn is_over(&self) -> Option<Violation> {
+        let violation = Violation { code: CloseCode::UNAUTHENTICATED, reason: "come back with a new token" };
+        self.has_ended().then_some(violation)
     }
 
     fn owes_an_answer(&self) -> bool {

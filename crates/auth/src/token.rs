@@ -1,0 +1,129 @@
+//! JSON Web Tokens: whether one is believed, and what it says.
+
+use crate::grants::GrantsGiven;
+use crate::key_set::KeySet;
+use crate::refused::RefusedToken;
+use crate::template::Claims;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
+use serde_json::Value;
+use std::time::Duration;
+use tidings_model::Timestamp;
+
+/// Which tokens are believed.
+#[derive(Clone, Debug)]
+pub struct TokenRules {
+    /// By whom they are signed.
+    pub keys: KeySet,
+    /// What `iss` must be; not looked at where this is `None`.
+    pub issuer: Option<String>,
+    /// What `aud` must be or hold. Where this is `None` a token that has an audience is for somebody else.
+    pub audience: Option<String>,
+    /// The claim that grants rights.
+    pub claim: String,
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+}
+
+/// A token that is believed.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// All it says.
+    pub claims: Claims,
+    /// What it grants by itself.
+    pub grants: GrantsGiven,
+    /// From when on it is not believed any more: its `exp`, and the leeway.
+    pub expires: Timestamp,
+}
+
+impl TokenRules {
+    /// The longest token in bytes.
+    pub const TOKEN_BYTES_MAX: usize = 8 << 10;
+
+    /// Checks a token.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, RefusedToken> {
+        if TokenRules::TOKEN_BYTES_MAX < token.len() {
+            return Err(RefusedToken::TooLong);
+        }
+        // An algorithm that the library does not know, such as `none`, is no head of a token to it.
+        let header = decode_header(token).map_err(|_error| RefusedToken::Malformed)?;
+        if header.crit.is_some() {
+            return Err(RefusedToken::Critical);
+        }
+        let claims = self.signed_claims(token, &header)?;
+        let expires = self.check_times(&claims, now)?;
+        self.check_issuer(&claims)?;
+        self.check_audience(&claims)?;
+        let grants = claims.get(&self.claim).map_or(Ok(GrantsGiven::default()), GrantsGiven::parse);
+        Ok(Verified { grants: grants.map_err(RefusedToken::Grants)?, claims, expires })
+    }
+
+    /// The claims, if one of the keys has signed them.
+    fn signed_claims(&self, token: &str, header: &Header) -> Result<Claims, RefusedToken> {
+        let mut refused = RefusedToken::NoKey;
+        for key in self.keys.candidates(header.alg, header.kid.as_deref()) {
+            match decode::<Claims>(token, &key.decoding, &validation(key.algorithm)) {
+                Ok(data) => return Ok(data.claims),
+                Err(error) => {
+                    let is_signature = matches!(error.kind(), ErrorKind::InvalidSignature);
+                    refused = if is_signature { RefusedToken::Signature } else { RefusedToken::Malformed };
+                }
+            }
+        }
+        Err(refused)
+    }
+
+    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, RefusedToken> {
+        let end = claims.get("exp").ok_or(RefusedToken::NoExpiry)?;
+        let expires = seconds(end)?.after(self.leeway);
+        if expires <= now {
+            return Err(RefusedToken::Expired);
+        }
+        match claims.get("nbf") {
+            Some(start) if now.after(self.leeway) < seconds(start)? => Err(RefusedToken::NotYet),
+            _ => Ok(expires),
+        }
+    }
+
+    fn check_issuer(&self, claims: &Claims) -> Result<(), RefusedToken> {
+        let Some(issuer) = &self.issuer else { return Ok(()) };
+        if claims.get("iss").and_then(Value::as_str) == Some(issuer) {
+            Ok(())
+        } else {
+            Err(RefusedToken::Issuer)
+        }
+    }
+
+    /// A token with an audience is for those that it names (RFC 7519, section 4.1.3).
+    fn check_audience(&self, claims: &Claims) -> Result<(), RefusedToken> {
+        let own = self.audience.as_deref();
+        let is_for_us = match (claims.get("aud"), own) {
+            (None, None) => true,
+            (Some(Value::String(one)), Some(own)) => one == own,
+            (Some(Value::Array(all)), Some(own)) => all.iter().any(|one| one.as_str() == Some(own)),
+            _ => false,
+        };
+        if is_for_us { Ok(()) } else { Err(RefusedToken::Audience) }
+    }
+}
+
+/// Of the library's checks only that of the signature: times need our `now`, and the rest our rules.
+fn validation(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}
+
+/// A number of seconds since 1970, fractions allowed. What lies before that is its beginning, what lies beyond all times is never.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates at both ends"
+)]
+fn seconds(value: &Value) -> Result<Timestamp, RefusedToken> {
+    let seconds = value.as_f64().filter(|seconds| seconds.is_finite()).ok_or(RefusedToken::Time)?;
+    Ok(Timestamp((seconds * 1_000.0) as u64))
+}
