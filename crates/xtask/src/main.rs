@@ -7,7 +7,7 @@
 mod clock;
 mod fuzz;
 mod paint;
-mod settings_page;
+mod printed_page;
 mod test;
 mod tidy;
 mod workspace;
@@ -22,7 +22,8 @@ usage: cargo xtask <chore>
   tidy       layers, module docs, error codes, file sizes, generated pages
   fuzz [SECONDS] [TARGET]
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
-  settings   writes docs/settings.md";
+  settings   writes docs/settings.md
+  metrics    writes docs/metrics.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
-        ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
+        ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
+        ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {
             eprintln!("{USAGE}");

@@ -55,6 +55,7 @@ impl Worker {
 
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, socket: TcpStream) {
+        self.core.metrics.accepted.count();
         let slot = Slot::new(OwnedFd::from(socket), self.core.now_ms);
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);
