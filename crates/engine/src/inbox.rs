@@ -51,6 +51,14 @@ pub struct News {
     pub since: Duration,
     /// Answers.
     pub replies: Vec<(Token, Reply)>,
+    /// The number of a [probe](crate::Engine::probe) that was stored.
+    pub probe: Option<u64>,
+}
+
+impl News {
+    fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.replies.is_empty() && self.probe.is_none()
+    }
 }
 
 /// Where a worker finds its news. Bounded by what the worker has asked for and watches.
@@ -91,15 +99,26 @@ impl Inbox {
         now: Duration,
     ) {
         let mut news = self.news.lock().expect("nobody panics while holding an inbox");
-        let idle = news.changed.is_empty() && news.replies.is_empty();
+        let idle = news.is_empty();
         if news.changed.is_empty() {
             news.since = now;
         }
         news.changed.append(changed);
         news.replies.append(replies);
-        let any = !(news.changed.is_empty() && news.replies.is_empty());
+        let any = !news.is_empty();
         drop(news);
         if idle && any {
+            (self.wake)();
+        }
+    }
+
+    /// Puts the number of a probe in, and wakes the worker as for any news.
+    pub(crate) fn put_probe(&self, number: u64) {
+        let mut news = self.news.lock().expect("nobody panics while holding an inbox");
+        let idle = news.is_empty();
+        news.probe = Some(number);
+        drop(news);
+        if idle {
             (self.wake)();
         }
     }

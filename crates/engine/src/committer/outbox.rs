@@ -8,6 +8,8 @@ use std::time::Duration;
 /// News by worker. Its size is that of one round.
 #[derive(Default)]
 pub(super) struct Outbox {
+    /// For every worker.
+    pub(super) probe: Option<u64>,
     news: Vec<WorkerNews>,
 }
 
@@ -41,7 +43,7 @@ impl Outbox {
         for stream in &changed {
             stream.seen(worker);
         }
-        News { changed, since: now, replies }
+        News { changed, since: now, replies, probe: None }
     }
 
     /// Hands everything over. `inboxes` are asked for after the news, so that nobody who has any is missing.
@@ -49,11 +51,15 @@ impl Outbox {
         for (inbox, news) in inboxes.iter().zip(&mut self.news) {
             inbox.put(&mut news.changed, &mut news.replies, now);
         }
+        if let Some(number) = self.probe.take() {
+            inboxes.iter().for_each(|inbox| inbox.put_probe(number));
+        }
     }
 
     /// Whether nobody has anything to hear.
     pub(super) fn is_empty(&self) -> bool {
-        self.news.iter().all(|news| news.changed.is_empty() && news.replies.is_empty())
+        self.probe.is_none()
+            && self.news.iter().all(|news| news.changed.is_empty() && news.replies.is_empty())
     }
 
     fn of(&mut self, index: usize) -> &mut WorkerNews {

@@ -67,11 +67,7 @@ fn what_followers_are_sent_is_counted_by_transport() {
     assert!(1 <= after.get("tidings_fan_out_seconds_count"));
     assert_eq!(after.get("tidings_streams"), 1);
     assert_eq!(after.get("tidings_requests_total{route=\"publish\",status=\"2xx\"}"), 1);
-    assert_eq!(
-        after.get("tidings_requests_total{route=\"read\",status=\"2xx\"}"),
-        4,
-        "SSE, and three polls"
-    );
+    assert_eq!(after.get("tidings_requests_total{route=\"read\",status=\"2xx\"}"), 4, "SSE, and three polls");
     assert_eq!(after.get("tidings_requests_total{route=\"websocket\",status=\"1xx\"}"), 1);
     assert!(0 < after.get("process_resident_memory_bytes"));
     assert!(0 < after.get("tidings_disk_free_bytes"));
