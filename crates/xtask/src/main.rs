@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what a chore is for")]
 
 mod clock;
+mod deny;
 mod fuzz;
 mod paint;
 mod printed_page;
@@ -22,6 +23,7 @@ usage: cargo xtask <chore>
   tidy       layers, module docs, error codes, file sizes, generated pages
   fuzz [SECONDS] [TARGET]
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
+  deny       licences, bans and sources of what is built in
   settings   writes docs/settings.md
   metrics    writes docs/metrics.md";
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
         ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
         ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
+        ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {
             eprintln!("{USAGE}");

@@ -112,6 +112,8 @@ label! {
         Ticket = "ticket",
         /// Whether the server lives, or is ready.
         Health = "health",
+        /// What administrators ask.
+        Admin = "admin",
         /// This very page.
         Metrics = "metrics",
         /// Whatever else, and what was not understood.
@@ -176,6 +178,7 @@ impl Asked {
             (Route::Ticket, _) => Asked::Ticket,
             (Route::Streams, _) => Asked::List,
             (Route::HealthLive | Route::HealthReady, _) => Asked::Health,
+            (Route::Admin(_), _) => Asked::Admin,
             (Route::Metrics, _) => Asked::Metrics,
         }
     }
