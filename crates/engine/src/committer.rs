@@ -278,10 +278,8 @@ impl Committer {
             return;
         }
         match self.logs.stage_probe(now) {
-            Ok(()) => {
-                self.shared.set_full(Durability::Disk, false);
-                self.probe = Some(number);
-            }
+            // That there is room again is found out by who makes segments: a probe needs less than any message.
+            Ok(()) => self.probe = Some(number),
             Err(refusal) => {
                 if matches!(refusal, Refusal::StorageFull) {
                     self.shared.set_full(Durability::Disk, true);

@@ -15,6 +15,7 @@ mod logging;
 mod metrics;
 mod operation;
 mod peer;
+mod pulse;
 mod request;
 mod server;
 pub mod settings;

@@ -72,7 +72,7 @@ fn dispatch<H: Headers + ?Sized>(
     }
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
-        (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::HealthReady, _) => Ok(health::ready(core)),
         (
             Route::WebSocket
             | Route::ReadMany

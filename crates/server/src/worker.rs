@@ -25,6 +25,7 @@ mod time_limits;
 mod turn;
 
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::settings::Settings;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -53,6 +54,8 @@ pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Whether a publish would reach followers.
+    pub(crate) pulse: Arc<Pulse>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.

@@ -132,6 +132,13 @@ settings_table! {
         /// How long a connection may stay open between two requests. After it, the connection is closed.
         keep_alive_timeout: Duration = DURATION "75s" in "1ms"..="1d",
     }
+    group "Watching" {
+        /// How long a message of the server to itself may take to be stored and to reach every worker. After it, `/health/ready` answers 503.
+        ready_timeout: Duration = DURATION "2s" in "10ms"..="1m",
+        /// How often the server sends itself a message while somebody asks `/health/ready`, for all who ask together: one small write and
+        /// sync of the disk.
+        ready_interval: Duration = DURATION "5s" in "10ms"..="1h",
+    }
     group "Draining" {
         /// On SIGTERM, followers are told to come back within this time, spread out.
         drain_window: Duration = DURATION "10s" in "1ms"..="1h",

@@ -3,6 +3,7 @@
 use crate::authorise::Access;
 use crate::forms::Forms;
 use crate::metrics::{Metrics, Registry};
+use crate::pulse::{Pulse, Rhythm};
 use crate::settings::Settings;
 use crate::slices::Slices;
 use crate::worker::Common;
@@ -27,6 +28,10 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    pub(crate) pulse: Arc<Pulse>,
+    index: usize,
+    /// A message of the server to itself that this worker has yet to pass on.
+    probe: Option<u64>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) forms: Forms,
@@ -65,6 +70,9 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            pulse: Arc::clone(&common.pulse),
+            index,
+            probe: None,
             forms: Forms::new(settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
@@ -173,6 +181,7 @@ impl Core {
 
     /// A clock tick: what the disk was too busy for is asked again.
     pub(crate) fn on_tick(&mut self) {
+        self.pulse.on_tick(&*self.engine, Rhythm::of(&self.settings), self.engine.elapsed());
         self.slices.on_tick();
         for (reader, limit, token) in std::mem::take(&mut self.refetch) {
             self.fetch_as(reader, limit, token);
@@ -205,12 +214,16 @@ impl Core {
         if !news.changed.is_empty() && self.passing_on.is_none() {
             self.passing_on = Some(news.since);
         }
+        self.probe = news.probe.or(self.probe);
     }
 
     /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
     pub(crate) fn on_passed_on(&mut self) {
         if let Some(since) = self.passing_on.take() {
             self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
+        if let Some(number) = self.probe.take() {
+            self.pulse.on_heard(self.index, number);
         }
     }
 
