@@ -12,6 +12,7 @@ mod forms;
 mod health;
 mod list;
 mod logging;
+mod metrics;
 mod operation;
 mod peer;
 mod request;
@@ -23,4 +24,5 @@ mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
+pub use metrics::metrics_markdown;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};
