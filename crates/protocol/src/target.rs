@@ -31,10 +31,10 @@ pub enum Route {
     Ticket,
     /// `/v1/streams`: the list of streams.
     Streams,
-    /// `/metrics`: what operators watch.
-    Metrics,
     /// `/v1/admin/…`: for administrators.
     Admin(AdminPath),
+    /// `/metrics`: what operators watch.
+    Metrics,
     /// `/health/live`
     HealthLive,
     /// `/health/ready`
@@ -94,8 +94,8 @@ impl Route {
             Route::Stream(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
             Route::ReadMany | Route::Ticket => "POST, OPTIONS",
             Route::WebSocket | Route::Streams => "GET, OPTIONS",
-            Route::Metrics | Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
             Route::Admin(path) => path.methods(),
+            Route::Metrics | Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
         }
     }
 

@@ -73,13 +73,16 @@ fn dispatch<H: Headers + ?Sized>(
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(health::ready(core)),
+        (Route::Metrics, _) => {
+            let principal = identify(request.headers, core)?;
+            metrics::scrape(&principal, request.headers, core).map(Opened::Response)
+        }
         (
             Route::WebSocket
             | Route::ReadMany
             | Route::Ticket
             | Route::Streams
             | Route::Stream(_)
-            | Route::Metrics
             | Route::Admin(_),
             _,
         ) => {
@@ -110,7 +113,6 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
-        (Route::Metrics, _) => metrics::scrape(principal, request.headers, core).map(Opened::Response),
         (Route::Admin(path), _) => admin::open(principal, *path, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
@@ -122,7 +124,7 @@ fn for_principal<H: Headers + ?Sized>(
             operation::delete::delete(principal, name, request.owner, core)
         }
         (Route::Stream(_), Method::Options | Method::Other)
-        | (Route::WebSocket | Route::HealthLive | Route::HealthReady, _) => {
+        | (Route::WebSocket | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
             Err(Problem::method_not_allowed(route.methods()))
         }
     }

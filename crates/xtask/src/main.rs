@@ -33,9 +33,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
+        ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
         ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
         ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
-        ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {
             eprintln!("{USAGE}");
