@@ -20,10 +20,13 @@ mod request;
 mod server;
 pub mod settings;
 mod slices;
+mod story;
 mod ticket;
 mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
 pub use metrics::metrics_markdown;
+#[doc(hidden)]
+pub use server::run_on;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

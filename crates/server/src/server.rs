@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tidings_auth::Tickets;
-use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
+use tidings_engine::{Engine, EngineSettings, Policy, StartError, Storage, SystemClock};
 use tidings_model::{Behind, Durability, Retention, StreamName};
 
 /// Why a server did not start, or ended before it was asked to.
@@ -49,9 +49,21 @@ pub enum RunError {
 /// Blocks. When the storage fails, the process ends at once with [`STORAGE_FAILED_EXIT_CODE`]: what is stored then is
 /// decided by recovery at the next start, not by a process that has lost its disk.
 pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
-    crate::logging::start(settings.log);
+    crate::logging::start(&settings);
+    let storage = tidings_engine::open_folder(&settings.data)
+        .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })?;
+    run_on(storage, settings, on_ready)
+}
+
+/// The same over that storage, which a test may hold up.
+#[doc(hidden)]
+pub fn run_on(
+    storage: Arc<dyn Storage>,
+    settings: Settings,
+    on_ready: impl FnOnce(SocketAddr),
+) -> Result<(), RunError> {
     let settings = Arc::new(settings);
-    let engine = Arc::new(start_engine(&settings)?);
+    let engine = Arc::new(start_engine(storage, &settings)?);
     shout_if_insecure(&settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
@@ -135,9 +147,7 @@ impl Policy for Policies {
     }
 }
 
-fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
-    let refused = |source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) };
-    let storage = tidings_engine::open_folder(&settings.data).map_err(refused)?;
+fn start_engine(storage: Arc<dyn Storage>, settings: &Arc<Settings>) -> Result<Engine, RunError> {
     Engine::start(EngineSettings {
         storage,
         segment_bytes: settings.segment_bytes as u64,
@@ -155,7 +165,7 @@ fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
             std::process::exit(STORAGE_FAILED_EXIT_CODE);
         }),
     })
-    .map_err(refused)
+    .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })
 }
 
 /// How many connections the system lets this process have, after it was asked for as many as it may give.

@@ -4,7 +4,9 @@ use super::access::AccessTables;
 use super::definition::{Given, hidden, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
-use super::{Definition, EventLoop, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind};
+use super::{
+    Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,6 +135,11 @@ settings_table! {
         keep_alive_timeout: Duration = DURATION "75s" in "1ms"..="1d",
     }
     group "Watching" {
+        /// How lines of the log are written: `text` for people, `json` for programs, an object each.
+        log_format: LogFormat = LOG_FORMAT "text",
+        /// Whether the log has one line for each connection, when it ends: address, subject, what it did, and why it ended. Never a token,
+        /// a query, or the name of a stream.
+        access_log: bool = SWITCH "false",
         /// How long a message of the server to itself may take to be stored and to reach every worker. After it, `/health/ready` answers 503.
         ready_timeout: Duration = DURATION "2s" in "10ms"..="1m",
         /// How often the server sends itself a message while somebody asks `/health/ready`, for all who ask together: one small write and

@@ -2,10 +2,11 @@
 
 use crate::authorise::Access;
 use crate::forms::Forms;
-use crate::metrics::{Metrics, Registry};
+use crate::metrics::{Metrics, Registry, Transport};
 use crate::pulse::{Pulse, Rhythm};
 use crate::settings::Settings;
 use crate::slices::Slices;
+use crate::story::Notes;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) pulse: Arc<Pulse>,
     index: usize,
+    /// What happens in this step, for who tells of connections.
+    pub(crate) notes: Notes,
     /// A message of the server to itself that this worker has yet to pass on.
     probe: Option<u64>,
     pub(crate) inbox: Arc<Inbox>,
@@ -72,6 +75,7 @@ impl Core {
             registry: Arc::clone(registry),
             pulse: Arc::clone(&common.pulse),
             index,
+            notes: Notes::new(settings.access_log),
             probe: None,
             forms: Forms::new(settings),
             message_memory: Arc::clone(message_memory),
@@ -197,6 +201,7 @@ impl Core {
         kind: FollowerKind,
     ) -> Following {
         self.slices.forget_found();
+        self.notes.on_followed();
         self.followers.follow(stream, owner, number, kind)
     }
 
@@ -208,6 +213,12 @@ impl Core {
         let is_answer = |(_, reply): &&(Token, Reply)| matches!(reply, Reply::Operation(_));
         self.submitted -= news.replies.iter().filter(is_answer).count();
         news
+    }
+
+    /// So many messages go to a reader.
+    pub(crate) fn on_delivered(&mut self, transport: Transport, messages: u64) {
+        self.metrics.deliveries.of(transport).add(messages);
+        self.notes.on_delivered(transport, messages);
     }
 
     fn on_changes(&mut self, news: &News) {

@@ -3,6 +3,7 @@
 use super::pages::Pages;
 use crate::exchange::Exchange;
 use crate::peer::Peer;
+use crate::story::Story;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -35,6 +36,8 @@ pub(crate) struct Slot {
     pub(crate) due_ms: u64,
     pub(crate) exchange: Option<Box<dyn Exchange>>,
     pub(crate) rare: Option<Box<Rare>>,
+    /// What it has done, where somebody wants to know.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// What a connection is doing.
@@ -91,6 +94,7 @@ impl Slot {
             due_ms: u64::MAX,
             exchange: None,
             rare: None,
+            story: None,
         }
     }
 
