@@ -170,6 +170,7 @@ impl Worker {
     /// Something was committed or answered elsewhere.
     fn on_news(&mut self) {
         self.take_arrivals();
+        self.core.look_for_settings(&self.common.settings);
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
