@@ -14,6 +14,7 @@ mod list;
 mod logging;
 mod operation;
 mod request;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

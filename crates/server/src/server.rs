@@ -1,5 +1,6 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::revoking::{self, Revoking};
 use crate::settings::{Policies, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -10,7 +11,7 @@ use rustix::net::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -28,6 +29,14 @@ pub enum RunError {
         folder: PathBuf,
         /// Why not.
         source: Box<StartError>,
+    },
+    /// What was revoked can't be told, and must not be believed again.
+    #[error("{}: {reason}; restore the file, or remove it and revoke again", path.display())]
+    Revocations {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The address can't be listened on.
     #[error("can't listen on {address}: {source}; choose another with --listen")]
@@ -71,6 +80,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
         message_memory: Arc::new(websocket::message_memory(&settings)),
+        revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
         settings,
         connections_max,
@@ -100,6 +110,11 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     }
     log::info!("ended");
     Ok(())
+}
+
+fn open_revocations(folder: &Path) -> Result<Revoking, RunError> {
+    Revoking::open(folder)
+        .map_err(|reason| RunError::Revocations { path: folder.join(revoking::FILE_NAME), reason })
 }
 
 /// Others can reach a server that has no rules: whoever reads its log shall know.

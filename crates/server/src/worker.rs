@@ -18,10 +18,12 @@ mod pages;
 mod parking;
 pub(crate) mod poller;
 mod requests;
+mod revisit;
 mod slots;
 mod time_limits;
 mod turn;
 
+use crate::revoking::Revoking;
 use crate::settings::Settings;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -51,6 +53,8 @@ pub(crate) struct Common {
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What is not believed any more.
+    pub(crate) revoking: Arc<Revoking>,
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
     /// Every worker as the others see it.
@@ -91,6 +95,7 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    revisit: revisit::Revisit,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
 }
@@ -151,6 +156,7 @@ impl Worker {
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
+            revisit: revisit::Revisit::default(),
             alone_from_ms: 0,
         })
     }

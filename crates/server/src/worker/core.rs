@@ -51,7 +51,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, message_memory, tickets, .. } = common;
+        let Common { engine, settings, message_memory, tickets, revoking, .. } = common;
         let time = engine.now();
         Core {
             followers: Followers::new(inbox.worker()),
@@ -70,7 +70,7 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
             settings: Arc::clone(settings),
             inbox,

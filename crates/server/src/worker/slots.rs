@@ -160,7 +160,17 @@ impl Slots {
 
     /// All keys, for what concerns every connection.
     pub(crate) fn keys(&self) -> Vec<u64> {
-        (0..self.pages.end()).filter_map(|place| self.key_at(place)).collect()
+        self.keys_at(0..self.places())
+    }
+
+    /// One above the highest place that may be taken.
+    pub(crate) fn places(&self) -> usize {
+        self.pages.end()
+    }
+
+    /// The keys of those places.
+    pub(crate) fn keys_at(&self, places: std::ops::Range<usize>) -> Vec<u64> {
+        places.filter_map(|place| self.key_at(place)).collect()
     }
 
     fn key_at(&self, place: usize) -> Option<u64> {
