@@ -47,10 +47,12 @@ pub(crate) fn open<H: Headers + ?Sized>(
         }
         AdminPath::Revoke => {
             authorise_admin(principal, Concern::Server)?;
-            match request.method {
-                Method::Post => revoke::revoke(&request.body, core),
-                Method::Delete => revoke::believe_again(query, core),
-                _ => Ok(Opened::Response(revoke::list(core))),
+            if request.method == Method::Post {
+                revoke::revoke(&request.body, core)
+            } else if request.method == Method::Delete {
+                revoke::believe_again(query, core)
+            } else {
+                Ok(Opened::Response(revoke::list(core)))
             }
         }
     }

@@ -13,6 +13,7 @@ mod health;
 mod list;
 mod logging;
 mod operation;
+mod peer;
 mod request;
 mod revoking;
 mod server;

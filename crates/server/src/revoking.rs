@@ -118,7 +118,7 @@ impl Revoking {
             match written {
                 Ok(()) => state.stored = version,
                 Err(error) => {
-                    log::error!("the revocations can't be stored in {}: {error}", self.path.display())
+                    log::error!("the revocations can't be stored in {}: {error}", self.path.display());
                 }
             }
         }
@@ -159,7 +159,7 @@ mod tests {
         loop {
             match revoking.stored(version) {
                 Stored::NotYet => std::thread::yield_now(),
-                stored => return stored,
+                stored @ (Stored::Yes | Stored::Failed) => return stored,
             }
         }
     }

@@ -49,7 +49,7 @@ struct Rare {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, mut refused } = first;
+        let FirstSubscription { subscription, deflate, principal, mut refused, .. } = first;
         if refused.is_none() && !core.access.is_still(&principal, core.now) {
             // While the connection was upgraded.
             refused = Some(Box::new(Problem::revoked()));

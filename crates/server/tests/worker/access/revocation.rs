@@ -190,7 +190,7 @@ fn followers_end(server: &Server, token: &str, body: &Value) {
     assert!(!deadline.passed(), "the long polls would have gone on for a minute");
     // Nothing comes under it, and nothing is kept from others.
     let publish = json!({ "type": "publish", "id": "1", "stream": "mine/there", "data": 5 });
-    goes_on.send_text(&publish.to_string()).unwrap();
+    goes_on.send_text(&publish.to_string()).expect("the server reads");
     let told: Vec<Value> = (0..2).map(|_| goes_on.expect_json()).collect();
     assert!(told.iter().any(|frame| frame["type"] == "message"), "{told:?}");
     assert_eq!(read(server, token), refused());
