@@ -18,6 +18,7 @@ mod operation;
 mod peer;
 mod reloading;
 mod request;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

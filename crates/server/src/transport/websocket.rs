@@ -93,6 +93,10 @@ pub(super) trait Talk {
     fn on_changed(&mut self, number: u32);
     /// Goes on as far as it can, and says whole frames.
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+    /// See [`Exchange`].
+    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
+        false
+    }
     /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
@@ -315,6 +319,10 @@ impl<T: Talk> Exchange for Connection<T> {
 
     fn lag(&self) -> u64 {
         self.talk.lag()
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.talk.on_access_changed(core)
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -61,7 +61,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, .. } = common;
+        let Common { engine, registry, message_memory, tickets, revoking, .. } = common;
         let metrics = registry.of_worker(index);
         let time = engine.now();
         let mut settings_generation = 0;
@@ -87,7 +87,7 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
             settings,
             settings_generation,

@@ -174,6 +174,7 @@ impl Worker {
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
+        self.revisit();
         let news = self.core.take_news();
         self.hear_news(news);
     }
@@ -257,6 +258,7 @@ impl Worker {
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        self.revisit();
         if self.hand_rests() {
             return;
         }
