@@ -7,6 +7,8 @@ use crate::Problem;
 pub enum AdminPath {
     /// `/v1/admin/me`: who asks, as the server knows them.
     Me,
+    /// `/v1/admin/revoke`: tokens, subjects and keys that are not believed any more.
+    Revoke,
 }
 
 impl AdminPath {
@@ -14,7 +16,8 @@ impl AdminPath {
     pub const ROOT: &str = "/v1/admin/";
 
     /// Every one: what stands behind the root, and the methods that it has.
-    const ALL: [(&str, AdminPath, &str); 1] = [("me", AdminPath::Me, "GET, OPTIONS")];
+    const ALL: [(&str, AdminPath, &str); 2] =
+        [("me", AdminPath::Me, "GET, OPTIONS"), ("revoke", AdminPath::Revoke, "GET, POST, DELETE, OPTIONS")];
 
     /// Reads a path.
     pub(crate) fn parse(path: &str) -> Result<AdminPath, Problem> {

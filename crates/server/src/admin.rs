@@ -2,6 +2,8 @@
 //!
 //! Each path says by [`authorise_admin`] what it concerns, before it looks at anything.
 
+mod revoke;
+
 use crate::authorise::{Principal, Right, authorise, refusal};
 use crate::exchange::Opened;
 use crate::request::Request;
@@ -9,7 +11,7 @@ use crate::worker::core::Core;
 use serde_json::json;
 use tidings_auth::PrincipalKind;
 use tidings_model::StreamName;
-use tidings_protocol::{AdminPath, CacheControl, Headers, Problem, Response, header_name};
+use tidings_protocol::{AdminPath, CacheControl, Headers, Method, Problem, Response, header_name};
 
 /// What a request of an administrator concerns.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +36,24 @@ pub(crate) fn authorise_admin(principal: &Principal, concern: Concern<'_>) -> Re
 pub(crate) fn open<H: Headers + ?Sized>(
     principal: &Principal,
     path: AdminPath,
-    _request: &Request<'_, H>,
+    query: &str,
+    request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     match path {
         AdminPath::Me => {
             authorise_admin(principal, Concern::Server)?;
             Ok(Opened::Response(me(principal, core)))
+        }
+        AdminPath::Revoke => {
+            authorise_admin(principal, Concern::Server)?;
+            if request.method == Method::Post {
+                revoke::revoke(&request.body, core)
+            } else if request.method == Method::Delete {
+                revoke::believe_again(query, core)
+            } else {
+                Ok(Opened::Response(revoke::list(core)))
+            }
         }
     }
 }

@@ -8,18 +8,9 @@ use std::fmt::Display;
 
 /// Begins to write lines. A program that has a logger of its own keeps it.
 pub(crate) fn start(settings: &Settings) {
-    let level = match settings.log {
-        LogLevel::Error => LevelFilter::Error,
-        LogLevel::Warn => LevelFilter::Warn,
-        LogLevel::Info => LevelFilter::Info,
-        LogLevel::Debug => LevelFilter::Debug,
-    };
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(LevelFilter::Warn).filter_module("tidings", level).format_target(false);
-    if settings.access_log {
-        // Asked for by a setting of its own, so whatever `log` says.
-        builder.filter_module("tidings::access", LevelFilter::Info.max(level));
-    }
+    // How much of ours is written may change, and is said by `set_level`.
+    builder.filter_level(LevelFilter::Warn).filter_module("tidings", LevelFilter::Debug).format_target(false);
     builder.format_timestamp_millis();
     if settings.log_format == LogFormat::Json {
         builder.format(|out, record| {
@@ -30,6 +21,17 @@ pub(crate) fn start(settings: &Settings) {
     }
     // Only refused where another logger was started first.
     let _started = builder.try_init();
+    set_level(settings.log);
+}
+
+/// From now on lines of that level and above it are written.
+pub(crate) fn set_level(level: LogLevel) {
+    log::set_max_level(match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+    });
 }
 
 /// One line: `time`, `level`, `message`, and what the record says beside.

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 use tidings_engine::{Storage, StorageFile, open_folder};
 use tidings_server::run_on;
-use tidings_server::settings::{Origin, SettingsInput};
+use tidings_server::settings::{Origin, SettingsInput, SettingsSource};
 use tidings_testkit::{Api, Request, eventually};
 
 /// Holds up whoever passes, while it is shut.
@@ -143,7 +143,7 @@ fn scenario_29_readiness_is_red_while_a_publish_would_not_reach_a_follower() {
     ] {
         input.set(key, value, Origin::Flag).expect("these settings are good");
     }
-    let settings = input.resolve().expect("these settings are good");
+    let settings = SettingsSource::new(input, None).load().expect("these settings are good");
     let disk = Arc::new(Barrier::default());
     let folder = open_folder(data.path()).expect("the folder is new");
     let storage = Arc::new(Paused { folder, barrier: Arc::clone(&disk) });

@@ -22,14 +22,6 @@ use tidings_protocol::websocket::server_message::writer::{
 };
 use tidings_protocol::{ErrorCode, Problem};
 
-/// What a client is told that is not believed any more, before the end.
-pub(super) const EXPIRED: ErrorFrame<'static> = ErrorFrame {
-    id: None,
-    stream: None,
-    code: ErrorCode::Unauthenticated,
-    message: "the token has expired; come back with a new one",
-};
-
 /// What a step of a feed came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stepped {

@@ -3,6 +3,7 @@
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
@@ -82,7 +83,7 @@ impl Exchange for LongPoll {
         self.until_ms = core.now_ms;
     }
 
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
     }

@@ -5,6 +5,7 @@
 
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::forms::Wrapping;
 use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
@@ -182,7 +183,7 @@ impl Exchange for Page {
         }
     }
 
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         if self.wait != Wait::No {
             self.wait = Wait::Over;

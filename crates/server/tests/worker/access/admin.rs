@@ -23,7 +23,7 @@ pub(super) fn json_of(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).expect("an answer is JSON")
 }
 
-const LINES: [&str; 1] = ["GET /v1/admin/me"];
+const LINES: [&str; 2] = ["GET /v1/admin/me", "GET /v1/admin/revoke"];
 
 #[test]
 fn only_administrators_of_everything_may_ask_what_concerns_the_whole_server() {
