@@ -65,6 +65,8 @@ pub(crate) struct Committer {
     outbox: Outbox,
     /// What the next commit proves.
     probe: Option<u64>,
+    /// When the write of this round began, if there was one.
+    committing_since: Option<Duration>,
     ticked: Timestamp,
     /// More has become due than was looked at: the next round follows at once.
     is_behind: bool,
@@ -116,6 +118,7 @@ impl Committer {
             answers: Vec::new(),
             outbox: Outbox::default(),
             probe: None,
+            committing_since: None,
             ticked: Timestamp(0),
             is_behind: false,
             failed: None,
@@ -174,9 +177,10 @@ impl Committer {
             self.commit(now);
         }
         let committed_at = self.shared.clock.elapsed();
-        let news = self.outbox.take(worker, committed_at);
+        let times = (committed_at, committed_at);
+        let news = self.outbox.take(worker, times);
         if !self.outbox.is_empty() {
-            self.outbox.deliver(&self.shared.inboxes(), committed_at);
+            self.outbox.deliver(&self.shared.inboxes(), times);
         }
         if self.failed.is_none() {
             self.ask_for_sizes();
@@ -213,8 +217,11 @@ impl Committer {
             self.settle();
         }
         self.commit(now);
+        let began = self.committing_since.take();
         if !self.outbox.is_empty() {
-            self.outbox.deliver(&self.shared.inboxes(), self.shared.clock.elapsed());
+            let now = self.shared.clock.elapsed();
+            let began = began.unwrap_or(now);
+            self.outbox.deliver(&self.shared.inboxes(), (began, now));
         }
         if self.failed.is_none() {
             self.ask_for_sizes();
@@ -370,6 +377,7 @@ impl Committer {
             if let Some(began) = began {
                 let took = self.shared.clock.elapsed().saturating_sub(began);
                 self.shared.measures.commits.observe(took);
+                self.committing_since = Some(began);
             }
             for change in changes {
                 self.on_change(change, now);

@@ -25,6 +25,7 @@ pub mod settings;
 mod slices;
 mod story;
 mod ticket;
+mod traces;
 mod transport;
 mod worker;
 

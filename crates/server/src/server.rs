@@ -6,6 +6,7 @@ use crate::pulse::Pulse;
 use crate::reloading::Reloading;
 use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
+use crate::traces::Collector;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
@@ -97,10 +98,13 @@ pub fn run_on(
     if descriptors < settings.max_connections {
         log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
     }
+    let registry = Arc::new(Registry::new(purposes.len(), engine.now()));
+    let collector = Collector::start(settings, &registry)?;
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
         pulse: Arc::new(Pulse::new(workers)),
-        registry: Arc::new(Registry::new(purposes.len(), engine.now())),
+        registry,
+        collector,
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),

@@ -5,7 +5,8 @@ use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
 use super::{
-    Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind,
+    Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies, Range, Sends,
+    SettingsError, kind,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -142,6 +143,10 @@ settings_table! {
         /// Whether the log has one line for each connection, when it ends: address, subject, what it did, and why it ended. Never a token,
         /// a query, or the name of a stream. It is a line of the level `info`.
         access_log: bool = SWITCH "false",
+        /// Where traces of publishes are sent, by OTLP over HTTP (JSON): a collector that stands beside the server. Nowhere where this is empty.
+        otlp_endpoint: Option<OtlpEndpoint> = OTLP_ENDPOINT_OR_NONE ""; restart,
+        /// Of so many publishes one is traced, beside those whose `traceparent` says that they are sampled; 0 is none.
+        otlp_one_of: usize = COUNT "100" in "0"..="1000000000"; restart,
         /// How long a message of the server to itself may take to be stored and to reach every worker. After it, `/health/ready` answers 503.
         ready_timeout: Duration = DURATION "2s" in "10ms"..="1m",
         /// How often the server sends itself a message while somebody asks `/health/ready`, for all who ask together: one small write and

@@ -8,6 +8,7 @@ use crate::pulse::{Pulse, Rhythm};
 use crate::settings::Settings;
 use crate::slices::Slices;
 use crate::story::Notes;
+use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
@@ -33,6 +34,10 @@ pub(crate) struct Core {
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
     pub(crate) pulse: Arc<Pulse>,
+    /// Traces of publishes, if anybody wants them.
+    pub(crate) tracer: Option<Box<Tracer>>,
+    /// When the last commit that was heard of began, and was synced, by the engine's clock.
+    committed: (Duration, Duration),
     index: usize,
     /// What happens in this step, for who tells of connections.
     pub(crate) notes: Notes,
@@ -71,6 +76,10 @@ impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
         let Common { engine, registry, message_memory, tickets, revoking, .. } = common;
         let metrics = registry.of_worker(index);
+        let tracer = common.collector.clone().map(|collector| {
+            let now = Duration::from_millis(engine.now().0);
+            Box::new(Tracer::new(collector, Arc::clone(&metrics), now, engine.elapsed()))
+        });
         let time = engine.now();
         let mut settings_generation = 0;
         let newer = common.settings.newer_than(&mut settings_generation);
@@ -80,6 +89,8 @@ impl Core {
             metrics,
             registry: Arc::clone(registry),
             pulse: Arc::clone(&common.pulse),
+            tracer,
+            committed: Default::default(),
             index,
             notes: Notes::new(settings.access_log),
             probe: None,
@@ -243,7 +254,15 @@ impl Core {
         self.notes.on_delivered(transport, messages);
     }
 
+    /// A publish that is traced is about to be answered.
+    pub(crate) fn on_traced(&mut self, trace: Trace, is_stored: bool) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_answered(trace, is_stored, self.committed, self.engine.elapsed());
+        }
+    }
+
     fn on_changes(&mut self, news: &News) {
+        self.committed = news.committed.unwrap_or(self.committed);
         if !news.changed.is_empty() && self.passing_on.is_none() {
             self.passing_on = Some(news.since);
         }
@@ -252,8 +271,12 @@ impl Core {
 
     /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
     pub(crate) fn on_passed_on(&mut self) {
-        if let Some(since) = self.passing_on.take() {
+        let since = self.passing_on.take();
+        if let Some(since) = since {
             self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_passed_on(since, self.engine.elapsed());
         }
         if let Some(number) = self.probe.take() {
             self.pulse.on_heard(self.index, number);
