@@ -3,6 +3,7 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::about::About;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -40,6 +41,14 @@ pub(crate) trait Exchange {
 
     /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
     fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    /// The index of the message that comes next on the stream that it follows under `number`.
+    fn place(&self, _number: u32) -> Option<u64> {
+        None
+    }
+
+    /// Says what it is, for an administrator.
+    fn describe(&self, _about: &mut About) {}
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

@@ -1,5 +1,6 @@
 //! Followers end with the token that let them in: the same exchange, told when the time has come.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
@@ -69,6 +70,14 @@ impl Exchange for Expiring {
 
     fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         self.exchange.on_expired(core, out);
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.exchange.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.exchange.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -19,6 +19,7 @@ mod parking;
 pub(crate) mod poller;
 mod requests;
 mod slots;
+pub(crate) mod survey;
 mod time_limits;
 mod turn;
 
@@ -54,7 +55,7 @@ pub(crate) struct Common {
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
     /// Every worker as the others see it.
-    pub(crate) doors: Vec<Door>,
+    pub(crate) doors: Arc<[Door]>,
     /// How many of these serve streams: the first ones.
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
@@ -131,7 +132,7 @@ impl Worker {
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
-        let core = Core::new(&common, inbox, now);
+        let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,

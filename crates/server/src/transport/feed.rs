@@ -6,6 +6,7 @@
 
 mod subscriptions;
 
+use crate::about::About;
 use crate::authorise::{Principal, Right, authorise};
 use crate::forms::{Form, Wrapping};
 use crate::transport;
@@ -272,6 +273,17 @@ impl Feed {
     /// Whether it is one answer, and over then.
     fn answers_once(&self) -> bool {
         self.wrapping == Wrapping::Element
+    }
+
+    /// See [`Exchange`](crate::exchange::Exchange).
+    pub(super) fn place(&self, number: u32) -> Option<u64> {
+        self.subscriptions.place(number)
+    }
+
+    /// See [`Exchange`](crate::exchange::Exchange).
+    pub(super) fn describe(&self, transport: &'static str, about: &mut About) {
+        about.by(transport);
+        self.subscriptions.describe(about);
     }
 
     /// It is over: leaves the streams that it follows.

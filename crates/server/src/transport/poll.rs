@@ -5,6 +5,7 @@
 
 use super::Read;
 use super::page::respond;
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -75,6 +76,10 @@ impl Exchange for Poll {
 
     // It is answered in a moment.
     fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("poll", about);
+    }
 
     fn leave(&mut self, _core: &mut Core) {}
 }

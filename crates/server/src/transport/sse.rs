@@ -1,6 +1,7 @@
 //! Server-sent events: reads, waits, and repeats, in one response.
 
 use super::{Read, SSE};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
 use crate::worker::core::Core;
@@ -209,6 +210,14 @@ impl Exchange for Sse {
             self.push(b": the token has expired; come back with a new one\n\n".to_vec(), out);
             let _end = self.end(out);
         }
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -8,6 +8,7 @@ mod identity;
 mod publishing;
 mod session;
 
+use crate::about::About;
 use crate::authorise::{Principal, identify_upgrade};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::settings::Settings;
@@ -89,6 +90,10 @@ pub(super) trait Talk {
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
     fn owes_an_answer(&self) -> bool;
+    /// See [`Exchange`].
+    fn place(&self, number: u32) -> Option<u64>;
+    /// See [`Exchange`].
+    fn describe(&self, about: &mut About);
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -295,6 +300,14 @@ impl<T: Talk> Exchange for Connection<T> {
             out.push(frames.into());
             self.state = State::Draining { since: Since::now(core) };
         }
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.talk.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.talk.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

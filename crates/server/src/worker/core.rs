@@ -7,6 +7,7 @@ use crate::slices::Slices;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) struct Core {
     pub(crate) access: Access,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -50,11 +52,12 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
+    pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
         let Common { engine, settings, message_memory, tickets, .. } = common;
         let time = engine.now();
         Core {
             followers: Followers::new(inbox.worker()),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
