@@ -2,6 +2,7 @@
 
 use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -23,6 +24,8 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     pub(crate) owner: Owner,
+    /// Who asks, as far as the network tells.
+    pub(crate) peer: Peer,
 }
 
 /// Answers the request, or begins to.
@@ -32,7 +35,7 @@ pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Cor
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.websocket, (None, ""), core);
+        return transport::websocket::open(request, (None, ""), core);
     }
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -123,7 +126,7 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request.headers, request.websocket, (first, query), core)
+    transport::websocket::open(request, (first, query), core)
 }
 
 fn read<H: Headers + ?Sized>(

@@ -17,6 +17,7 @@ mod output;
 mod pages;
 mod parking;
 pub(crate) mod poller;
+mod proxied;
 mod requests;
 mod slots;
 pub(crate) mod survey;

@@ -98,7 +98,7 @@ pub(super) fn describe(worker: usize, row: &ConnectionRow) -> Value {
     json!({
         "id": format!("{worker}-{}", row.owner.0),
         "worker": worker,
-        "address": row.address.map(|address| address.to_string()),
+        "address": row.address.to_string(),
         "subject": row.about.subject,
         "state": state,
         "transport": row.about.transport,

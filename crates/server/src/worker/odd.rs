@@ -21,11 +21,12 @@ mod websocket_task;
 use super::{Owner, Shared};
 use crate::exchange::Exchange;
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use bytes::Bytes;
 use gate::Admitted;
 use rewound::Rewound;
-use seat::{Held, TaskNews};
+use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -40,6 +41,8 @@ use tokio::time::Instant;
 pub(super) struct HandedOver {
     pub(super) socket: TcpStream,
     pub(super) input: Bytes,
+    /// Who has made it.
+    pub(super) peer: Peer,
 }
 
 /// The exchanges and connections that tasks hold.
@@ -61,10 +64,10 @@ impl Tasks {
     }
 
     /// A place for the news of one exchange.
-    fn insert_exchange(&mut self, held: Held) -> usize {
+    fn insert_exchange(&mut self, news: TaskNews) -> usize {
         let index = self.next_exchange;
         self.next_exchange += 1;
-        self.exchanges.insert(index, TaskNews::of(held));
+        self.exchanges.insert(index, news);
         index
     }
 
@@ -72,6 +75,11 @@ impl Tasks {
     pub(super) fn owners_from(&self, place: u64) -> impl Iterator<Item = Owner> {
         let first = Owner(place).task().unwrap_or(0);
         self.exchanges.range(first..).map(|(index, _)| Owner::of_task(*index))
+    }
+
+    /// Who has made the connection of a task.
+    pub(super) fn peer(&self, task: usize) -> Option<Peer> {
+        self.exchanges.get(&task).map(TaskNews::peer)
     }
 
     /// Looks at the exchange of a task, while none is stepped.
@@ -138,16 +146,19 @@ pub(super) struct ConnectionState {
     streams: Cell<bool>,
     /// The connection belongs to a WebSocket as soon as the answer is written.
     upgrade: RefCell<Option<FirstSubscription>>,
+    /// Who has made it.
+    peer: Peer,
 }
 
 impl ConnectionState {
-    fn new() -> Rc<ConnectionState> {
+    fn new(peer: Peer) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
+            peer,
         })
     }
 }
@@ -170,18 +181,18 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input } = connection;
+    let HandedOver { socket, input, peer } = connection;
     let socket = tokio::net::TcpStream::from_std(socket)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, socket, input).await;
+        return http2::serve(worker, (socket, peer), input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input)).await
+    http1::serve(worker, Rewound::new(socket, input), peer).await
 }
 
 /// What becomes of a request that hyper has read.
-fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes) -> Opened {
+fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
     // Of HTTP/1 our own parser has said it.
@@ -198,7 +209,8 @@ fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes
         body,
         websocket,
         chunked: false,
-        owner: Owner::of_task(index),
+        owner: Owner::of_task(seat.index()),
+        peer: seat.connection().peer.of_request(&parts.headers, &worker.core.settings),
     };
     crate::request::open(&request, &mut worker.core)
 }

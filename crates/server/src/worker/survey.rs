@@ -10,7 +10,7 @@ use super::slots::{Phase, Slot};
 use crate::about::About;
 use crate::exchange::Exchange;
 use std::cmp::Reverse;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tidings_engine::Stream;
@@ -60,7 +60,8 @@ pub(crate) struct Connections {
 /// One connection; of HTTP/2 and of what hyper has, one request.
 pub(crate) struct ConnectionRow {
     pub(crate) owner: Owner,
-    pub(crate) address: Option<SocketAddr>,
+    /// Behind a proxy that is trusted, that of the proxy.
+    pub(crate) address: IpAddr,
     pub(crate) state: State,
     /// How long it is there, and how long nothing was heard from the peer; milliseconds.
     pub(crate) age_ms: Option<u64>,
@@ -259,11 +260,11 @@ impl Worker {
         let mut about = About::default();
         if let Some(task) = owner.task() {
             self.tasks.look_at(task, |exchange| exchange.describe(&mut about))?;
-            let (address, state) = (None, State::Open);
+            let address = self.tasks.peer(task)?.address();
             return Some(ConnectionRow {
                 owner,
                 address,
-                state,
+                state: State::Open,
                 age_ms: None,
                 silent_ms: None,
                 queued: 0,
@@ -276,7 +277,7 @@ impl Worker {
         }
         Some(ConnectionRow {
             owner,
-            address: address_of(slot),
+            address: slot.peer.address(),
             state: state_of(slot),
             age_ms: Some(self.core.now_ms.saturating_sub(u64::from(slot.opened_s) * 1_000)),
             silent_ms: Some(self.core.now_ms.saturating_sub(slot.seen_ms)),
@@ -319,13 +320,9 @@ impl Worker {
     }
 }
 
-fn address_of(slot: &Slot) -> Option<SocketAddr> {
-    SocketAddr::try_from(rustix::net::getpeername(&slot.socket).ok()??).ok()
-}
-
 fn state_of(slot: &Slot) -> State {
     match slot.phase {
-        Phase::Request => State::Idle,
+        Phase::ProxyHeader | Phase::Request => State::Idle,
         Phase::Answer | Phase::Duplex => State::Open,
         Phase::Last => State::Closing,
     }

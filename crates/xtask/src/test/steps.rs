@@ -19,7 +19,7 @@ const NETWORKS: &str = "clients/typescript/networks";
 pub(super) fn all(workspace: &Workspace) -> Vec<Stage> {
     let mut stages: Vec<_> = alone().into_iter().map(Stage::Alone).collect();
     let front = with_foreign_programs(workspace).into_iter().chain(of_client(workspace)).collect();
-    stages.push(Stage::Beside { front, behind: vec![lints(), fuzz()] });
+    stages.push(Stage::Beside { front, behind: vec![lints(), deny(), fuzz()] });
     stages
 }
 
@@ -113,6 +113,11 @@ fn lints() -> Step {
     // Beside steps that use cargo: two of it do not build in one folder at once.
     lints.environment.push(("CARGO_TARGET_DIR", "target/lints".into()));
     run("lints", "clippy, warnings are errors", lints)
+}
+
+fn deny() -> Step {
+    let deny = from_what_is_left(&["xtask", "deny"]);
+    run("dependencies", "licences, bans and sources, by cargo-deny", deny.counting(Form::PassedAndFailed))
 }
 
 /// Fuzzing is good at any speed.

@@ -1,7 +1,8 @@
 //! The place of an exchange among the tasks of a worker: what happened to it while its task slept, and its next step.
 
-use super::{OpenRequest, Shared};
+use super::{ConnectionState, OpenRequest, Shared};
 use crate::exchange::{Advance, Exchange};
+use crate::peer::Peer;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -14,9 +15,9 @@ use tidings_engine::Reply;
 pub(super) type Held = Rc<RefCell<Option<Box<dyn Exchange>>>>;
 
 /// What happened to an exchange while its task slept.
-#[derive(Default)]
 pub(super) struct TaskNews {
     held: Held,
+    peer: Peer,
     changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
     pub(super) draining: bool,
@@ -24,8 +25,13 @@ pub(super) struct TaskNews {
 }
 
 impl TaskNews {
-    pub(super) fn of(held: Held) -> TaskNews {
-        TaskNews { held, ..TaskNews::default() }
+    pub(super) fn of(held: Held, peer: Peer) -> TaskNews {
+        TaskNews { held, peer, changed: Vec::new(), replies: Vec::new(), draining: false, waker: None }
+    }
+
+    /// Who has made the connection.
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
     }
 
     /// See [`super::Tasks::look_at`].
@@ -54,19 +60,25 @@ pub(super) struct Seat {
     index: usize,
     exchange: Held,
     /// Says that the request is open for as long as this lives.
-    _request: OpenRequest,
+    request: OpenRequest,
 }
 
 impl Seat {
     /// A place for an exchange that is about to be opened.
     pub(super) fn new(worker: &Shared, request: OpenRequest) -> Seat {
         let exchange = Held::default();
-        let index = worker.borrow_mut().tasks.insert_exchange(Rc::clone(&exchange));
-        Seat { worker: Rc::clone(worker), index, exchange, _request: request }
+        let news = TaskNews::of(Rc::clone(&exchange), request.0.peer);
+        let index = worker.borrow_mut().tasks.insert_exchange(news);
+        Seat { worker: Rc::clone(worker), index, exchange, request }
     }
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    /// The connection that the request came over.
+    pub(super) fn connection(&self) -> &ConnectionState {
+        &self.request.0
     }
 
     pub(super) fn worker(&self) -> &Shared {
