@@ -9,6 +9,7 @@ use crate::slices::Slices;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -71,6 +73,7 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
