@@ -3,6 +3,7 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::about::About;
 use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
@@ -57,6 +58,14 @@ pub(crate) trait Exchange {
     fn lag(&self) -> u64 {
         0
     }
+
+    /// The index of the message that comes next on the stream that it follows under `number`.
+    fn place(&self, _number: u32) -> Option<u64> {
+        None
+    }
+
+    /// Says what it is, for an administrator.
+    fn describe(&self, _about: &mut About) {}
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

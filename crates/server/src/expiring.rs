@@ -1,5 +1,6 @@
 //! Followers end with the token that let them in, or when it is revoked: the same exchange, told when the time has come.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::metrics::Asked;
@@ -116,6 +117,14 @@ impl Exchange for Expiring {
 
     fn lag(&self) -> u64 {
         self.exchange.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.exchange.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.exchange.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -22,6 +22,7 @@ mod proxied;
 mod requests;
 mod revisit;
 mod slots;
+pub(crate) mod survey;
 mod time_limits;
 mod turn;
 
@@ -73,7 +74,7 @@ pub(crate) struct Common {
     /// What is not believed any more.
     pub(crate) revoking: Arc<Revoking>,
     /// Every worker as the others see it.
-    pub(crate) doors: Vec<Door>,
+    pub(crate) doors: Arc<[Door]>,
     /// How many of these serve streams: the first ones.
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.

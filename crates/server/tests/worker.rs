@@ -6,6 +6,8 @@
 mod access;
 #[path = "worker/access_log.rs"]
 mod access_log;
+#[path = "worker/administration.rs"]
+mod administration;
 #[path = "worker/balance.rs"]
 mod balance;
 #[path = "worker/behind.rs"]

@@ -6,6 +6,7 @@
 
 mod subscriptions;
 
+use crate::about::About;
 use crate::authorise::{Principal, Right, authorise};
 use crate::forms::{Form, Wrapping};
 use crate::metrics::Transport;
@@ -282,6 +283,17 @@ impl Feed {
     /// How many messages the furthest of its readers is behind.
     pub(super) fn lag(&self) -> u64 {
         self.subscriptions.lag()
+    }
+
+    /// See [`Exchange`](crate::exchange::Exchange).
+    pub(super) fn place(&self, number: u32) -> Option<u64> {
+        self.subscriptions.place(number)
+    }
+
+    /// See [`Exchange`](crate::exchange::Exchange).
+    pub(super) fn describe(&self, transport: &'static str, about: &mut About) {
+        about.by(transport);
+        self.subscriptions.describe(about);
     }
 
     /// It is over: leaves the streams that it follows.

@@ -2,6 +2,7 @@
 
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::metrics::Asked;
@@ -90,6 +91,14 @@ impl Exchange for LongPoll {
 
     fn asked(&self) -> Asked {
         Asked::Read
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("long-poll", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

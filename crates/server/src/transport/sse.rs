@@ -1,6 +1,7 @@
 //! Server-sent events: reads, waits, and repeats, in one response.
 
 use super::{Read, SSE};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
@@ -217,6 +218,14 @@ impl Exchange for Sse {
 
     fn lag(&self) -> u64 {
         self.read.reader.lag()
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -8,6 +8,7 @@ mod identity;
 mod publishing;
 mod session;
 
+use crate::about::About;
 use crate::authorise::{Principal, identify_upgrade};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::peer::Peer;
@@ -110,6 +111,9 @@ pub(super) trait Talk {
     fn lag(&self) -> u64 {
         0
     }
+    fn place(&self, number: u32) -> Option<u64>;
+    /// See [`Exchange`].
+    fn describe(&self, about: &mut About);
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -324,6 +328,14 @@ impl<T: Talk> Exchange for Connection<T> {
 
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
         self.talk.on_access_changed(core)
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.talk.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.talk.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

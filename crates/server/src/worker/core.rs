@@ -12,6 +12,7 @@ use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub(crate) struct Core {
     probe: Option<u64>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -90,10 +92,11 @@ impl Core {
             registry: Arc::clone(registry),
             pulse: Arc::clone(&common.pulse),
             tracer,
-            committed: Default::default(),
+            committed: (Duration::ZERO, Duration::ZERO),
             index,
             notes: Notes::new(settings.access_log),
             probe: None,
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),

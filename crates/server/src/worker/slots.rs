@@ -34,6 +34,8 @@ pub(crate) struct Slot {
     pub(crate) sent_ms: u64,
     /// When it is looked at again at the latest; `u64::MAX` for never.
     pub(crate) due_ms: u64,
+    /// When it was opened, in seconds of the worker's clock.
+    pub(crate) opened_s: u32,
     pub(crate) exchange: Option<Box<dyn Exchange>>,
     pub(crate) rare: Option<Box<Rare>>,
     /// What it has done, where somebody wants to know.
@@ -92,6 +94,7 @@ impl Slot {
             seen_ms: now_ms,
             sent_ms: now_ms,
             due_ms: u64::MAX,
+            opened_s: u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX),
             exchange: None,
             rare: None,
             story: None,
@@ -171,6 +174,12 @@ impl Slots {
             self.hand = (self.hand + 1) % places;
             keys.extend(self.key_at(self.hand));
         }
+    }
+
+    /// The keys of what stands at that place and behind it.
+    pub(crate) fn keys_from(&self, place: u64) -> impl Iterator<Item = u64> {
+        let first = usize::try_from(place).unwrap_or(usize::MAX);
+        (first..self.pages.end()).filter_map(|place| self.key_at(place))
     }
 
     /// All keys, for what concerns every connection.

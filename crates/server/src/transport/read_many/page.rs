@@ -3,6 +3,7 @@
 //! The streams have their turns as those of a WebSocket have, a slice each, until nothing is left or the page is full. So a stream that is
 //! far behind takes what the others leave, and the slices are the ones that other followers get. What they said is then put in order.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
@@ -192,6 +193,14 @@ impl Exchange for Page {
 
     fn asked(&self) -> Asked {
         Asked::ReadMany
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.feed.describe(if self.wait == Wait::No { "poll" } else { "long-poll" }, about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -1,5 +1,6 @@
 //! SSE of many streams: each frame is an event without a name.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
@@ -121,6 +122,14 @@ impl Exchange for Events {
 
     fn lag(&self) -> u64 {
         self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.feed.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

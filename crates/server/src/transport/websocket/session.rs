@@ -3,6 +3,7 @@
 use super::identity::{Believed, Identity};
 use super::publishing::{self, Publishing, write_refusal};
 use super::{FirstSubscription, Talk};
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::Advance;
 use crate::forms::Wrapping;
@@ -285,6 +286,16 @@ impl Talk for Session {
 
     fn lag(&self) -> u64 {
         self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        about.subject = identity.and_then(|identity| identity.principal().subject()).map(str::to_owned);
+        self.feed.describe("websocket", about);
     }
 
     fn leave(&mut self, core: &mut Core) {
