@@ -92,6 +92,14 @@ impl End {
     }
 }
 
+/// A step was taken for a connection that has this story, or none since it is older than the wish for one.
+pub(crate) fn tell(story: Option<&mut Story>, notes: &mut Notes) {
+    match story {
+        Some(story) => story.take(notes),
+        None => *notes = Notes::new(notes.is_on),
+    }
+}
+
 impl Story {
     /// Of a connection that begins.
     pub(crate) fn new(peer: Peer, now_ms: u64) -> Story {
@@ -108,10 +116,9 @@ impl Story {
         }
     }
 
-    /// A step was taken for it.
-    pub(crate) fn take(&mut self, notes: &mut Notes) {
+    fn take(&mut self, notes: &mut Notes) {
         let Notes { requests, streams, messages, transport, principal, .. } =
-            std::mem::replace(notes, Notes::new(true));
+            std::mem::replace(notes, Notes::new(notes.is_on));
         self.requests += requests;
         self.streams += streams;
         self.messages += messages;

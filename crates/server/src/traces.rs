@@ -46,7 +46,7 @@ pub(crate) struct Tracer {
 
 /// One publish that is traced.
 pub(crate) struct Trace {
-    trace: u128,
+    id: u128,
     parent: u64,
     span: u64,
     began: Duration,
@@ -81,9 +81,9 @@ impl Tracer {
         if !is_sampled {
             return None;
         }
-        let trace = parent.map_or_else(|| u128::from(random()) << 64 | u128::from(random()), |it| it.trace);
+        let id = parent.map_or_else(|| u128::from(random()) << 64 | u128::from(random()), |it| it.trace);
         let (parent, span) = (parent.map_or(0, |it| it.span), random().max(1));
-        Some(Box::new(Trace { trace, parent, span, began: now, stream: stream.clone(), messages }))
+        Some(Box::new(Trace { id, parent, span, began: now, stream: stream.clone(), messages }))
     }
 
     /// It is about to be answered. `commit` is when what it was stored with was begun and synced.
@@ -117,9 +117,9 @@ impl Tracer {
         }
     }
 
-    fn send(&self, trace: &Trace, span: u64, parent: u64, part: Part, (began, ended): (Duration, Duration)) {
+    fn send(&self, trace: &Trace, id: u64, parent: u64, part: Part, (began, ended): (Duration, Duration)) {
         let (began, ended) = (self.epoch + began, self.epoch + ended);
-        let span = Span { trace: trace.trace, span, parent, part, began, ended };
+        let span = Span { trace: trace.id, id, parent, part, began, ended };
         if self.collector.spans.try_send(span).is_err() {
             self.metrics.spans_dropped.count();
         }

@@ -52,7 +52,9 @@ impl Outbox {
             inbox.put(&mut news.changed, &mut news.replies, times);
         }
         if let Some(number) = self.probe.take() {
-            inboxes.iter().for_each(|inbox| inbox.put_probe(number));
+            for inbox in inboxes {
+                inbox.put_probe(number);
+            }
         }
     }
 

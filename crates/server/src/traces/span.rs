@@ -8,7 +8,7 @@ use tidings_model::StreamName;
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub(super) trace: u128,
-    pub(super) span: u64,
+    pub(super) id: u64,
     /// 0 where there is none.
     pub(super) parent: u64,
     pub(super) part: Part,
@@ -56,7 +56,7 @@ impl Span {
         const STATUS_ERROR: u8 = 2;
         let mut span = json!({
             "traceId": format!("{:032x}", self.trace),
-            "spanId": format!("{:016x}", self.span),
+            "spanId": format!("{:016x}", self.id),
             "name": self.part.name(),
             "kind": KIND_INTERNAL,
             "startTimeUnixNano": self.began.as_nanos().to_string(),

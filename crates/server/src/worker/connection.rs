@@ -4,7 +4,7 @@ use super::Worker;
 use super::output::Written;
 use super::poller::{Interest, Ready};
 use super::slots::{Inbound, Phase, Slot};
-use crate::story::End;
+use crate::story::{self, End};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use rustix::io::Errno;
@@ -136,10 +136,9 @@ impl Worker {
 
     /// A step was taken for it.
     pub(super) fn tell(&mut self, key: u64) {
-        if self.core.notes.is_on
-            && let Some(story) = self.slots.get(key).and_then(|slot| slot.story.as_mut())
-        {
-            story.take(&mut self.core.notes);
+        if self.core.notes.is_on {
+            let story = self.slots.get(key).and_then(|slot| slot.story.as_deref_mut());
+            story::tell(story, &mut self.core.notes);
         }
     }
 

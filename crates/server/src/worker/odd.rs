@@ -23,7 +23,7 @@ use super::{Owner, Shared};
 use crate::exchange::Exchange;
 use crate::exchange::Opened;
 use crate::peer::Peer;
-use crate::story::{End, Story};
+use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use bytes::Bytes;
@@ -177,8 +177,8 @@ impl ConnectionState {
 
     /// A step was taken for it.
     fn tell(&self, core: &mut Core) {
-        if let Some(story) = &mut *self.story.borrow_mut() {
-            story.take(&mut core.notes);
+        if core.notes.is_on {
+            story::tell(self.story.borrow_mut().as_deref_mut(), &mut core.notes);
         }
     }
 

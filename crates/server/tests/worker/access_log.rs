@@ -33,6 +33,8 @@ fn a_connection_is_told_in_one_line_when_it_ends() {
     let mut websocket = Wire::upgraded(&server, FOLLOW);
     websocket.message("live");
     api.publish("a", "[1,2]");
+    // Both: a peer that goes with something unread breaks its connection off.
+    websocket.message("message");
     websocket.message("message");
     drop(websocket);
     let line = line_of(&server, "websocket", 1);
