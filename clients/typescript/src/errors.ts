@@ -59,6 +59,7 @@ export type ServerErrorCode =
   | "too_many_subscriptions"
   | "too_many_streams"
   | "too_many_producers"
+  | "limit_exceeded"
   | "too_busy"
   | "draining"
   | "storage_full"

@@ -2,6 +2,7 @@
 
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::limits::FollowShare;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -13,16 +14,30 @@ struct Expiring {
     exchange: Box<dyn Exchange>,
     /// Milliseconds of the worker's clock; `u64::MAX` once it was told.
     expires_ms: u64,
+    /// What it takes of what its client may follow.
+    _share: Option<Box<FollowShare>>,
 }
 
 /// The same, held for no longer than who has asked for it is believed. A WebSocket can renew that, and sees to it itself.
 pub(crate) fn until_expiry(opened: Opened, principal: &Principal, core: &Core) -> Opened {
     let Some(expires) = principal.expires() else { return opened };
     let expires_ms = core.ms_after(expires.since(core.now));
-    let expiring = |exchange| Box::new(Expiring { exchange, expires_ms });
+    let expiring = |exchange| Box::new(Expiring { exchange, expires_ms, _share: None });
+    wrap(opened, expiring)
+}
+
+/// The same, with what it takes of what its client may follow, for as long as it is held.
+pub(crate) fn with_share(opened: Opened, share: Option<Box<FollowShare>>) -> Opened {
+    if share.is_none() {
+        return opened;
+    }
+    wrap(opened, |exchange| Box::new(Expiring { exchange, expires_ms: u64::MAX, _share: share }))
+}
+
+fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Box<Expiring>) -> Opened {
     match opened {
-        Opened::Held(exchange) => Opened::Held(expiring(exchange)),
-        Opened::Stream(head, exchange) => Opened::Stream(head, expiring(exchange)),
+        Opened::Held(exchange) => Opened::Held(wrapped(exchange)),
+        Opened::Stream(head, exchange) => Opened::Stream(head, wrapped(exchange)),
         Opened::Response(_) | Opened::Upgrade(..) => opened,
     }
 }

@@ -10,6 +10,7 @@ mod exchange;
 mod expiring;
 mod forms;
 mod health;
+mod limits;
 mod list;
 mod logging;
 mod operation;

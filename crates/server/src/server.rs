@@ -1,5 +1,6 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::limits::Limits;
 use crate::settings::{Policies, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -72,6 +73,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         engine: Arc::clone(&engine),
         message_memory: Arc::new(websocket::message_memory(&settings)),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
+        limits: Arc::new(Limits::new(settings.max_limited)),
         settings,
         connections_max,
         doors: purposes.iter().map(|_| Door::default()).collect(),

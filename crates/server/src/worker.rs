@@ -23,6 +23,7 @@ mod slots;
 mod time_limits;
 mod turn;
 
+use crate::limits::Limits;
 use crate::settings::Settings;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -52,6 +53,8 @@ pub(crate) struct Common {
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What one address, subject or stream has and does, over all workers.
+    pub(crate) limits: Arc<Limits>,
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
     /// Every worker as the others see it.

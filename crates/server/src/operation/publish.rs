@@ -8,6 +8,7 @@ use super::refusal::problem_of;
 use super::submit;
 use crate::authorise::{Principal, Right, authorise};
 use crate::exchange::Opened;
+use crate::limits::Client;
 use crate::request::Request;
 use crate::worker::core::Core;
 use bytes::Bytes;
@@ -46,6 +47,7 @@ pub(crate) fn publish<H: Headers + ?Sized>(
     if messages.is_empty() {
         return Err(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish"));
     }
+    core.count_publish(Client { peer: request.peer, principal }, name, &messages)?;
     let operation = Operation::Publish(Publish {
         name: name.clone(),
         incarnation: None,

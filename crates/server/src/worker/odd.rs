@@ -20,6 +20,7 @@ mod websocket_task;
 
 use super::{Owner, Shared};
 use crate::exchange::Opened;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use bytes::Bytes;
@@ -41,7 +42,7 @@ pub(super) struct HandedOver {
     pub(super) socket: TcpStream,
     pub(super) input: Bytes,
     /// Who has made it.
-    pub(super) peer: Peer,
+    pub(super) caller: Caller,
 }
 
 /// The exchanges and connections that tasks hold.
@@ -131,18 +132,25 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    share: Cell<Option<Box<ConnectionShare>>>,
 }
 
 impl ConnectionState {
-    fn new(peer: Peer) -> Rc<ConnectionState> {
+    fn new(caller: Caller) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
-            peer,
+            peer: caller.peer,
+            share: Cell::new(caller.share),
         })
+    }
+
+    /// Who has made the connection, which leaves hyper.
+    fn caller(&self) -> Caller {
+        Caller { peer: self.peer, share: self.share.take() }
     }
 }
 
@@ -164,14 +172,14 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input, peer } = connection;
+    let HandedOver { socket, input, caller } = connection;
     let socket = tokio::net::TcpStream::from_std(socket)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, (socket, peer), input).await;
+        return http2::serve(worker, (socket, caller), input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input), peer).await
+    http1::serve(worker, Rewound::new(socket, input), caller).await
 }
 
 /// What becomes of a request that hyper has read.

@@ -2,6 +2,7 @@
 
 use super::pages::Pages;
 use crate::exchange::Exchange;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -21,6 +22,8 @@ pub(crate) struct Slot {
     pub(crate) inbound: Inbound,
     /// Who has made it.
     pub(crate) peer: Peer,
+    /// What it takes of what its address may have.
+    pub(crate) share: Option<Box<ConnectionShare>>,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
     /// The peer was asked to speak and has not spoken since.
@@ -73,7 +76,7 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(socket: OwnedFd, peer: Peer, now_ms: u64) -> Slot {
+    pub(crate) fn new(socket: OwnedFd, caller: Caller, now_ms: u64) -> Slot {
         Slot {
             socket,
             generation: 0,
@@ -81,7 +84,8 @@ impl Slot {
             queued: false,
             interest: super::poller::Interest::Read,
             inbound: Inbound::Open,
-            peer,
+            peer: caller.peer,
+            share: caller.share,
             streaming: false,
             asked: false,
             http10: false,

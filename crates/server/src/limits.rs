@@ -1,0 +1,193 @@
+//! Limits for each client: what one address, one subject and one stream may have and do, over all workers.
+//!
+//! Knows what is counted and what a refusal says. Does not know sockets, or who asks by what.
+//!
+//! What is held (connections, follows) is counted exactly, and given back by dropping a share. What is done (connecting, publishing) has a
+//! bucket each, which fills with time. The amounts are looked up in the settings each time, so they may change while the server runs.
+
+mod buckets;
+mod counts;
+mod key;
+mod kind;
+mod share;
+
+pub(crate) use kind::Limit;
+pub(crate) use share::{Account, Caller, ConnectionShare, FollowShare};
+
+use crate::authorise::Principal;
+use crate::peer::Peer;
+use crate::settings::Settings;
+use buckets::Buckets;
+use counts::Counts;
+use key::{Key, Keys};
+use kind::Measure;
+use std::sync::Arc;
+use std::time::Duration;
+use tidings_model::StreamName;
+use tidings_protocol::Problem;
+
+/// What all workers count together.
+pub(crate) struct Limits {
+    keys: Keys,
+    counts: Counts,
+    buckets: Buckets,
+}
+
+/// Who does something, as far as that is limited.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) peer: Peer,
+    pub(crate) principal: &'a Principal,
+}
+
+/// What is published in one go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amount {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Limits {
+    /// Nothing is counted yet. Remembers the buckets of so many.
+    pub(crate) fn new(buckets_max: usize) -> Limits {
+        Limits { keys: Keys::default(), counts: Counts::default(), buckets: Buckets::new(buckets_max) }
+    }
+
+    /// One more connection of that peer, at that time of the worker's clock. `None` where nothing counts it.
+    pub(crate) fn connect(
+        self: &Arc<Limits>,
+        peer: Peer,
+        settings: &Settings,
+        now_ms: u64,
+    ) -> Result<Option<Box<ConnectionShare>>, Problem> {
+        let (count, rate) = (Limit::ConnectionsPerAddress, Limit::ConnectRatePerAddress);
+        if count.amount(settings) == 0 && rate.amount(settings) == 0 {
+            return Ok(None);
+        }
+        let Some(key) = self.keys.address(peer, Measure::Connections, settings) else { return Ok(None) };
+        if !self.counts.take(key, 1, count.amount(settings)) {
+            return Err(count.refusal(settings, RETRY_HELD));
+        }
+        let share = ConnectionShare::new(Arc::clone(self), key);
+        // Refused, the share is dropped and nothing is left of it.
+        self.take(&[(rate, key, 1)], settings, now_ms)?;
+        Ok(Some(Box::new(share)))
+    }
+
+    /// So many more follows of that client. `None` where nothing counts them.
+    pub(crate) fn follow(
+        self: &Arc<Limits>,
+        client: Client<'_>,
+        count: u32,
+        settings: &Settings,
+    ) -> Result<Option<Box<FollowShare>>, Problem> {
+        if !follows_are_limited(settings) {
+            return Ok(None);
+        }
+        let mut share = self.share(client, settings);
+        share.add(count, settings)?;
+        Ok(Some(Box::new(share)))
+    }
+
+    /// A share of nothing yet, for what follows more and less over time.
+    fn share(self: &Arc<Limits>, client: Client<'_>, settings: &Settings) -> FollowShare {
+        let address = self.keys.address(client.peer, Measure::Follows, settings);
+        let subject = self.keys.subject(client.principal, Measure::Follows);
+        FollowShare::new(Arc::clone(self), address, subject)
+    }
+
+    /// The account of a WebSocket of that client. `None` where nothing that it may do is counted.
+    pub(crate) fn account(
+        self: &Arc<Limits>,
+        client: Client<'_>,
+        settings: &Settings,
+    ) -> Option<Box<Account>> {
+        let is_limited = follows_are_limited(settings) || publishes_are_limited(settings);
+        let account = || Box::new(Account { peer: client.peer, follows: self.share(client, settings) });
+        is_limited.then(account)
+    }
+
+    /// The answer to one who would be one follower too many of a stream.
+    pub(crate) fn stream_is_full(settings: &Settings) -> Problem {
+        Limit::FollowsPerStream.refusal(settings, RETRY_HELD)
+    }
+
+    /// That client publishes so much, at that time of the worker's clock. What is refused counts nowhere.
+    ///
+    /// Where nothing is limited this is one branch.
+    pub(crate) fn publish(
+        &self,
+        client: Client<'_>,
+        stream: &StreamName,
+        amount: impl FnOnce() -> Amount,
+        settings: &Settings,
+        now_ms: u64,
+    ) -> Result<(), Problem> {
+        if !publishes_are_limited(settings) {
+            return Ok(());
+        }
+        self.take_publish(client, stream, amount(), settings, now_ms)
+    }
+
+    fn take_publish(
+        &self,
+        client: Client<'_>,
+        stream: &StreamName,
+        amount: Amount,
+        settings: &Settings,
+        now_ms: u64,
+    ) -> Result<(), Problem> {
+        let mut asked = [None; Limit::PUBLISHING.len()];
+        for (asked, limit) in asked.iter_mut().zip(Limit::PUBLISHING) {
+            if limit.amount(settings) == 0 {
+                continue;
+            }
+            let measure = limit.measure();
+            let key = match limit.scope() {
+                kind::Scope::Address => self.keys.address(client.peer, measure, settings),
+                kind::Scope::Subject => self.keys.subject(client.principal, measure),
+                kind::Scope::Stream => Some(self.keys.stream(stream, measure)),
+            };
+            let count = if measure == Measure::PublishedBytes { amount.bytes } else { amount.messages };
+            *asked = key.map(|key| (limit, key, count));
+        }
+        let mut together = [(Limit::PublishRatePerStream, Key::default(), 0); Limit::PUBLISHING.len()];
+        let mut len = 0;
+        for one in asked.into_iter().flatten() {
+            together[len] = one;
+            len += 1;
+        }
+        self.take(&together[..len], settings, now_ms)
+    }
+
+    /// Takes from all buckets, or from none.
+    fn take(&self, asked: &[(Limit, Key, u64)], settings: &Settings, now_ms: u64) -> Result<(), Problem> {
+        for (index, (limit, key, count)) in asked.iter().enumerate() {
+            let Some(rate) = limit.rate(settings) else { continue };
+            if let Err(wait) = self.buckets.take(*key, *count, rate, now_ms) {
+                for (limit, key, count) in &asked[..index] {
+                    if let Some(rate) = limit.rate(settings) {
+                        self.buckets.give_back(*key, *count, rate);
+                    }
+                }
+                return Err(limit.refusal(settings, wait));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn follows_are_limited(settings: &Settings) -> bool {
+    settings.max_follows_per_address | settings.max_follows_per_subject != 0
+}
+
+fn publishes_are_limited(settings: &Settings) -> bool {
+    // Without a branch for each.
+    Limit::PUBLISHING.iter().fold(0, |any, limit| any | limit.amount(settings)) != 0
+}
+
+/// When somebody may ask again who has as much as they may: what they have may end at any time.
+const RETRY_HELD: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;
