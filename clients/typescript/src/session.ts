@@ -155,8 +155,7 @@ export const createSession = (
     follow.polledAt_ = 0;
     if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });
     const wait = backoff(follow.troubles_++, timing.missingMax);
-    const least = frame.retry_after as number | undefined;
-    follow.retryAt_ = time + (least ? least * 1000 * (1 + random() / 4) : wait);
+    follow.retryAt_ = time + ((frame.retry_after as number) * 1000 * (1 + random() / 4) || wait);
     if (isMissing) {
       // Whatever is published from now on comes after the beginning.
       follow.place_ = "beginning";

@@ -4,6 +4,7 @@
 
 use crate::authorise::{Principal, Right, authorise, refusal};
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::request::Request;
 use crate::worker::core::Core;
 use serde_json::json;
@@ -34,19 +35,20 @@ pub(crate) fn authorise_admin(principal: &Principal, concern: Concern<'_>) -> Re
 pub(crate) fn open<H: Headers + ?Sized>(
     principal: &Principal,
     path: AdminPath,
-    _request: &Request<'_, H>,
+    request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     match path {
         AdminPath::Me => {
             authorise_admin(principal, Concern::Server)?;
-            Ok(Opened::Response(me(principal, core)))
+            Ok(Opened::Response(me(principal, request.peer, core)))
         }
     }
 }
 
-/// Who asks, so that a page can tell whether its token is one of an administrator, and for how long.
-fn me(principal: &Principal, core: &Core) -> Response {
+/// Who asks, so that a page can tell whether its token is one of an administrator, and for how long; and from where, which shows whether
+/// the proxies between are believed.
+fn me(principal: &Principal, peer: Peer, core: &Core) -> Response {
     let kind = match principal.kind() {
         PrincipalKind::Unruled => "unruled",
         PrincipalKind::Anybody => "anybody",
@@ -55,7 +57,13 @@ fn me(principal: &Principal, core: &Core) -> Response {
         PrincipalKind::Ticket => "ticket",
     };
     let left_s = principal.expires().map(|expires| expires.since(core.now).as_secs());
-    answer(&json!({ "kind": kind, "subject": principal.subject(), "expires_in": left_s }))
+    answer(&json!({
+        "kind": kind,
+        "subject": principal.subject(),
+        "expires_in": left_s,
+        "address": peer.address().to_string(),
+        "secure": peer.is_secure,
+    }))
 }
 
 /// An answer in JSON, which no cache keeps.

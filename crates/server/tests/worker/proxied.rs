@@ -114,6 +114,34 @@ fn a_request_belongs_to_whom_the_proxy_names() {
 }
 
 #[test]
+fn the_server_tells_whom_it_sees() {
+    let sees = |wire: &mut Wire, fields: &str| {
+        let answer = wire.ask(format!("GET /v1/admin/me HTTP/1.1\r\nHost: t\r\n{fields}\r\n"));
+        let me: serde_json::Value = serde_json::from_slice(&answer.body).expect("it is JSON");
+        (me["address"].as_str().unwrap_or_default().to_owned(), me["secure"] == true)
+    };
+    let plainly = |address: &str| (address.to_owned(), false);
+    let server = server("");
+    let mut wire = Wire::connect_from(&server, PROXY);
+    assert_eq!(sees(&mut wire, ""), plainly(PROXY));
+    let fields = "X-Forwarded-For: 1.1.1.1, [2001:db8::1]:80\r\nX-Forwarded-Proto: https\r\n";
+    assert_eq!(sees(&mut wire, fields), ("2001:db8::1".to_owned(), true));
+    assert_eq!(sees(&mut wire, "X-Forwarded-For: 203.0.113.7, 127.0.0.9\r\n"), plainly("203.0.113.7"));
+    assert_eq!(sees(&mut Wire::connect_from(&server, ONE), fields), plainly(ONE));
+    drop(server);
+
+    let server = self::server("proxy_protocol = true");
+    assert_eq!(sees(&mut beginning_with(&server, version_1("2001:db8::1")), fields), plainly("2001:db8::1"));
+    let secured = [
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\x01\x02\x03\x04\x7f\0\0\x01\x01\x02\x03\x04".as_slice(),
+        b"\x20\0\x05\x01\0\0\0\0",
+    ];
+    assert_eq!(sees(&mut beginning_with(&server, secured.concat()), ""), ("1.2.3.4".to_owned(), true));
+    assert_eq!(sees(&mut beginning_with(&server, "PROXY UNKNOWN\r\n"), ""), plainly(PROXY));
+    assert_eq!(sees(&mut Wire::connect_from(&server, ONE), fields), plainly(ONE));
+}
+
+#[test]
 fn forwarded_is_read_where_the_settings_say_so() {
     const LIMIT: &str = "publish_rate_per_address";
     let server = server("publish_rate_per_address = 1\nforwarded_header = \"forwarded\"");
