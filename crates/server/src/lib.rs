@@ -13,6 +13,7 @@ mod health;
 mod limits;
 mod list;
 mod logging;
+mod metrics;
 mod operation;
 mod peer;
 mod request;
@@ -24,4 +25,5 @@ mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
+pub use metrics::metrics_markdown;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

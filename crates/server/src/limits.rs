@@ -22,6 +22,7 @@ use counts::Counts;
 use key::{Key, Keys};
 use kind::Measure;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tidings_model::StreamName;
 use tidings_protocol::Problem;
@@ -31,6 +32,8 @@ pub(crate) struct Limits {
     keys: Keys,
     counts: Counts,
     buckets: Buckets,
+    /// How often each limit has refused something, since the start.
+    refused: [AtomicU64; Limit::ALL.len()],
 }
 
 /// Who does something, as far as that is limited.
@@ -50,7 +53,23 @@ pub(crate) struct Amount {
 impl Limits {
     /// Nothing is counted yet. Remembers the buckets of so many.
     pub(crate) fn new(buckets_max: usize) -> Limits {
-        Limits { keys: Keys::default(), counts: Counts::default(), buckets: Buckets::new(buckets_max) }
+        Limits {
+            keys: Keys::default(),
+            counts: Counts::default(),
+            buckets: Buckets::new(buckets_max),
+            refused: Default::default(),
+        }
+    }
+
+    /// How often that limit has refused something, since the start.
+    pub(crate) fn refusal_count(&self, limit: Limit) -> u64 {
+        self.refused[limit as usize].load(Ordering::Relaxed)
+    }
+
+    /// The answer to what is too much, and when to ask again.
+    fn refuse(&self, limit: Limit, settings: &Settings, retry_after: Duration) -> Problem {
+        self.refused[limit as usize].fetch_add(1, Ordering::Relaxed);
+        limit.refusal(settings, retry_after)
     }
 
     /// One more connection of that peer, at that time of the worker's clock. `None` where nothing counts it.
@@ -66,7 +85,7 @@ impl Limits {
         }
         let Some(key) = self.keys.address(peer, Measure::Connections, settings) else { return Ok(None) };
         if !self.counts.take(key, 1, count.amount(settings)) {
-            return Err(count.refusal(settings, RETRY_HELD));
+            return Err(self.refuse(count, settings, RETRY_HELD));
         }
         let share = ConnectionShare::new(Arc::clone(self), key);
         // Refused, the share is dropped and nothing is left of it.
@@ -108,8 +127,8 @@ impl Limits {
     }
 
     /// The answer to one who would be one follower too many of a stream.
-    pub(crate) fn stream_is_full(settings: &Settings) -> Problem {
-        Limit::FollowsPerStream.refusal(settings, RETRY_HELD)
+    pub(crate) fn stream_is_full(&self, settings: &Settings) -> Problem {
+        self.refuse(Limit::FollowsPerStream, settings, RETRY_HELD)
     }
 
     /// That client publishes so much, at that time of the worker's clock. What is refused counts nowhere.
@@ -170,7 +189,7 @@ impl Limits {
                         self.buckets.give_back(*key, *count, rate);
                     }
                 }
-                return Err(limit.refusal(settings, wait));
+                return Err(self.refuse(*limit, settings, wait));
             }
         }
         Ok(())

@@ -42,6 +42,9 @@ macro_rules! limits {
         }
 
         impl Limit {
+            /// Every limit, in the order of their numbers.
+            pub(crate) const ALL: &[Limit] = &[$(Limit::$name,)+];
+
             /// The name of its setting.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self {

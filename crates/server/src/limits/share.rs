@@ -60,7 +60,7 @@ impl FollowShare {
         if let Some(address) = self.address
             && !counts.take(address, count, limit.amount(settings))
         {
-            return Err(limit.refusal(settings, RETRY_HELD));
+            return Err(self.limits.refuse(limit, settings, RETRY_HELD));
         }
         let limit = Limit::FollowsPerSubject;
         if let Some(subject) = self.subject
@@ -69,7 +69,7 @@ impl FollowShare {
             if let Some(address) = self.address {
                 counts.give_back(address, count);
             }
-            return Err(limit.refusal(settings, RETRY_HELD));
+            return Err(self.limits.refuse(limit, settings, RETRY_HELD));
         }
         self.count += count;
         Ok(())

@@ -65,6 +65,7 @@ impl Worker {
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, caller } = arrival;
+        self.core.metrics.accepted.count();
         let slot = Slot::new(OwnedFd::from(socket), caller, self.core.now_ms);
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);
@@ -89,6 +90,7 @@ impl Worker {
 
     /// One connection too many: it gets its answer without being asked anything.
     fn refuse(&mut self, socket: &TcpStream, problem: &Problem) {
+        self.core.metrics.problems.of(problem.code).count();
         let mut answer = Vec::new();
         let response = Response::problem(problem);
         let form = Http1Form {

@@ -54,6 +54,7 @@ impl Worker {
         match self.core.limits.connect(slot.peer, &self.core.settings, self.core.now_ms) {
             Ok(share) => slot.share = share,
             Err(problem) => {
+                self.core.metrics.problems.of(problem.code).count();
                 let mut out = Vec::new();
                 self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
                 return self.flush(key, &mut out);
