@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use buckets::Buckets;
 use counts::Counts;
 use key::{Key, Keys};
-use kind::Measure;
+use kind::{Measure, Scope};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -83,7 +83,8 @@ impl Limits {
         if count.amount(settings) == 0 && rate.amount(settings) == 0 {
             return Ok(None);
         }
-        let Some(key) = self.keys.address(peer, Measure::Connections, settings) else { return Ok(None) };
+        let Some(key) = self.keys.address(peer, settings) else { return Ok(None) };
+        let key = key.of(Measure::Connections);
         if !self.counts.take(key, 1, count.amount(settings)) {
             return Err(self.refuse(count, settings, RETRY_HELD));
         }
@@ -110,8 +111,9 @@ impl Limits {
 
     /// A share of nothing yet, for what follows more and less over time.
     fn share(self: &Arc<Limits>, client: Client<'_>, settings: &Settings) -> FollowShare {
-        let address = self.keys.address(client.peer, Measure::Follows, settings);
-        let subject = self.keys.subject(client.principal, Measure::Follows);
+        let of_follows = |key: Key| key.of(Measure::Follows);
+        let address = self.keys.address(client.peer, settings).map(of_follows);
+        let subject = self.keys.subject(client.principal).map(of_follows);
         FollowShare::new(Arc::clone(self), address, subject)
     }
 
@@ -156,27 +158,23 @@ impl Limits {
         settings: &Settings,
         now_ms: u64,
     ) -> Result<(), Problem> {
-        let mut asked = [None; Limit::PUBLISHING.len()];
-        for (asked, limit) in asked.iter_mut().zip(Limit::PUBLISHING) {
-            if limit.amount(settings) == 0 {
-                continue;
-            }
-            let measure = limit.measure();
-            let key = match limit.scope() {
-                kind::Scope::Address => self.keys.address(client.peer, measure, settings),
-                kind::Scope::Subject => self.keys.subject(client.principal, measure),
-                kind::Scope::Stream => Some(self.keys.stream(stream, measure)),
-            };
-            let count = if measure == Measure::PublishedBytes { amount.bytes } else { amount.messages };
-            *asked = key.map(|key| (limit, key, count));
-        }
-        let mut together = [(Limit::PublishRatePerStream, Key::default(), 0); Limit::PUBLISHING.len()];
+        let address = self.keys.address(client.peer, settings);
+        let (subject, stream) = (self.keys.subject(client.principal), Some(self.keys.stream(stream)));
+        let mut asked = [(Limit::PublishRatePerStream, Key::default(), 0); Limit::PUBLISHING.len()];
         let mut len = 0;
-        for one in asked.into_iter().flatten() {
-            together[len] = one;
+        for limit in Limit::PUBLISHING.into_iter().filter(|limit| limit.amount(settings) != 0) {
+            let key = match limit.scope() {
+                Scope::Address => address,
+                Scope::Subject => subject,
+                Scope::Stream => stream,
+            };
+            let Some(key) = key else { continue };
+            let measure = limit.measure();
+            let count = if measure == Measure::PublishedBytes { amount.bytes } else { amount.messages };
+            asked[len] = (limit, key.of(measure), count);
             len += 1;
         }
-        self.take(&together[..len], settings, now_ms)
+        self.take(&asked[..len], settings, now_ms)
     }
 
     /// Takes from all buckets, or from none.

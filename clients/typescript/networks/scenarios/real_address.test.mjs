@@ -10,17 +10,20 @@ import { Front } from "../fronts.mjs";
 const CLIENT = "127.0.0.5";
 const TRUSTED = ["--trusted-proxies", "127.0.0.1"];
 const FORGED = { "X-Forwarded-For": "203.0.113.7", Forwarded: "for=203.0.113.7", "X-Real-IP": "203.0.113.7" };
-const BY_PROXY_PROTOCOL = [...TRUSTED, "--proxy-protocol", "true"];
+/** Who asks the server whether it is ready is no proxy: so this one connects from elsewhere. */
+const ELSEWHERE = "127.0.0.9";
+const BY_PROXY_PROTOCOL = ["--trusted-proxies", ELSEWHERE, "--proxy-protocol", "true"];
+const fromElsewhere = (block) => block.replace("send-proxy-v2", `send-proxy-v2 source ${ELSEWHERE}`);
 
-for (const [program, name, flags] of [
+for (const [program, name, flags, change] of [
   ["nginx", "recommended", TRUSTED],
   ["haproxy", "recommended", TRUSTED],
-  ["haproxy", "proxy-protocol", BY_PROXY_PROTOCOL],
+  ["haproxy", "proxy-protocol", BY_PROXY_PROTOCOL, fromElsewhere],
   ["caddy", "recommended", TRUSTED],
 ]) {
   test(`${program}, ${name} settings: the server sees the client's address`, { timeout: 60_000 }, async () => {
     const server = await Server.start({ flags });
-    const front = await Front.start(program, name, server.port);
+    const front = await Front.start(program, name, server.port, change);
     try {
       assert.deepEqual(await seen(front), { address: CLIENT, secure: false });
       assert.deepEqual(await seen(front, FORGED), { address: CLIENT, secure: false });

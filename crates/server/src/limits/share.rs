@@ -85,7 +85,7 @@ impl FollowShare {
 
     /// Somebody has said who they are: what is followed is theirs from here on, also if it is more than they may begin.
     pub(crate) fn rename(&mut self, principal: &Principal) {
-        let subject = self.limits.keys.subject(principal, Measure::Follows);
+        let subject = self.limits.keys.subject(principal).map(|key| key.of(Measure::Follows));
         if subject == self.subject {
             return;
         }
