@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod about;
 mod admin;
 mod authorise;
 mod examples;
@@ -12,11 +13,14 @@ mod forms;
 mod health;
 mod limits;
 mod list;
+mod live_settings;
 mod logging;
 mod metrics;
 mod operation;
 mod peer;
+mod reloading;
 mod request;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

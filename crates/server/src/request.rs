@@ -116,7 +116,7 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
-        (Route::Admin(path), _) => admin::open(principal, *path, request, core),
+        (Route::Admin(path), _) => admin::open(principal, *path, query, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
         (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),
@@ -179,7 +179,7 @@ fn read<H: Headers + ?Sized>(
     })?;
     let read = Read::new(&asked, reader, request.chunked);
     let opened = (transport.open)(read, request.owner, &asked, core);
-    Ok(expiring::with_share(opened, share))
+    Ok(expiring::with_share(opened, principal, share))
 }
 
 fn read_many<H: Headers + ?Sized>(
@@ -196,7 +196,7 @@ fn read_many<H: Headers + ?Sized>(
         _ => count_follows(principal, asked.streams.len(), request, core)?,
     };
     let opened = (transport.open_many)(&asked, principal, follower, core);
-    Ok(expiring::with_share(opened, share))
+    Ok(expiring::with_share(opened, principal, share))
 }
 
 /// What so many streams take of what the client may follow.

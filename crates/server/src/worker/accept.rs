@@ -40,7 +40,7 @@ impl Worker {
 
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
-        if self.common.connections_max <= open {
+        if self.core.settings.max_connections.min(self.common.descriptors) <= open {
             return self.refuse(&socket, &Problem::too_busy(1));
         }
         let peer = Peer::new(address, &self.core.settings);

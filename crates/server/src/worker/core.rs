@@ -3,12 +3,14 @@
 use crate::authorise::{Access, Principal};
 use crate::forms::Forms;
 use crate::limits::{Account, Amount, Client, Limits};
+use crate::live_settings::LiveSettings;
 use crate::metrics::{Metrics, Registry};
 use crate::settings::Settings;
 use crate::slices::Slices;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -25,6 +27,8 @@ use tidings_protocol::websocket::memory::MessageMemory;
 pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
+    /// Which of those that the process had.
+    settings_generation: usize,
     pub(crate) access: Access,
     pub(crate) limits: Arc<Limits>,
     /// That of the WebSocket which is being attended to, where anything is counted.
@@ -35,6 +39,7 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -64,14 +69,18 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, registry, message_memory, tickets, limits, .. } = common;
+        let Common { engine, registry, message_memory, tickets, revoking, limits, .. } = common;
         let metrics = registry.of_worker(index);
         let time = engine.now();
+        let mut settings_generation = 0;
+        let newer = common.settings.newer_than(&mut settings_generation);
+        let settings = newer.unwrap_or_else(|| common.settings.get());
         Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
-            forms: Forms::new(settings),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
+            forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
             load: Load::default(),
@@ -89,11 +98,26 @@ impl Core {
             echoes: false,
             limits: Arc::clone(limits),
             account: None,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
-            settings: Arc::clone(settings),
+            settings,
+            settings_generation,
             inbox,
         }
+    }
+
+    /// Takes settings that are newer than these, if there are any.
+    pub(crate) fn look_for_settings(&mut self, newest: &LiveSettings) {
+        if let Some(settings) = newest.newer_than(&mut self.settings_generation) {
+            self.on_settings(settings);
+        }
+    }
+
+    /// Other settings count from now on, in whatever begins after this. What follows from them follows from the new ones.
+    fn on_settings(&mut self, settings: Arc<Settings>) {
+        self.forms.on_settings(&settings);
+        self.access.on_policy(Arc::clone(&settings.access));
+        self.settings = settings;
     }
 
     /// The time of this turn, taken once.

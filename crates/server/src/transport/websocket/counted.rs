@@ -2,6 +2,7 @@
 
 use super::Talk;
 use super::session::Session;
+use crate::about::About;
 use crate::exchange::Advance;
 use crate::limits::Account;
 use crate::worker::core::Core;
@@ -74,6 +75,14 @@ impl Talk for Counted {
 
     fn owes_an_answer(&self) -> bool {
         self.session.owes_an_answer()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.session.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.session.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {
