@@ -11,6 +11,7 @@ mod exchange;
 mod expiring;
 mod forms;
 mod health;
+mod limits;
 mod list;
 mod live_settings;
 mod logging;

@@ -2,6 +2,7 @@
 
 use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
+use crate::limits::{Client, FollowShare};
 use crate::metrics::{self, Asked};
 use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
@@ -12,7 +13,9 @@ use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target};
+use tidings_protocol::{
+    Headers, Live, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target,
+};
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
 pub(crate) struct Request<'r, H: Headers + ?Sized> {
@@ -163,6 +166,13 @@ fn read<H: Headers + ?Sized>(
     let transport = transport::of(asked.live)?;
     authorise(principal, Right::Read, name)?;
     let stream = transport::find(core, name)?;
+    let share = match asked.live {
+        Live::POLL => None,
+        _ => {
+            core.count_follower(&stream)?;
+            count_follows(principal, 1, request, core)?
+        }
+    };
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
     let reader = reader.map_err(|reset| {
@@ -170,7 +180,8 @@ fn read<H: Headers + ?Sized>(
         Problem::reset(reset)
     })?;
     let read = Read::new(&asked, reader, request.chunked);
-    Ok((transport.open)(read, request.owner, &asked, core))
+    let opened = (transport.open)(read, request.owner, &asked, core);
+    Ok(expiring::with_share(opened, principal, share))
 }
 
 fn read_many<H: Headers + ?Sized>(
@@ -182,5 +193,21 @@ fn read_many<H: Headers + ?Sized>(
     let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
     let transport = transport::of(asked.live)?;
     let follower = Follower { owner: request.owner, chunked: request.chunked };
-    Ok((transport.open_many)(&asked, principal, follower, core))
+    let share = match asked.live {
+        Live::POLL => None,
+        _ => count_follows(principal, asked.streams.len(), request, core)?,
+    };
+    let opened = (transport.open_many)(&asked, principal, follower, core);
+    Ok(expiring::with_share(opened, principal, share))
+}
+
+/// What so many streams take of what the client may follow.
+fn count_follows<H: Headers + ?Sized>(
+    principal: &Principal,
+    count: usize,
+    request: &Request<'_, H>,
+    core: &Core,
+) -> Result<Option<Box<FollowShare>>, Problem> {
+    let client = Client { peer: request.peer, principal };
+    core.limits.follow(client, u32::try_from(count).unwrap_or(u32::MAX), &core.settings)
 }

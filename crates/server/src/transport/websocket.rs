@@ -3,6 +3,7 @@
 //! This file has the connection: the handshake, frames, pings, and the closing handshake from either side. What the
 //! messages mean is the `session`'s business; the test listener's `echo` only sends them back.
 
+mod counted;
 mod echo;
 mod identity;
 mod publishing;
@@ -11,12 +12,14 @@ mod session;
 use crate::about::About;
 use crate::authorise::{Principal, identify_upgrade};
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::limits::Client;
 use crate::peer::Peer;
 use crate::request::Request;
 use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
+use counted::Counted;
 use echo::Echo;
 use session::Session;
 use std::sync::Arc;
@@ -77,7 +80,11 @@ pub(crate) fn begin(first: FirstSubscription, core: &Core) -> Box<dyn Exchange> 
     if core.echoes {
         Box::new(Connection::new(Echo { deflate: first.deflate.map(Agreement::window) }))
     } else {
-        Box::new(Connection::new(Session::new(first, core)))
+        let client = Client { peer: first.peer, principal: &first.principal };
+        match core.limits.account(client, &core.settings) {
+            None => Box::new(Connection::new(Session::new(first, core))),
+            Some(account) => Box::new(Connection::new(Counted::new(Session::new(first, core), account))),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::parking::Whose;
 use super::{Owner, Shared};
 use crate::exchange::Exchange;
 use crate::exchange::Opened;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
@@ -158,21 +159,29 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    /// What it counts for.
+    share: Cell<Option<Box<ConnectionShare>>>,
     /// What it has done, where somebody wants to know.
     story: RefCell<Option<Box<Story>>>,
 }
 
 impl ConnectionState {
-    fn new((peer, story): Whose) -> Rc<ConnectionState> {
+    fn new((caller, story): Whose) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
-            peer,
+            peer: caller.peer,
+            share: Cell::new(caller.share),
             story: RefCell::new(story),
         })
+    }
+
+    /// What goes with the connection, which leaves hyper.
+    fn whose(&self) -> Whose {
+        (Caller { peer: self.peer, share: self.share.take() }, self.story.take())
     }
 
     /// A step was taken for it.

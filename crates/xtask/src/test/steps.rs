@@ -217,6 +217,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/sleep.test.mjs",
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
+    "scenarios/real_address.test.mjs",
 ];
 
 fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {

@@ -69,6 +69,11 @@ impl Session {
         identity.map_or_else(|| core.access.anybody(), |identity| identity.principal().clone())
     }
 
+    /// How many streams it follows.
+    pub(super) fn follow_count(&self) -> usize {
+        self.feed.len()
+    }
+
     fn has_ended(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.over)
     }
@@ -87,6 +92,9 @@ impl Session {
         match core.access.identify(token, core.now) {
             Err(problem) => self.end(&frame_of(&problem), out),
             Ok(principal) => {
+                if let Some(account) = &mut core.account {
+                    account.follows.rename(&principal);
+                }
                 let identity = Identity::of(&principal, core);
                 if let Some(identity) = &identity {
                     identity.write_authenticated(core, out);
@@ -150,7 +158,7 @@ impl Session {
         core: &mut Core,
         out: &mut Vec<u8>,
     ) {
-        match self.check_subscription(name, core) {
+        match self.check_subscription(name, core).and_then(|()| core.count_follow()) {
             Err(problem) => self.feed.refuse(name, &problem, out),
             Ok(()) => {
                 let principal = self.principal(core);
