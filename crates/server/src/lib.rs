@@ -5,6 +5,7 @@
 
 mod admin;
 mod authorise;
+mod cross_origin;
 mod examples;
 mod exchange;
 mod expiring;

@@ -1,6 +1,9 @@
 //! A request as both fronts understand it, and where it goes.
 
-use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
+use crate::authorise::{
+    Principal, Right, authorise, identify, identify_reader, refusal, refuse_token_in_url,
+};
+use crate::cross_origin::{self, Caller};
 use crate::exchange::Opened;
 use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
@@ -11,13 +14,17 @@ use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target};
+use tidings_protocol::{
+    Cors, Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target,
+};
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
 pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) method: Method,
     pub(crate) target: &'r str,
     pub(crate) headers: &'r H,
+    /// The host and port that were asked, where no header says it (HTTP/2).
+    pub(crate) authority: Option<&'r str>,
     pub(crate) body: Bytes,
     /// How the request asks for a WebSocket, if it does and the front can give it one.
     pub(crate) websocket: Option<Handshake>,
@@ -30,13 +37,58 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    dispatch(request, core).unwrap_or_else(Opened::from)
+    if core.echoes {
+        let nobody = Caller::default();
+        let opened = transport::websocket::open(request, (None, "", &nobody), core);
+        return opened.unwrap_or_else(Opened::from);
+    }
+    match cross_origin::caller(request, core) {
+        Ok(caller) => {
+            let opened = dispatch(request, &caller, core).unwrap_or_else(Opened::from);
+            caller.tell(opened)
+        }
+        Err(problem) => Caller { cors: Cors::Nobody, ..Caller::default() }.tell(problem.into()),
+    }
 }
 
-fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
-    if core.echoes {
-        return transport::websocket::open(request, (None, ""), core);
+/// Refuses a request by its head, as it would be refused anyway: before its body takes room. Whoever is not refused may be later.
+pub(crate) fn admit<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Option<Response> {
+    let has_body = matches!(request.method, Method::Put | Method::Post);
+    if !has_body || core.echoes || !core.access.has_rules() {
+        return None;
     }
+    // What has no route is refused for that; and what a page may, is told with the answer.
+    let Target { route, .. } = Target::parse(request.target).ok()?;
+    let caller = cross_origin::caller(request, core).ok()?;
+    let refused = permitted(&route, request, &caller, core).err()?;
+    let Opened::Response(response) = caller.tell(refused.into()) else { return None };
+    Some(response)
+}
+
+/// Whether something like it may be done at all.
+fn permitted<H: Headers + ?Sized>(
+    route: &Route,
+    request: &Request<'_, H>,
+    caller: &Caller,
+    core: &mut Core,
+) -> Result<(), Problem> {
+    let principal = identify(request.headers, caller, core)?;
+    let needed = match (route, request.method) {
+        (Route::Stream(name), Method::Put) => return authorise(&principal, Right::Create, name),
+        (Route::Stream(name), _) => return authorise(&principal, Right::Publish, name),
+        (Route::Admin(_), _) => Right::Admin,
+        (Route::Ticket, _) if principal.is_unnamed() => return Err(Problem::unauthenticated()),
+        (Route::ReadMany | Route::Ticket, _) => Right::Read,
+        (Route::WebSocket | Route::Streams | Route::HealthLive | Route::HealthReady, _) => return Ok(()),
+    };
+    if principal.may_any(needed) { Ok(()) } else { Err(refusal(&principal, needed)) }
+}
+
+fn dispatch<H: Headers + ?Sized>(
+    request: &Request<'_, H>,
+    caller: &Caller,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
         // Looked for last, so that no request to a stream pays for it.
@@ -68,14 +120,14 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
-                return websocket(&route, query, request, core);
+                return websocket(&route, query, request, caller, core);
             }
             let principal = match (&route, request.method) {
-                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, core)?,
-                _ => identify(request.headers, core)?,
+                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, caller, core)?,
+                _ => identify(request.headers, caller, core)?,
             };
             let opened = for_principal(&principal, &route, query, request, core)?;
-            Ok(expiring::until_expiry(opened, &principal, core))
+            Ok(expiring::until_expiry(opened, &principal, &caller.cors, core))
         }
     }
 }
@@ -119,6 +171,7 @@ fn websocket<H: Headers + ?Sized>(
     route: &Route,
     query: &str,
     request: &Request<'_, H>,
+    caller: &Caller,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let first = if let Route::Stream(name) = route {
@@ -126,7 +179,7 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request, (first, query), core)
+    transport::websocket::open(request, (first, query, caller), core)
 }
 
 fn read<H: Headers + ?Sized>(

@@ -83,6 +83,7 @@ impl Session {
             ServerMessage::Error { .. }
             | ServerMessage::Published { .. }
             | ServerMessage::Heartbeat
+            | ServerMessage::Renew { .. }
             | ServerMessage::Unknown => Ok(()),
         }
     }

@@ -8,10 +8,16 @@ mod expiry;
 mod frames;
 #[path = "access/listing.rs"]
 mod listing;
+#[path = "access/origins.rs"]
+mod origins;
+#[path = "access/page.rs"]
+mod page;
 #[path = "access/requests.rs"]
 mod requests;
 #[path = "access/revocation.rs"]
 mod revocation;
+#[path = "access/strangers.rs"]
+mod strangers;
 #[path = "access/tickets.rs"]
 mod tickets;
 #[path = "access/tokens.rs"]
