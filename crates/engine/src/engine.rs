@@ -5,7 +5,9 @@ use crate::committer::{Command, Committer, CommitterParts, Ending};
 use crate::fetch::{self, Fetch, Job};
 use crate::inbox::{Inbox, News, Token, WorkerId};
 use crate::listing::ListedStream;
+use crate::live_streams::LiveStreams;
 use crate::logs::{Helpers, Logs};
+use crate::measures::Measured;
 use crate::settings::{EngineBounds, EngineSettings};
 use crate::shared::{Health, Shared};
 use crate::stepped::{SteppedSettings, Stepper};
@@ -184,6 +186,19 @@ impl Engine {
         views.into_iter().map(|view| ListedStream::of(view, &self.shared, now)).collect()
     }
 
+    /// How many streams there are.
+    pub fn stream_count(&self) -> usize {
+        self.shared.catalogs.count()
+    }
+
+    /// In how many parts the live streams can be looked at.
+    pub const LIVE_PARTS: usize = LiveStreams::PARTS;
+
+    /// The live streams, those that somebody uses, of one part of all: so that a look at a great many can be taken in steps.
+    pub fn live_part(&self, part: usize) -> Vec<Arc<Stream>> {
+        self.shared.live.part(part)
+    }
+
     /// The mark of this process, for `Reader::open`.
     pub fn boot(&self) -> u32 {
         self.shared.boot
@@ -197,6 +212,16 @@ impl Engine {
     /// Whether a publish would be stored.
     pub fn health(&self) -> Health {
         self.shared.health()
+    }
+
+    /// What it has measured of itself. Takes a few locks for moments.
+    pub fn measured(&self) -> Measured {
+        self.shared.measured()
+    }
+
+    /// Time that never goes back, since some moment.
+    pub fn elapsed(&self) -> Duration {
+        self.shared.clock.elapsed()
     }
 
     /// Stores and answers all that was asked for, then ends the threads.

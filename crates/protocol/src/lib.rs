@@ -4,6 +4,7 @@
 //! (`now` is a parameter) or the log.
 
 mod admin_path;
+mod admin_query;
 mod cache_control;
 mod cache_cursor;
 mod civil;
@@ -39,6 +40,7 @@ pub mod websocket;
 
 pub use self::proxy_header::ProxyHeader;
 pub use admin_path::AdminPath;
+pub use admin_query::{AdminQuery, StreamOrder};
 pub use cache_control::{CacheControl, PageLife};
 pub use cache_cursor::CacheCursor;
 pub use cors::Cors;

@@ -32,8 +32,7 @@ impl Access {
         Access { policy, cache: TokenCache::default(), tickets, revoking, revoked, version, edition: 0 }
     }
 
-    /// Other rules hold from here on.
-    #[expect(dead_code, reason = "the settings can't be reloaded yet")]
+    /// Other rules hold from here on. Tokens are looked at anew: what they grant may be another now.
     pub(crate) fn on_policy(&mut self, policy: Arc<Policy>) {
         self.policy = policy;
         self.cache.clear();

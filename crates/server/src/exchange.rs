@@ -3,7 +3,9 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::about::About;
 use crate::expiring::Over;
+use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -46,6 +48,24 @@ pub(crate) trait Exchange {
     fn on_access_changed(&mut self, _core: &mut Core) -> bool {
         false
     }
+
+    /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
+    fn asked(&self) -> Asked {
+        Asked::Other
+    }
+
+    /// How many messages it is behind: the furthest, of many streams. Asked only of who can't be written to.
+    fn lag(&self) -> u64 {
+        0
+    }
+
+    /// The index of the message that comes next on the stream that it follows under `number`.
+    fn place(&self, _number: u32) -> Option<u64> {
+        None
+    }
+
+    /// Says what it is, for an administrator.
+    fn describe(&self, _about: &mut About) {}
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

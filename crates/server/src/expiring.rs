@@ -1,7 +1,9 @@
 //! Followers end with the token that let them in, or when it is revoked: the same exchange, told when the time has come.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -115,6 +117,22 @@ impl Exchange for Expiring {
             self.expires_ms = 0;
         }
         is_over
+    }
+
+    fn asked(&self) -> Asked {
+        self.exchange.asked()
+    }
+
+    fn lag(&self) -> u64 {
+        self.exchange.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.exchange.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.exchange.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod about;
 mod admin;
 mod authorise;
 mod cross_origin;
@@ -12,9 +13,12 @@ mod expiring;
 mod forms;
 mod health;
 mod list;
+mod live_settings;
 mod logging;
+mod metrics;
 mod operation;
 mod peer;
+mod reloading;
 mod request;
 mod revoking;
 mod server;
@@ -25,4 +29,5 @@ mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
+pub use metrics::metrics_markdown;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

@@ -5,6 +5,7 @@ use crate::authorise::{
 };
 use crate::cross_origin::{self, Caller};
 use crate::exchange::Opened;
+use crate::metrics::{self, Asked};
 use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
@@ -37,18 +38,27 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    if core.echoes {
-        let nobody = Caller::default();
-        let opened = transport::websocket::open(request, (None, "", &nobody), core);
-        return opened.unwrap_or_else(Opened::from);
-    }
-    match cross_origin::caller(request, core) {
+    let mut asked = Asked::Other;
+    let opened = match cross_origin::caller(request, core) {
+        _ if core.echoes => {
+            let nobody = Caller::default();
+            let opened = transport::websocket::open(request, (None, "", &nobody), core);
+            opened.unwrap_or_else(Opened::from)
+        }
         Ok(caller) => {
-            let opened = dispatch(request, &caller, core).unwrap_or_else(Opened::from);
+            let opened = dispatch(request, &caller, core, &mut asked).unwrap_or_else(Opened::from);
             caller.tell(opened)
         }
         Err(problem) => Caller { cors: Cors::Nobody, ..Caller::default() }.tell(problem.into()),
+    };
+    match &opened {
+        Opened::Response(response) | Opened::Stream(response, _) | Opened::Upgrade(response, _) => {
+            core.metrics.on_answer(asked, response);
+        }
+        // Counted when it is answered.
+        Opened::Held(_) => {}
     }
+    opened
 }
 
 /// Refuses a request by its head, as it would be refused anyway: before its body takes room. Whoever is not refused may be later.
@@ -79,15 +89,19 @@ fn permitted<H: Headers + ?Sized>(
         (Route::Admin(_), _) => Right::Admin,
         (Route::Ticket, _) if principal.is_unnamed() => return Err(Problem::unauthenticated()),
         (Route::ReadMany | Route::Ticket, _) => Right::Read,
-        (Route::WebSocket | Route::Streams | Route::HealthLive | Route::HealthReady, _) => return Ok(()),
+        (Route::WebSocket | Route::Streams | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
+            return Ok(());
+        }
     };
     if principal.may_any(needed) { Ok(()) } else { Err(refusal(&principal, needed)) }
 }
 
+/// Says in `asked` what it was about, as far as that was understood.
 fn dispatch<H: Headers + ?Sized>(
     request: &Request<'_, H>,
     caller: &Caller,
     core: &mut Core,
+    asked: &mut Asked,
 ) -> Result<Opened, Problem> {
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -97,6 +111,7 @@ fn dispatch<H: Headers + ?Sized>(
         }
     }
     let Target { route, query } = target?;
+    *asked = Asked::of(&route, request.method);
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
@@ -109,6 +124,10 @@ fn dispatch<H: Headers + ?Sized>(
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::Metrics, _) => {
+            let principal = identify(request.headers, caller, core)?;
+            metrics::scrape(&principal, request.headers, core).map(Opened::Response)
+        }
         (
             Route::WebSocket
             | Route::ReadMany
@@ -120,6 +139,7 @@ fn dispatch<H: Headers + ?Sized>(
         ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
+                *asked = Asked::WebSocket;
                 return websocket(&route, query, request, caller, core);
             }
             let principal = match (&route, request.method) {
@@ -155,7 +175,7 @@ fn for_principal<H: Headers + ?Sized>(
             operation::delete::delete(principal, name, request.owner, core)
         }
         (Route::Stream(_), Method::Options | Method::Other)
-        | (Route::WebSocket | Route::HealthLive | Route::HealthReady, _) => {
+        | (Route::WebSocket | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
             Err(Problem::method_not_allowed(route.methods()))
         }
     }
@@ -195,7 +215,10 @@ fn read<H: Headers + ?Sized>(
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
-    let reader = reader.map_err(Problem::reset)?;
+    let reader = reader.map_err(|reset| {
+        core.metrics.resets.of(reset.reason).count();
+        Problem::reset(reset)
+    })?;
     let read = Read::new(&asked, reader, request.chunked);
     Ok((transport.open)(read, request.owner, &asked, core))
 }

@@ -4,6 +4,8 @@
 
 #[path = "worker/access.rs"]
 mod access;
+#[path = "worker/administration.rs"]
+mod administration;
 #[path = "worker/balance.rs"]
 mod balance;
 #[path = "worker/behind.rs"]
@@ -32,6 +34,8 @@ mod http2_socket;
 mod http2_websocket;
 #[path = "worker/memory.rs"]
 mod memory;
+#[path = "worker/metrics.rs"]
+mod metrics;
 #[path = "worker/odd.rs"]
 mod odd;
 #[path = "worker/parity.rs"]

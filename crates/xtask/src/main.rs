@@ -9,7 +9,7 @@ mod clock;
 mod deny;
 mod fuzz;
 mod paint;
-mod settings_page;
+mod printed_page;
 mod test;
 mod tidy;
 mod workspace;
@@ -26,6 +26,7 @@ usage: cargo xtask <chore>
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
   deny       licences, bans and sources of what is built in
   settings   writes docs/settings.md
+  metrics    writes docs/metrics.md
   access     writes docs/access.md: what each request is answered with each kind of token";
 
 fn main() -> ExitCode {
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
         ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
         ["access"] => Workspace::load().and_then(|workspace| access_page::write(&workspace)),
-        ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
+        ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
+        ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {
             eprintln!("{USAGE}");

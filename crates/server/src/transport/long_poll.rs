@@ -2,8 +2,10 @@
 
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
@@ -85,6 +87,18 @@ impl Exchange for LongPoll {
     fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::Read
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("long-poll", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

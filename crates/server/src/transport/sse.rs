@@ -1,9 +1,11 @@
 //! Server-sent events: reads, waits, and repeats, in one response.
 
 use super::{Read, SSE};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
+use crate::metrics::Transport;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
@@ -70,6 +72,7 @@ impl Sse {
         let cursor = self.cursor(core);
         let form = Form::Sse { envelope: self.read.envelope, chunked: self.read.chunked, cursor };
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
+        core.metrics.deliveries.of(Transport::Sse).add(page.end - page.start);
         self.read.reader.take(page);
         self.state = if page.at_tail { State::Live } else { State::Behind };
         match page {
@@ -111,6 +114,7 @@ impl Sse {
     }
 
     fn on_reset(&mut self, reset: &Reset, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        core.metrics.resets.of(reset.reason).count();
         self.begin(core, out);
         let mut events = Vec::new();
         sse::write_reset(&mut events, reset);
@@ -210,6 +214,18 @@ impl Exchange for Sse {
             self.push(format!(": {}\n\n", over.frame().message).into_bytes(), out);
             let _end = self.end(out);
         }
+    }
+
+    fn lag(&self) -> u64 {
+        self.read.reader.lag()
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

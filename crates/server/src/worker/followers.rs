@@ -1,8 +1,10 @@
 //! Who follows what on this worker.
 
 use super::pages::Pages;
+use crate::metrics::{FollowedBy, Metrics};
 use std::collections::HashMap;
 use std::num::{NonZeroU8, NonZeroU32};
+use std::sync::Arc;
 use tidings_engine::{FollowerKind, Stream, WorkerId};
 use tidings_model::{Incarnation, Timestamp};
 
@@ -15,6 +17,11 @@ impl Owner {
 
     pub(crate) fn of_task(index: usize) -> Owner {
         Owner(Owner::TASK | index as u64)
+    }
+
+    /// Its place among all that a worker may hold, in an order that stays: tasks stand behind slots.
+    pub(crate) fn place(self) -> u64 {
+        if self.task().is_some() { self.0 } else { self.0 & 0xffff_ffff }
     }
 
     /// The index of the task, if it is one.
@@ -46,6 +53,7 @@ impl Place {
 /// The followers of each stream, in the order in which they came.
 pub(crate) struct Followers {
     worker: WorkerId,
+    metrics: Arc<Metrics>,
     groups: HashMap<Incarnation, Group>,
     links: Pages<Link>,
 }
@@ -83,8 +91,8 @@ impl Kind {
 }
 
 impl Followers {
-    pub(crate) fn new(worker: WorkerId) -> Followers {
-        Followers { worker, groups: HashMap::new(), links: Pages::default() }
+    pub(crate) fn new(worker: WorkerId, metrics: Arc<Metrics>) -> Followers {
+        Followers { worker, metrics, groups: HashMap::new(), links: Pages::default() }
     }
 
     /// From here on the owner hears of every change of the stream. Call it before the step that may find the tail.
@@ -96,6 +104,7 @@ impl Followers {
         kind: FollowerKind,
     ) -> Following {
         stream.follower_came(kind);
+        self.metrics.followers.of(FollowedBy::of(kind)).up();
         let link = Link { owner, number, kind: Kind::of(kind), previous: None, next: None };
         let place = Place::of(self.links.insert(link));
         let worker = self.worker;
@@ -116,7 +125,9 @@ impl Followers {
     /// Ends it. The stream is the one that was followed.
     pub(crate) fn unfollow(&mut self, following: Following, stream: &Stream, now: Timestamp) {
         let link = self.links.remove(following.0.index()).expect("who follows has a link");
-        stream.follower_left(link.kind.follower_kind());
+        let kind = link.kind.follower_kind();
+        stream.follower_left(kind);
+        self.metrics.followers.of(FollowedBy::of(kind)).down();
         let incarnation = stream.incarnation();
         let Some(group) = self.groups.get_mut(&incarnation) else { return };
         match link.previous {
@@ -135,11 +146,15 @@ impl Followers {
 
     /// Those who follow the stream, with their own number for it.
     pub(crate) fn of(&self, stream: &Stream) -> impl Iterator<Item = (Owner, u32)> {
+        self.links_of(stream).map(|link| (link.owner, link.number))
+    }
+
+    fn links_of(&self, stream: &Stream) -> impl Iterator<Item = &Link> {
         let mut at = self.groups.get(&stream.incarnation()).and_then(|group| group.first);
         std::iter::from_fn(move || {
             let link = self.links.get(at?.index())?;
             at = link.next;
-            Some((link.owner, link.number))
+            Some(link)
         })
     }
 }

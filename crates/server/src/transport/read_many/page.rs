@@ -3,10 +3,12 @@
 //! The streams have their turns as those of a WebSocket have, a slice each, until nothing is left or the page is full. So a stream that is
 //! far behind takes what the others leave, and the slices are the ones that other followers get. What they said is then put in order.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::forms::Wrapping;
+use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
 use crate::transport::{Follower, LONG_POLL};
 use crate::worker::core::Core;
@@ -74,6 +76,9 @@ fn open(
     // A poll watches nothing: what others found before it came may be older than what its client knows.
     core.slices.forget_found();
     let mut feed = Feed::new(Wrapping::Element, asked.streams.len());
+    if kind.is_some() {
+        feed.transport = Transport::LongPoll;
+    }
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
@@ -184,6 +189,18 @@ impl Exchange for Page {
         if self.wait != Wait::No {
             self.wait = Wait::Over;
         }
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::ReadMany
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.feed.describe(if self.wait == Wait::No { "poll" } else { "long-poll" }, about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -1,5 +1,6 @@
 //! SSE of many streams: each frame is an event without a name.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
@@ -117,6 +118,18 @@ impl Exchange for Events {
         self.feed.wrapping().write(&mut events, |text| write_error(text, &over.frame()));
         self.push(events, out);
         let _end = self.end(out);
+    }
+
+    fn lag(&self) -> u64 {
+        self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.feed.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -3,6 +3,7 @@
 use super::identity::{Believed, Identity};
 use super::publishing::{self, Publishing, write_refusal};
 use super::{FirstSubscription, NARROW_MESSAGE_BYTES_MAX, Talk, message_bytes_max};
+use crate::about::About;
 use crate::authorise::{Principal, Right};
 use crate::exchange::Advance;
 use crate::forms::Wrapping;
@@ -306,6 +307,20 @@ impl Talk for Session {
 
     fn owes_an_answer(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.publishing.is_waiting())
+    }
+
+    fn lag(&self) -> u64 {
+        self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        about.subject = identity.and_then(|identity| identity.principal().subject()).map(str::to_owned);
+        self.feed.describe("websocket", about);
     }
 
     fn leave(&mut self, core: &mut Core) {
