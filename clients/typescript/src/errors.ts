@@ -49,6 +49,7 @@ export type ServerErrorCode =
   | "unauthenticated"
   | "revoked"
   | "forbidden"
+  | "origin_refused"
   | "too_large"
   | "uri_too_long"
   | "headers_too_large"

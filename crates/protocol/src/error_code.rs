@@ -101,6 +101,8 @@ error_codes! {
     Revoked = "revoked", 401, Never, "Revoked";
     /// The rules don't allow it.
     Forbidden = "forbidden", 403, Never, "Not allowed";
+    /// A page of another origin, which may not use the server or not that stream; or a name of somebody else's for this machine.
+    OriginRefused = "origin_refused", 403, Never, "Not for this page";
     /// A body or message above the limit.
     TooLarge = "too_large", 413, Never, "Too large";
     /// The request's target is above the limit.

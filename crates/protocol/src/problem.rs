@@ -218,6 +218,26 @@ impl Problem {
         Problem::new(ErrorCode::Revoked, "who asks was revoked; come back with another token").with(facts)
     }
 
+    /// "Not for a page of that origin."
+    pub fn origin_refused() -> Problem {
+        let detail =
+            "pages of this origin may not use this server; list it in a table `[[origins]]` of the settings";
+        Problem::new(ErrorCode::OriginRefused, detail)
+    }
+
+    /// "Not this stream for a page of that origin." The same whether it exists or not.
+    pub fn origin_refused_here() -> Problem {
+        let detail = "pages of this origin may not use this stream; list it in their table `[[origins]]` of the settings";
+        Problem::new(ErrorCode::OriginRefused, detail)
+    }
+
+    /// "By that name only somebody else's page would ask."
+    pub fn host_refused() -> Problem {
+        let detail = "without rules this server is for this machine only, and was asked by another name; ask by `localhost`, write rules, or \
+            list the name in a table `[[origins]]` of the settings";
+        Problem::new(ErrorCode::OriginRefused, detail)
+    }
+
     /// "The rules don't allow it." The same whether what was asked for exists or not.
     pub fn forbidden(right: &str) -> Problem {
         let detail = format!("the token does not grant the right to {right} here; get one that does");

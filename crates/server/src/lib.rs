@@ -6,6 +6,7 @@
 mod about;
 mod admin;
 mod authorise;
+mod cross_origin;
 mod examples;
 mod exchange;
 mod expiring;

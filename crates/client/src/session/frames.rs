@@ -90,6 +90,7 @@ impl Session {
             ServerMessage::Error { .. }
             | ServerMessage::Published { .. }
             | ServerMessage::Heartbeat
+            | ServerMessage::Renew { .. }
             | ServerMessage::Unknown => Ok(()),
         }
     }

@@ -111,6 +111,11 @@ pub enum ServerMessage {
         /// The window.
         within: Duration,
     },
+    /// Who speaks is not believed much longer: say anew who one is.
+    Renew {
+        /// Within this.
+        within: Duration,
+    },
     /// Of a type that only newer versions know; to be ignored.
     Unknown,
 }
@@ -194,6 +199,7 @@ impl ServerMessage {
             },
             "heartbeat" => ServerMessage::Heartbeat,
             "drain" => ServerMessage::Drain { within: seconds("within", members.within)? },
+            "renew" => ServerMessage::Renew { within: seconds("within", members.within)? },
             _ => ServerMessage::Unknown,
         })
     }

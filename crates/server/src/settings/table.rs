@@ -3,6 +3,7 @@
 use super::access::AccessTables;
 use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
+use super::origins::Origins;
 use super::rule::Rule;
 use super::{
     Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies, Range, Sends,
@@ -55,6 +56,9 @@ settings_table! {
         token_claim: String = TEXT "tidings",
         /// By how much the clock of whoever makes tokens may differ from this one.
         token_leeway: Duration = DURATION "30s" in "0s"..="10m",
+        /// The cookie that a token may stand in, for pages of this server itself and of origins whose table `[[origins]]` says so. Where this is
+        /// empty no cookie is looked at.
+        token_cookie: Option<String> = COOKIE_NAME_OR_NONE "",
         /// For how long a ticket (`POST /v1/ticket`) can be used.
         ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
         /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.

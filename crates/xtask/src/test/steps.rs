@@ -73,7 +73,14 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         run(
             "browser",
             "EventSource and WebSocket of Chromium",
-            node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
+            node_tests(
+                workspace,
+                &[
+                    "clients/browser.test.mjs",
+                    "clients/browser-websocket.test.mjs",
+                    "clients/browser-origins.test.mjs",
+                ],
+            ),
         ),
     ]
 }
