@@ -17,8 +17,10 @@ mod server;
 pub mod settings;
 mod slices;
 mod ticket;
+mod tls;
 mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
-pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};
+pub use server::{Listens, RunError, STORAGE_FAILED_EXIT_CODE, run};
+pub use tls::TlsError;

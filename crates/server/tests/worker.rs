@@ -56,6 +56,8 @@ mod smuggling;
 mod stalled;
 #[path = "worker/time_limits.rs"]
 mod time_limits;
+#[path = "worker/tls.rs"]
+mod tls;
 #[path = "worker/unread.rs"]
 mod unread;
 #[path = "worker/versions.rs"]

@@ -19,6 +19,7 @@ impl SettingsInput {
         self.join_long_poll_timeouts(&mut settings)?;
         self.check_segment(&settings)?;
         self.join_request_memory(&mut settings)?;
+        self.check_tls(&settings)?;
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
         }
@@ -61,6 +62,35 @@ impl SettingsInput {
             rule: "the bodies that arrive must have room for one of the largest messages",
             advice: "raise request_memory_bytes or lower max_message_bytes".to_owned(),
         })
+    }
+
+    fn check_tls(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let certificates = said("tls_certificate_file", self.tls_certificate_file.as_ref());
+        let conflict = |other, rule, advice: &str| {
+            let values = format!("{certificates} and {other}");
+            Err(SettingsError::Conflict { values, rule, advice: advice.to_owned() })
+        };
+        if settings.tls_certificate_file.len() != settings.tls_key_file.len() {
+            return conflict(
+                said("tls_key_file", self.tls_key_file.as_ref()),
+                "each certificate needs the key that it was made for",
+                "name as many files in tls_key_file as in tls_certificate_file, in the same order",
+            );
+        }
+        let listen = said("tls_listen", self.tls_listen.as_ref());
+        match (settings.tls_listen, settings.tls_certificate_file.is_empty()) {
+            (Some(_), true) => conflict(
+                listen,
+                "TLS needs a certificate",
+                "name its file by tls_certificate_file and that of its key by tls_key_file",
+            ),
+            (None, false) => conflict(
+                listen,
+                "a certificate is for an address that speaks TLS",
+                "write that address, such as tls_listen = \"0.0.0.0:443\"",
+            ),
+            (Some(_), false) | (None, true) => Ok(()),
+        }
     }
 
     fn check_segment(&self, settings: &Settings) -> Result<(), SettingsError> {

@@ -4,8 +4,8 @@
 //! some workers get far more than others. Whoever accepts one passes it on if another worker has clearly fewer.
 
 use super::Worker;
+use super::accept::Arrival;
 use super::poller::Waker;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
@@ -15,7 +15,7 @@ pub(crate) struct Door {
     /// How many connections it had at the end of its last turn, and how many were left here since.
     connections: AtomicUsize,
     /// Bounded by `max_connections`, as all connections are.
-    arrivals: Mutex<Vec<TcpStream>>,
+    arrivals: Mutex<Vec<Arrival>>,
     /// There once the worker runs.
     waker: OnceLock<Waker>,
 }
@@ -36,20 +36,20 @@ impl Door {
         self.connections.store(own + self.arrivals().len(), Ordering::Relaxed);
     }
 
-    fn leave(&self, socket: TcpStream) {
+    fn leave(&self, arrival: Arrival) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        self.arrivals().push(socket);
+        self.arrivals().push(arrival);
         if let Some(wake) = self.waker.get() {
             wake();
         }
     }
 
-    fn take(&self) -> Vec<TcpStream> {
+    fn take(&self) -> Vec<Arrival> {
         std::mem::take(&mut *self.arrivals())
     }
 
-    fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<TcpStream>> {
-        self.arrivals.lock().expect("nobody panics while holding a list of sockets")
+    fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<Arrival>> {
+        self.arrivals.lock().expect("nobody panics while holding a list of arrivals")
     }
 }
 
@@ -61,7 +61,7 @@ fn is_clearly_more(own: usize, least: usize) -> bool {
 
 impl Worker {
     /// Gives a fresh connection to the worker that has clearly fewer than this one; back if there is none.
-    pub(super) fn pass_on(&self, socket: TcpStream) -> Option<TcpStream> {
+    pub(super) fn pass_on(&self, arrival: Arrival) -> Option<Arrival> {
         let serving = &self.common.doors[..self.common.serving];
         let others = serving.iter().enumerate().filter(|(other, _)| *other != self.index);
         let fewest = others.map(|(_, door)| door).min_by_key(|door| door.connections());
@@ -70,19 +70,19 @@ impl Worker {
         match fewest {
             Some(door) if may_pass => {
                 if !is_clearly_more(self.connection_count(), door.connections()) {
-                    return Some(socket);
+                    return Some(arrival);
                 }
-                door.leave(socket);
+                door.leave(arrival);
                 None
             }
-            Some(_) | None => Some(socket),
+            Some(_) | None => Some(arrival),
         }
     }
 
     /// Takes what others left here.
     pub(super) fn take_arrivals(&mut self) {
-        for socket in self.common.doors[self.index].take() {
-            self.welcome(socket);
+        for arrival in self.common.doors[self.index].take() {
+            self.welcome(arrival);
         }
     }
 }

@@ -10,7 +10,7 @@ use tidings_protocol::websocket::input::Input;
 
 /// How much is read of pipelined requests in one go. A thousand connections may have as much, and the last of them
 /// waits for all.
-const REQUEST_BYTES_MAX: usize = 16 << 10;
+pub(super) const REQUEST_BYTES_MAX: usize = 16 << 10;
 
 impl Worker {
     pub(super) fn on_socket(&mut self, key: u64, event: Ready) {
@@ -32,7 +32,10 @@ impl Worker {
         match slot.phase {
             Phase::Answer => return self.on_hung_up(key),
             Phase::Last => return self.on_lingering(key),
-            Phase::Request | Phase::Duplex => {}
+            Phase::Handshake | Phase::Request | Phase::Duplex => {}
+        }
+        if slot.secured.is_some() {
+            return self.on_readable_secured(key);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
@@ -95,6 +98,9 @@ impl Worker {
         const LINGER_MS: u64 = 1_000;
         let due_ms = self.core.now_ms + LINGER_MS;
         let Some(slot) = self.slots.get(key) else { return };
+        if let Some(secured) = &mut slot.secured {
+            super::tls::say_closed(&slot.socket, secured);
+        }
         let shut = rustix::net::shutdown(&slot.socket, rustix::net::Shutdown::Write);
         if slot.peer == Peer::Ended || shut.is_err() {
             return self.close(key);
@@ -108,7 +114,7 @@ impl Worker {
         match slot.phase {
             Phase::Request => self.on_requests(key, input),
             Phase::Duplex => self.on_duplex_input(key, input),
-            Phase::Answer | Phase::Last => self.keep_input(key, input),
+            Phase::Handshake | Phase::Answer | Phase::Last => self.keep_input(key, input),
         }
     }
 
@@ -130,6 +136,10 @@ impl Worker {
     pub(super) fn close(&mut self, key: u64) {
         let Some(mut slot) = self.slots.remove(key) else { return };
         self.poller.remove(&slot.socket, key);
+        self.on_stranger_gone(&slot);
+        if let Some(secured) = &mut slot.secured {
+            super::tls::say_closed(&slot.socket, secured);
+        }
         if let Some(exchange) = slot.exchange.as_mut() {
             exchange.leave(&mut self.core);
         }

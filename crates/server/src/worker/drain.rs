@@ -41,6 +41,10 @@ impl Worker {
 
     /// A connection that waits for requests is closed, after those that were sent before it could know.
     fn drain_idle(&mut self, key: u64) {
+        if self.slots.peek(key).is_some_and(|slot| slot.phase == Phase::Handshake) {
+            // It has asked for nothing yet.
+            return self.close(key);
+        }
         let waits = |worker: &mut Worker| {
             worker.slots.get(key).is_some_and(|slot| slot.phase == Phase::Request && slot.rare.is_none())
         };

@@ -16,8 +16,10 @@ mod http1;
 mod http2;
 mod rewound;
 mod seat;
+mod stream;
 mod websocket_task;
 
+use super::slots::Channel;
 use super::{Owner, Shared};
 use crate::exchange::Opened;
 use crate::transport::websocket::FirstSubscription;
@@ -27,8 +29,8 @@ use rewound::Rewound;
 use seat::TaskNews;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::TcpStream;
 use std::rc::Rc;
+use stream::Stream;
 use tidings_engine::Reply;
 use tidings_protocol::HTTP2_PREFACE;
 use tidings_protocol::websocket::handshake::Handshake;
@@ -37,7 +39,7 @@ use tokio::time::Instant;
 
 /// A connection that hyper is to have, with what was read from it.
 pub(super) struct HandedOver {
-    pub(super) socket: TcpStream,
+    pub(super) channel: Channel,
     pub(super) input: Bytes,
 }
 
@@ -158,14 +160,14 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input } = connection;
-    let socket = tokio::net::TcpStream::from_std(socket)?;
+    let HandedOver { channel, input } = connection;
+    let stream = Stream::new(channel)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, socket, input).await;
+        return http2::serve(worker, stream, input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
-    socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input)).await
+    stream.writable().await?;
+    http1::serve(worker, Rewound::new(stream, input)).await
 }
 
 /// What becomes of a request that hyper has read.

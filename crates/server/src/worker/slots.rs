@@ -1,15 +1,24 @@
 //! Slots: where parked connections live, a few bytes each, in pages that never move.
 
 use super::pages::Pages;
+use super::secured::Secured;
 use crate::exchange::Exchange;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
+/// What a connection speaks through: its socket, and its TLS if it has any.
+pub(crate) struct Channel {
+    pub(crate) socket: OwnedFd,
+    pub(crate) secured: Option<Box<Secured>>,
+}
+
 /// A connection as long as it is in the worker's own hands.
 #[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other, a byte each")]
 pub(crate) struct Slot {
     pub(crate) socket: OwnedFd,
+    /// What its bytes go through, if it is not in plain text.
+    pub(crate) secured: Option<Box<Secured>>,
     /// Which of the connections that its place has had.
     generation: u32,
     pub(crate) phase: Phase,
@@ -37,6 +46,8 @@ pub(crate) struct Slot {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// The peer is a stranger: TLS is not agreed on yet.
+    Handshake,
     /// Waits for a request, or for the rest of one.
     Request,
     /// A request is being answered; what was sent behind it waits.
@@ -68,11 +79,14 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(socket: OwnedFd, now_ms: u64) -> Slot {
+    pub(crate) fn new(channel: Channel, now_ms: u64) -> Slot {
+        let Channel { socket, secured } = channel;
+        let is_stranger = secured.as_ref().is_some_and(|secured| secured.is_handshaking());
         Slot {
             socket,
+            secured,
             generation: 0,
-            phase: Phase::Request,
+            phase: if is_stranger { Phase::Handshake } else { Phase::Request },
             queued: false,
             interest: super::poller::Interest::Read,
             peer: Peer::Open,
@@ -91,6 +105,12 @@ impl Slot {
     /// Whether the socket has yet to take bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
+            || self.secured.as_ref().is_some_and(|secured| secured.has_sealed())
+    }
+
+    /// What it speaks through, to be used by somebody else.
+    pub(crate) fn into_channel(self) -> Channel {
+        Channel { socket: self.socket, secured: self.secured }
     }
 
     /// Whether bytes of a request wait for the rest of it.
@@ -115,7 +135,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 64, "a parked connection costs at most 64 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 72, "a parked connection costs at most 72 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

@@ -1,6 +1,7 @@
 //! The loop of a worker. Read it with `docs/decisions/` at hand: each line of its order was paid for.
 
 use super::{Shared, Worker, odd, poller};
+use crate::worker::accept::Entrance;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
@@ -147,7 +148,8 @@ impl Worker {
 
     fn on_ready(&mut self, event: Ready) {
         match event.key {
-            poller::LISTENER => self.accept(),
+            poller::LISTENER => self.accept(Entrance::Plain),
+            poller::SECURED_LISTENER => self.accept(Entrance::Secured),
             poller::WAKE => {
                 // What it brings may concern whoever is about to be answered.
                 self.send_together();

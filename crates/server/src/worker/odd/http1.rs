@@ -125,15 +125,15 @@ fn take_back<S>(
 ) -> std::io::Result<()> {
     let io = parts.io.into_inner();
     let peer_is_over = io.is_over();
-    let (socket, input) = io.into_parts();
-    let socket = socket.into_std()?;
+    let (stream, input) = io.into_parts();
+    let channel = stream.into_channel()?;
     let mut worker = worker.borrow_mut();
     match (state.upgrade.borrow_mut().take(), outcome) {
         (_, Served::Stalled) => {}
-        (Some(first), _) => worker.park_upgraded(socket, input, first),
-        (None, Served::Idle) => worker.park(socket, input),
+        (Some(first), _) => worker.park_upgraded(channel, input, first),
+        (None, Served::Idle) => worker.park(channel, input),
         (None, Served::Ended) if peer_is_over => {}
-        (None, Served::Ended) => worker.park_last(socket),
+        (None, Served::Ended) => worker.park_last(channel),
     }
     // The loop may sleep, and the slot may have something to go on with.
     worker.poller.wake();

@@ -2,6 +2,7 @@
 
 use super::answer::answer;
 use super::rewound::{Quiet, Rewound};
+use super::stream::Stream;
 use super::{ConnectionState, Shared};
 use bytes::Bytes;
 use hyper::server::conn::http2;
@@ -12,7 +13,6 @@ use std::io::{Error, ErrorKind, Result};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// What may arrive on one stream before it is read: a WebSocket that does not take what it is sent is not read from.
@@ -25,9 +25,9 @@ const CONNECTION_WINDOW_BYTES: u32 = 5 * STREAM_WINDOW_BYTES;
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves the connection to its end. Its preface is in `input`, whole: hyper waits for nothing that a peer may withhold.
-pub(super) async fn serve(worker: &Shared, socket: TcpStream, input: Bytes) -> Result<()> {
+pub(super) async fn serve(worker: &Shared, stream: Stream, input: Bytes) -> Result<()> {
     let limits = Limits::of(worker);
-    let rewound = Rewound::new(socket, input);
+    let rewound = Rewound::new(stream, input);
     let quiet = rewound.quiet();
     let state = ConnectionState::new();
     let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));

@@ -1,0 +1,115 @@
+//! TLS of the secured listener: certificates from files, chosen by the name that a client asks for, and read again when they change.
+//!
+//! Knows files and rustls. Does not know connections: each asks once, when it begins, for what is current.
+
+mod certificates;
+mod watch;
+
+use crate::settings::Settings;
+use certificates::{Certificates, ClientRoots};
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ServerConfig, crypto};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use watch::Watch;
+
+/// What goes wrong with the files that TLS needs. The text says which file, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", file.display())]
+pub struct TlsError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What new connections of the secured listener begin with.
+pub(crate) struct Tls {
+    current: RwLock<Arc<ServerConfig>>,
+    watch: Mutex<Watch>,
+}
+
+impl Tls {
+    /// How often it is looked whether the files have changed.
+    pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+    /// Reads the files that the settings name. `None` where nothing listens for TLS.
+    pub(crate) fn new(settings: &Settings) -> Result<Option<Tls>, TlsError> {
+        if settings.tls_listen.is_none() {
+            return Ok(None);
+        }
+        let watch = Mutex::new(Watch::new(files_of(settings)));
+        let current = RwLock::new(Arc::new(server_config(settings)?));
+        Ok(Some(Tls { current, watch }))
+    }
+
+    /// For a connection that begins.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the files again if they have changed. Those who are connected stay as they are; what can't be used changes nothing.
+    pub(crate) fn look(&self, settings: &Settings) {
+        let has_changed = self.watch.lock().unwrap_or_else(PoisonError::into_inner).has_changed();
+        if has_changed {
+            self.reload(settings);
+        }
+    }
+
+    /// Reads the files again.
+    pub(crate) fn reload(&self, settings: &Settings) {
+        match server_config(settings) {
+            Ok(fresh) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+                log::info!("TLS: new connections get the certificates that are there now");
+            }
+            Err(error) => log::error!("TLS: {error}; new connections get what they got before"),
+        }
+    }
+}
+
+/// Every file whose change matters.
+fn files_of(settings: &Settings) -> Vec<PathBuf> {
+    let pairs = settings.tls_certificate_file.iter().chain(&settings.tls_key_file);
+    pairs.chain(&settings.tls_client_ca_file).cloned().collect()
+}
+
+fn server_config(settings: &Settings) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let certificates = Certificates::load(settings, &provider)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites of both versions");
+    let builder = match &settings.tls_client_ca_file {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let roots = Arc::new(ClientRoots::load(file)?.0);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
+            let verifier =
+                if settings.tls_client_optional { verifier.allow_unauthenticated() } else { verifier };
+            let refused = |error: rustls::server::VerifierBuilderError| TlsError {
+                file: file.clone(),
+                reason: error.to_string(),
+            };
+            builder.with_client_cert_verifier(verifier.build().map_err(refused)?)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(certificates));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    resume(&mut config, &provider);
+    Ok(config)
+}
+
+/// Who comes back proves with a ticket that it was here, which saves the signature; the server keeps nothing of it. The keys of tickets are
+/// new with each configuration, so nobody comes back past a change of what is asked of clients.
+fn resume(config: &mut ServerConfig, provider: &CryptoProvider) {
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    config.send_tls13_tickets = 1;
+    debug_assert!(!provider.cipher_suites.is_empty(), "tickets are made by the same library");
+    match crypto::ring::Ticketer::new() {
+        Ok(ticketer) => config.ticketer = ticketer,
+        Err(error) => log::warn!("there are no tickets for those who come back over TLS: {error}"),
+    }
+}
