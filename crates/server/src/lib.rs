@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod admin;
 mod authorise;
 mod examples;
 mod exchange;
@@ -12,6 +13,7 @@ mod health;
 mod list;
 mod logging;
 mod operation;
+mod peer;
 mod request;
 mod server;
 pub mod settings;

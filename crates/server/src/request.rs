@@ -2,10 +2,11 @@
 
 use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{examples, expiring, health, list, operation, ticket};
+use crate::{admin, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -23,6 +24,8 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     pub(crate) owner: Owner,
+    /// Who asks, as far as the network tells.
+    pub(crate) peer: Peer,
 }
 
 /// Answers the request, or begins to.
@@ -32,7 +35,7 @@ pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Cor
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.websocket, (None, ""), core);
+        return transport::websocket::open(request, (None, ""), core);
     }
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -54,7 +57,15 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
-        (Route::WebSocket | Route::ReadMany | Route::Ticket | Route::Streams | Route::Stream(_), _) => {
+        (
+            Route::WebSocket
+            | Route::ReadMany
+            | Route::Ticket
+            | Route::Streams
+            | Route::Stream(_)
+            | Route::Admin(_),
+            _,
+        ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
                 return websocket(&route, query, request, core);
@@ -81,6 +92,7 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
+        (Route::Admin(path), _) => admin::open(principal, *path, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
         (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),
@@ -114,7 +126,7 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request.headers, request.websocket, (first, query), core)
+    transport::websocket::open(request, (first, query), core)
 }
 
 fn read<H: Headers + ?Sized>(

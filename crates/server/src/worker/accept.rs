@@ -1,13 +1,15 @@
 //! New connections.
 
 use super::Worker;
+use super::arrivals::Arrival;
 use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER, SECURED_LISTENER};
 use super::secured::Secured;
 use super::slots::{Channel, Phase, Slot};
+use crate::peer::Peer;
 use rustix::net::sockopt;
 use std::io::{self, ErrorKind};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use tidings_protocol::{Connection, Http1Form, Problem, Response, Version};
 
 /// What the kernel keeps of a connection at most (it doubles this for its own needs): the bound for a peer that
@@ -44,12 +46,6 @@ pub(crate) struct Listening {
     pub(crate) entrance: Entrance,
 }
 
-/// A connection that has come, and through which entrance.
-pub(crate) struct Arrival {
-    pub(crate) socket: TcpStream,
-    pub(crate) entrance: Entrance,
-}
-
 impl Worker {
     /// Connections taken in one turn; the others stay with the kernel for a moment.
     const ACCEPTED_MAX: usize = 64;
@@ -58,7 +54,7 @@ impl Worker {
         for _ in 0..Worker::ACCEPTED_MAX {
             let Some(listener) = self.listeners.iter().find(|one| one.entrance == entrance) else { return };
             match listener.socket.accept() {
-                Ok((socket, _peer)) => self.on_accepted(Arrival { socket, entrance }),
+                Ok((socket, address)) => self.on_accepted(socket, address.ip(), entrance),
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => return self.pause_accepting(&error),
@@ -66,20 +62,21 @@ impl Worker {
         }
     }
 
-    fn on_accepted(&mut self, arrival: Arrival) {
-        let Arrival { socket, .. } = &arrival;
+    fn on_accepted(&mut self, socket: TcpStream, address: IpAddr, entrance: Entrance) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
         if self.common.connections_max <= open {
-            return self.refuse(&arrival);
+            return self.refuse(&socket, entrance);
         }
         let prepared = socket.set_nonblocking(true).is_ok()
-            && sockopt::set_tcp_nodelay(socket, true).is_ok()
-            && sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER_BYTES).is_ok()
-            && sockopt::set_tcp_user_timeout(socket, self.taken_within_ms()).is_ok()
-            && tidings_sys::set_not_sent_max(socket, NOT_SENT_BYTES).is_ok();
+            && sockopt::set_tcp_nodelay(&socket, true).is_ok()
+            && sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES).is_ok()
+            && sockopt::set_tcp_user_timeout(&socket, self.taken_within_ms()).is_ok()
+            && tidings_sys::set_not_sent_max(&socket, NOT_SENT_BYTES).is_ok();
         if !prepared {
             return;
         }
+        let peer = Peer::new(address, &self.core.settings).with_secure(entrance == Entrance::Secured);
+        let arrival = Arrival { socket, peer, entrance };
         if let Some(arrival) = self.pass_on(arrival) {
             self.welcome(arrival);
         }
@@ -87,8 +84,9 @@ impl Worker {
 
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
-        let Some(channel) = self.channel(arrival) else { return };
-        let slot = Slot::new(channel, self.core.now_ms);
+        let Arrival { socket, peer, entrance } = arrival;
+        let Some(channel) = self.channel(socket, entrance) else { return };
+        let slot = Slot::new(channel, peer, self.core.now_ms);
         let settings = &self.core.settings;
         let is_stranger = slot.phase == Phase::Handshake;
         let within = if is_stranger { settings.tls_handshake_timeout } else { settings.request_timeout };
@@ -96,11 +94,14 @@ impl Worker {
         let key = self.slots.insert(slot);
         let Some(slot) = self.slots.get(key) else { return };
         slot.due_ms = due_ms;
+        if self.core.settings.proxy_protocol && slot.peer.is_proxy() {
+            slot.phase = Phase::ProxyHeader;
+        }
         if self.poller.add(&slot.socket, key, Interest::Read).is_err() {
             self.slots.remove(key);
             return;
         }
-        if is_stranger {
+        if self.slots.peek(key).is_some_and(|slot| slot.phase == Phase::Handshake) {
             self.on_stranger(key);
         }
         if self.core.draining {
@@ -110,8 +111,8 @@ impl Worker {
     }
 
     /// What a fresh connection speaks through. None where TLS can't begin.
-    fn channel(&self, arrival: Arrival) -> Option<Channel> {
-        let secured = match (arrival.entrance, &self.common.tls) {
+    fn channel(&self, socket: TcpStream, entrance: Entrance) -> Option<Channel> {
+        let secured = match (entrance, &self.common.tls) {
             (Entrance::Secured, Some(tls)) => {
                 let begun = Secured::new(tls.config());
                 Some(begun.inspect_err(|error| log::error!("TLS can't begin: {error}")).ok()?)
@@ -119,7 +120,7 @@ impl Worker {
             (Entrance::Secured, None) => return None,
             (Entrance::Plain, _) => None,
         };
-        Some(Channel { socket: arrival.socket.into(), secured: secured.map(Box::new) })
+        Some(Channel { socket: socket.into(), secured: secured.map(Box::new) })
     }
 
     /// A peer that takes nothing of what it is sent for that long is gone: the kernel finds out, in a connection that is full and can't be
@@ -129,8 +130,8 @@ impl Worker {
     }
 
     /// One connection too many: it gets its answer without being asked anything; over TLS there is none before the handshake.
-    fn refuse(&mut self, Arrival { socket, entrance }: &Arrival) {
-        if *entrance == Entrance::Secured {
+    fn refuse(&mut self, socket: &TcpStream, entrance: Entrance) {
+        if entrance == Entrance::Secured {
             return;
         }
         let mut answer = Vec::new();

@@ -4,10 +4,20 @@
 //! some workers get far more than others. Whoever accepts one passes it on if another worker has clearly fewer.
 
 use super::Worker;
-use super::accept::Arrival;
+use super::accept::Entrance;
 use super::poller::Waker;
+use crate::peer::Peer;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+
+/// A fresh connection, and who has made it.
+pub(super) struct Arrival {
+    pub(super) socket: TcpStream,
+    pub(super) peer: Peer,
+    /// Where it came in.
+    pub(super) entrance: Entrance,
+}
 
 /// One worker as the others see it: how much it has, and where they leave connections for it.
 #[derive(Default)]
@@ -49,7 +59,7 @@ impl Door {
     }
 
     fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<Arrival>> {
-        self.arrivals.lock().expect("nobody panics while holding a list of arrivals")
+        self.arrivals.lock().expect("nobody panics while holding a list of sockets")
     }
 }
 

@@ -5,6 +5,7 @@ use super::odd::HandedOver;
 use super::output::Written;
 use super::poller::Interest;
 use super::slots::{Channel, Phase, Slot};
+use crate::peer::Peer;
 use crate::transport::websocket::{self, FirstSubscription};
 use bytes::Bytes;
 
@@ -18,21 +19,22 @@ impl Worker {
         }
         if let Some(slot) = self.slots.remove(key) {
             self.poller.remove(&slot.socket, key);
-            let channel = slot.into_channel();
-            self.handed_over.push(HandedOver { channel, input: Bytes::copy_from_slice(input) });
+            let peer = slot.peer;
+            let (channel, input) = (slot.into_channel(), Bytes::copy_from_slice(input));
+            self.handed_over.push(HandedOver { channel, input, peer });
         }
     }
 
     /// Takes a connection back into a slot, with what was read from it.
-    pub(super) fn park(&mut self, channel: Channel, input: Vec<u8>) {
-        let mut slot = Slot::new(channel, self.core.now_ms);
+    pub(super) fn park(&mut self, channel: Channel, peer: Peer, input: Vec<u8>) {
+        let mut slot = Slot::new(channel, peer, self.core.now_ms);
         slot.due_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
         self.park_slot(slot, input);
     }
 
     /// Takes a connection that hyper has upgraded.
     pub(super) fn park_upgraded(&mut self, channel: Channel, mut input: Vec<u8>, first: FirstSubscription) {
-        let mut slot = Slot::new(channel, self.core.now_ms);
+        let mut slot = Slot::new(channel, first.peer(), self.core.now_ms);
         slot.phase = Phase::Duplex;
         slot.streaming = true;
         let Some(key) = self.park_slot(slot, Vec::new()) else { return };
@@ -48,8 +50,8 @@ impl Worker {
     }
 
     /// Takes a connection that hyper has answered for the last time, to end it in order.
-    pub(super) fn park_last(&mut self, channel: Channel) {
-        let mut slot = Slot::new(channel, self.core.now_ms);
+    pub(super) fn park_last(&mut self, channel: Channel, peer: Peer) {
+        let mut slot = Slot::new(channel, peer, self.core.now_ms);
         slot.phase = Phase::Last;
         if let Some(key) = self.park_slot(slot, Vec::new()) {
             self.linger(key);

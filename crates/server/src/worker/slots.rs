@@ -3,6 +3,7 @@
 use super::pages::Pages;
 use super::secured::Secured;
 use crate::exchange::Exchange;
+use crate::peer::Peer;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
     pub(crate) queued: bool,
     /// What the poller waits for on its behalf.
     pub(crate) interest: super::poller::Interest,
+    pub(crate) inbound: Inbound,
+    /// Who has made it.
     pub(crate) peer: Peer,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
@@ -46,6 +49,8 @@ pub(crate) struct Slot {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Waits for what a proxy says of its client, before the first byte of that one.
+    ProxyHeader,
     /// The peer is a stranger: TLS is not agreed on yet.
     Handshake,
     /// Waits for a request, or for the rest of one.
@@ -58,9 +63,17 @@ pub(crate) enum Phase {
     Last,
 }
 
+impl Phase {
+    /// What a connection is doing whose peer is known, and that has said nothing yet.
+    pub(crate) fn after_proxy_header(secured: Option<&Secured>) -> Phase {
+        let is_stranger = secured.is_some_and(Secured::is_handshaking);
+        if is_stranger { Phase::Handshake } else { Phase::Request }
+    }
+}
+
 /// What is known of the peer's own direction. One that has ended it still gets its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
+pub(crate) enum Inbound {
     /// More may come.
     Open,
     /// It has ended it; requests that it sent before may still wait to be read.
@@ -79,17 +92,17 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(channel: Channel, now_ms: u64) -> Slot {
+    pub(crate) fn new(channel: Channel, peer: Peer, now_ms: u64) -> Slot {
         let Channel { socket, secured } = channel;
-        let is_stranger = secured.as_ref().is_some_and(|secured| secured.is_handshaking());
         Slot {
             socket,
+            phase: Phase::after_proxy_header(secured.as_deref()),
             secured,
             generation: 0,
-            phase: if is_stranger { Phase::Handshake } else { Phase::Request },
             queued: false,
             interest: super::poller::Interest::Read,
-            peer: Peer::Open,
+            inbound: Inbound::Open,
+            peer,
             streaming: false,
             asked: false,
             http10: false,
@@ -135,7 +148,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 72, "a parked connection costs at most 72 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 96, "a parked connection costs at most 96 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

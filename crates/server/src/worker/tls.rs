@@ -5,7 +5,7 @@ use super::connection::REQUEST_BYTES_MAX;
 use super::output::{Written, send_now};
 use super::poller::Interest;
 use super::secured::{Heard, Secured};
-use super::slots::{Peer, Phase, Rare};
+use super::slots::{Inbound, Phase, Rare};
 use bytes::Bytes;
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -103,7 +103,7 @@ impl Worker {
         }
         let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
         if heard == Heard::Ended {
-            slot.peer = Peer::Ended;
+            slot.inbound = Inbound::Ended;
         }
         if slot.phase == Phase::Request && held.is_empty() && !plain.is_empty() {
             slot.due_ms = due_ms;

@@ -49,7 +49,7 @@ struct Rare {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, refused } = first;
+        let FirstSubscription { subscription, deflate, principal, refused, .. } = first;
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
         let is_plain = subscription.is_none() && identity.is_none() && refused.is_none();
