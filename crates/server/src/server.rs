@@ -102,7 +102,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(Listens)) -> Result<(), Run
     if let Some(address) = listens.secured {
         log::info!("listening on {address} for TLS");
     }
-    let keeper = keep_certificates(&common)?;
+    let keeper = crate::tls::keeper::start(&common)?;
     on_ready(listens);
     signals.forever().next();
     log::info!("draining: asked to end");
@@ -121,21 +121,6 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(Listens)) -> Result<(), Run
     }
     log::info!("ended");
     Ok(())
-}
-
-/// Starts the thread that looks after certificates, if there are any: files may be slow, and no worker waits for them.
-fn keep_certificates(common: &Arc<Common>) -> io::Result<Option<thread::JoinHandle<io::Result<()>>>> {
-    let Some(tls) = common.tls.clone() else { return Ok(None) };
-    let common = Arc::clone(common);
-    let thread = thread::Builder::new().name("certificates".to_owned());
-    let keep = move || {
-        while !common.draining.load(Ordering::Relaxed) {
-            thread::park_timeout(Tls::LOOK_EVERY);
-            tls.look(&common.settings);
-        }
-        Ok(())
-    };
-    thread.spawn(keep).map(Some)
 }
 
 /// Others can reach a server that has no rules: whoever reads its log shall know.

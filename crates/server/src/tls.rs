@@ -2,12 +2,14 @@
 //!
 //! Knows files and rustls. Does not know connections: each asks once, when it begins, for what is current.
 
+mod acme;
 mod certificates;
+pub(crate) mod keeper;
 mod watch;
 
 use crate::settings::Settings;
+use acme::{Acme, Challenges, Store};
 use certificates::{Certificates, ClientRoots};
-use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ServerConfig, crypto};
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ pub struct TlsError {
 pub(crate) struct Tls {
     current: RwLock<Arc<ServerConfig>>,
     watch: Mutex<Watch>,
+    /// What proves to an authority that a name leads here.
+    challenges: Arc<Challenges>,
 }
 
 impl Tls {
@@ -41,8 +45,14 @@ impl Tls {
             return Ok(None);
         }
         let watch = Mutex::new(Watch::new(files_of(settings)));
-        let current = RwLock::new(Arc::new(server_config(settings)?));
-        Ok(Some(Tls { current, watch }))
+        let challenges = Arc::<Challenges>::default();
+        let current = RwLock::new(Arc::new(server_config(settings, &challenges)?));
+        Ok(Some(Tls { current, watch, challenges }))
+    }
+
+    /// Who orders certificates, if the settings say that they are to be ordered.
+    pub(crate) fn acme(&self, settings: &Settings) -> Option<Acme> {
+        Acme::new(settings, Arc::clone(&self.challenges))
     }
 
     /// For a connection that begins.
@@ -60,7 +70,7 @@ impl Tls {
 
     /// Reads the files again.
     pub(crate) fn reload(&self, settings: &Settings) {
-        match server_config(settings) {
+        match server_config(settings, &self.challenges) {
             Ok(fresh) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
                 log::info!("TLS: new connections get the certificates that are there now");
@@ -72,13 +82,24 @@ impl Tls {
 
 /// Every file whose change matters.
 fn files_of(settings: &Settings) -> Vec<PathBuf> {
-    let pairs = settings.tls_certificate_file.iter().chain(&settings.tls_key_file);
-    pairs.chain(&settings.tls_client_ca_file).cloned().collect()
+    let pairs = pairs_of(settings).into_iter().flat_map(|(certificate, key)| [certificate, key]);
+    pairs.chain(settings.tls_client_ca_file.clone()).collect()
 }
 
-fn server_config(settings: &Settings) -> Result<ServerConfig, TlsError> {
+/// Every certificate's file with that of its key.
+fn pairs_of(settings: &Settings) -> Vec<(PathBuf, PathBuf)> {
+    let named = settings.tls_certificate_file.iter().cloned().zip(settings.tls_key_file.iter().cloned());
+    let store = Store::of(settings);
+    let ordered = (!settings.acme_domains.is_empty()).then(|| (store.certificate_file(), store.key_file()));
+    named.chain(ordered).collect()
+}
+
+fn server_config(settings: &Settings, challenges: &Arc<Challenges>) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(crypto::ring::default_provider());
-    let certificates = Certificates::load(settings, &provider)?;
+    let mut pairs = pairs_of(settings);
+    // What is ordered may not have come yet.
+    pairs.retain(|(certificate, _)| settings.tls_certificate_file.contains(certificate) || certificate.exists());
+    let certificates = Certificates::load(&pairs, Arc::clone(challenges), &provider)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("the provider has suites of both versions");
@@ -98,16 +119,18 @@ fn server_config(settings: &Settings) -> Result<ServerConfig, TlsError> {
     };
     let mut config = builder.with_cert_resolver(Arc::new(certificates));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    resume(&mut config, &provider);
+    if !settings.acme_domains.is_empty() {
+        config.alpn_protocols.push(Challenges::PROTOCOL.to_vec());
+    }
+    resume(&mut config);
     Ok(config)
 }
 
 /// Who comes back proves with a ticket that it was here, which saves the signature; the server keeps nothing of it. The keys of tickets are
 /// new with each configuration, so nobody comes back past a change of what is asked of clients.
-fn resume(config: &mut ServerConfig, provider: &CryptoProvider) {
+fn resume(config: &mut ServerConfig) {
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.send_tls13_tickets = 1;
-    debug_assert!(!provider.cipher_suites.is_empty(), "tickets are made by the same library");
     match crypto::ring::Ticketer::new() {
         Ok(ticketer) => config.ticketer = ticketer,
         Err(error) => log::warn!("there are no tickets for those who come back over TLS: {error}"),

@@ -4,12 +4,16 @@
 
 #[path = "worker/access.rs"]
 mod access;
+#[path = "worker/acme.rs"]
+mod acme;
 #[path = "worker/balance.rs"]
 mod balance;
 #[path = "worker/behind.rs"]
 mod behind;
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
+#[path = "worker/certificates.rs"]
+mod certificates;
 #[path = "worker/compression.rs"]
 mod compression;
 #[path = "worker/draining.rs"]

@@ -39,7 +39,7 @@ pub struct ServerBuilder {
 struct Secured {
     authority: Authority,
     address: SocketAddr,
-    files: CertificateFiles,
+    files: Vec<CertificateFiles>,
 }
 
 /// Makes every server of a test listen for TLS, and every client go through it.
@@ -86,9 +86,15 @@ impl ServerBuilder {
 
     /// It listens for TLS too, with a certificate for `localhost` from an authority of its own.
     #[must_use]
-    pub fn secured(mut self) -> ServerBuilder {
+    pub fn secured(self) -> ServerBuilder {
+        self.secured_for(&["localhost"])
+    }
+
+    /// The same, with a certificate for each of these hosts.
+    #[must_use]
+    pub fn secured_for(mut self, hosts: &[&str]) -> ServerBuilder {
         let authority = Authority::new();
-        let files = authority.issue("localhost", &["localhost", "127.0.0.1"]);
+        let files = hosts.iter().map(|host| authority.issue(&host.replace('*', "any"), &[*host])).collect();
         let address = port::free_address();
         self.secured = Some(Arc::new(Secured { authority, address, files }));
         self
@@ -125,11 +131,15 @@ impl ServerBuilder {
 
 impl Secured {
     fn arguments(&self) -> [OsString; 6] {
-        let CertificateFiles { certificate, key } = &self.files;
+        let joined = |file: fn(&CertificateFiles) -> &PathBuf| {
+            let files: Vec<_> = self.files.iter().map(|files| file(files).display().to_string()).collect();
+            files.join(",")
+        };
+        let (certificates, keys) = (joined(|files| &files.certificate), joined(|files| &files.key));
         let flags = ["--tls-listen", "--tls-certificate-file", "--tls-key-file"].map(OsString::from);
         let [listen, certificate_flag, key_flag] = flags;
         let address = self.address.to_string().into();
-        [listen, address, certificate_flag, certificate.into(), key_flag, key.into()]
+        [listen, address, certificate_flag, certificates.into(), key_flag, keys.into()]
     }
 }
 
@@ -177,11 +187,11 @@ impl Server {
         &self.secured().authority
     }
 
-    /// The files of its certificate.
+    /// The files of its certificates.
     ///
     /// # Panics
     /// As [`Server::secured_address`].
-    pub fn certificate(&self) -> &CertificateFiles {
+    pub fn certificates(&self) -> &[CertificateFiles] {
         &self.secured().files
     }
 

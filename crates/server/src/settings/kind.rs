@@ -84,6 +84,23 @@ pub(super) const FILES: Kind<Vec<PathBuf>> = Kind {
     amount: |_| 0,
 };
 
+pub(super) const NAMES: Kind<Vec<String>> = Kind {
+    name: "names",
+    advice: "the name of a host, or several with commas between them, or nothing",
+    parse: |text| {
+        let names: Vec<_> = text.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
+        let is_host = |name: &String| {
+            name.contains('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+        };
+        match names.iter().find(|name| !is_host(name)) {
+            _ if text.trim().is_empty() => Ok(Vec::new()),
+            Some(_) => Err(InvalidValue::new("is no name of a host that others can find")),
+            None => Ok(names),
+        }
+    },
+    amount: |_| 0,
+};
+
 pub(super) const TEXT: Kind<String> = Kind {
     name: "text",
     advice: "a text",

@@ -66,6 +66,15 @@ settings_table! {
         tls_certificate_file: Vec<PathBuf> = FILES "",
         /// The file in PEM with the private key of the certificate; as many as there are certificates, in the same order.
         tls_key_file: Vec<PathBuf> = FILES "",
+        /// The names of this server, with commas between them, for which certificates are ordered from an authority that speaks ACME, and renewed in
+        /// time. Each must lead to an address whose port 443 is `tls_listen`, or is passed on to it. Who sets this agrees to the authority's terms of service.
+        acme_domains: Vec<String> = NAMES "",
+        /// Where the authority writes to when a certificate is about to end, such as `admin@example.org`.
+        acme_contact: Option<String> = TEXT_OR_NONE "",
+        /// The authority's directory. By default it is Let's Encrypt.
+        acme_directory: String = TEXT "https://acme-v02.api.letsencrypt.org/directory",
+        /// A file in PEM with the authority that has signed the certificate of `acme_directory` itself, where the system does not know it.
+        acme_ca_file: Option<PathBuf> = FILE_OR_NONE "",
         /// A file in PEM with authorities: clients must show a certificate that one of them has signed, or get no connection.
         tls_client_ca_file: Option<PathBuf> = FILE_OR_NONE "",
         /// Whether clients without a certificate are let in too, where `tls_client_ca_file` is set. One that shows a wrong certificate is not.

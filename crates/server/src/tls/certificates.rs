@@ -1,7 +1,7 @@
 //! Certificates and their keys: read from PEM files, checked against each other, found by name.
 
 use super::TlsError;
-use crate::settings::Settings;
+use super::acme::Challenges;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -10,22 +10,27 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Certificates by the names that they are for.
 pub(super) struct Certificates {
     /// For a name that none is for, and for clients that say none.
-    first: Arc<CertifiedKey>,
+    first: Option<Arc<CertifiedKey>>,
+    /// What an authority may ask for.
+    challenges: Arc<Challenges>,
     /// Of lower-case names; `*.` stands for one label.
     by_name: HashMap<String, Arc<CertifiedKey>>,
 }
 
 impl Certificates {
-    /// Reads each pair of files. Of two for one name the first is used.
-    pub(super) fn load(settings: &Settings, provider: &CryptoProvider) -> Result<Certificates, TlsError> {
-        let pairs = settings.tls_certificate_file.iter().zip(&settings.tls_key_file);
+    /// Reads each pair of a certificate's file and its key's. Of two for one name the first is used.
+    pub(super) fn load(
+        pairs: &[(PathBuf, PathBuf)],
+        challenges: Arc<Challenges>,
+        provider: &CryptoProvider,
+    ) -> Result<Certificates, TlsError> {
         let mut loaded = Vec::new();
         for (certificate_file, key_file) in pairs {
             loaded.push(load_pair(certificate_file, key_file, provider)?);
@@ -36,23 +41,24 @@ impl Certificates {
                 by_name.entry(name.clone()).or_insert_with(|| Arc::clone(certificate));
             }
         }
-        let (_, first) = loaded.into_iter().next().ok_or_else(|| TlsError {
-            file: "tls_certificate_file".into(),
-            reason: "no certificate is named".to_owned(),
-        })?;
-        Ok(Certificates { first, by_name })
+        let first = loaded.into_iter().next().map(|(_, certificate)| certificate);
+        Ok(Certificates { first, challenges, by_name })
     }
 
-    fn of(&self, name: &str) -> &Arc<CertifiedKey> {
+    fn of(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         let name = name.to_ascii_lowercase();
         let wildcard = || self.by_name.get(&format!("*.{}", name.split_once('.')?.1));
-        self.by_name.get(&name).or_else(wildcard).unwrap_or(&self.first)
+        self.by_name.get(&name).or_else(wildcard).or(self.first.as_ref())
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(hello.server_name().map_or(&self.first, |name| self.of(name))))
+        let name = hello.server_name();
+        if Challenges::is_asked(&hello) {
+            return self.challenges.of(name?);
+        }
+        name.map_or(self.first.as_ref(), |name| self.of(name)).cloned()
     }
 }
 
@@ -108,6 +114,27 @@ fn names_of(certificate: &CertificateDer<'_>) -> Result<Vec<String>, String> {
         _ => None,
     });
     Ok(hosts.collect())
+}
+
+/// What a certificate says of itself.
+pub(super) struct Validity {
+    /// Seconds since 1970.
+    pub(super) begins_s: u64,
+    pub(super) ends_s: u64,
+    /// In lower case.
+    pub(super) names: Vec<String>,
+}
+
+/// What the first certificate in a file says. `None` where there is none.
+pub(super) fn validity(file: &Path) -> Option<Validity> {
+    let chain = certificates_in(file).ok()?;
+    let (_, parsed) = X509Certificate::from_der(&chain[0]).ok()?;
+    let second = |time: x509_parser::time::ASN1Time| u64::try_from(time.timestamp()).unwrap_or_default();
+    Some(Validity {
+        begins_s: second(parsed.validity().not_before),
+        ends_s: second(parsed.validity().not_after),
+        names: names_of(&chain[0]).ok()?,
+    })
 }
 
 /// Whose certificates of clients are believed.

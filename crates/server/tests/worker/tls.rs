@@ -1,10 +1,13 @@
 //! TLS on parked connections: the same promises as in plain text, and what only TLS has.
 
-use crate::requests::{FOLLOW, SSE};
+use crate::requests::{FOLLOW, POLL, SSE};
 use crate::wire::Wire;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
 use tidings_testkit::{Api, PATIENCE, Server};
 
 /// Tests of this file's neighbours that are run once more with every client behind a relay that speaks TLS.
@@ -48,6 +51,15 @@ fn to_secured(server: &Server) -> TcpStream {
     let socket = TcpStream::connect(server.secured_address()).expect("the server accepts");
     socket.set_read_timeout(Some(PATIENCE)).expect("a socket has this option");
     socket
+}
+
+/// Why a client gets no answer over TLS.
+pub(crate) fn handshake_failure(server: &Server, config: &Arc<ClientConfig>, name: &str) -> String {
+    let name = ServerName::try_from(name.to_owned()).expect("it is the name of a host");
+    let tls = ClientConnection::new(Arc::clone(config), name).expect("the configuration is complete");
+    let mut stream = StreamOwned::new(tls, to_secured(server));
+    let asked = stream.write_all(POLL.as_bytes()).and_then(|()| stream.read(&mut [0]));
+    asked.err().map_or_else(|| "there was an answer".to_owned(), |error| error.to_string() + &format!("{error:?}"))
 }
 
 fn rest(mut socket: TcpStream) -> Vec<u8> {

@@ -57,7 +57,12 @@ impl Wire {
 
     /// Over TLS, with what the client is told.
     pub(crate) fn secured_with(server: &Server, config: &Arc<ClientConfig>) -> Wire {
-        let name = ServerName::try_from("localhost").expect("it is the name of a host");
+        Wire::secured_as(server, config, "localhost")
+    }
+
+    /// The same to a host of that name.
+    pub(crate) fn secured_as(server: &Server, config: &Arc<ClientConfig>, name: &str) -> Wire {
+        let name = ServerName::try_from(name.to_owned()).expect("it is the name of a host");
         let tls = ClientConnection::new(Arc::clone(config), name).expect("the configuration is complete");
         let mut wire = Wire::of(connected(server.secured_address()));
         wire.tls = Some(Box::new(tls));
