@@ -62,8 +62,8 @@ impl Tls {
 
     /// Reads the files again if they have changed. Those who are connected stay as they are; what can't be used changes nothing.
     pub(crate) fn look(&self, settings: &Settings) {
-        let has_changed = self.watch.lock().unwrap_or_else(PoisonError::into_inner).has_changed();
-        if has_changed {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if watch.has_changed(files_of(settings)) {
             self.reload(settings);
         }
     }
@@ -98,7 +98,9 @@ fn server_config(settings: &Settings, challenges: &Arc<Challenges>) -> Result<Se
     let provider = Arc::new(crypto::ring::default_provider());
     let mut pairs = pairs_of(settings);
     // What is ordered may not have come yet.
-    pairs.retain(|(certificate, _)| settings.tls_certificate_file.contains(certificate) || certificate.exists());
+    pairs.retain(|(certificate, _)| {
+        settings.tls_certificate_file.contains(certificate) || certificate.exists()
+    });
     let certificates = Certificates::load(&pairs, Arc::clone(challenges), &provider)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

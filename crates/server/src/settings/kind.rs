@@ -90,7 +90,8 @@ pub(super) const NAMES: Kind<Vec<String>> = Kind {
     parse: |text| {
         let names: Vec<_> = text.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
         let is_host = |name: &String| {
-            name.contains('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+            name.contains('.')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
         };
         match names.iter().find(|name| !is_host(name)) {
             _ if text.trim().is_empty() => Ok(Vec::new()),

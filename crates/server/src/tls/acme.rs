@@ -92,7 +92,10 @@ impl Acme {
                 let wait_s = RETRY_MAX_S.min(RETRY_MIN_S << self.failures.min(16));
                 self.failures += 1;
                 self.not_before_s = now_s + wait_s;
-                log::error!("ACME: there is no new certificate: {error}; tried again in {} minutes", wait_s / 60);
+                log::error!(
+                    "ACME: there is no new certificate: {error}; tried again in {} minutes",
+                    wait_s / 60
+                );
                 false
             }
         }
@@ -109,7 +112,10 @@ impl Acme {
                 continue;
             }
             let mut challenge = authorization.challenge(ChallengeType::TlsAlpn01).ok_or_else(|| {
-                AcmeError::Refused("the authority does not offer TLS-ALPN-01, the only proof that tidings can give".to_owned())
+                AcmeError::Refused(
+                    "the authority does not offer TLS-ALPN-01, the only proof that tidings can give"
+                        .to_owned(),
+                )
             })?;
             let name = challenge.identifier().to_string();
             self.challenges
@@ -145,11 +151,13 @@ impl Acme {
         if let Some(credentials) = self.store.account(&self.directory) {
             return Ok(builder()?.from_credentials(credentials).await?);
         }
-        let contact = self.contact.as_ref().map(|contact| {
-            if contact.contains(':') { contact.clone() } else { format!("mailto:{contact}") }
-        });
+        let contact = self
+            .contact
+            .as_ref()
+            .map(|contact| if contact.contains(':') { contact.clone() } else { format!("mailto:{contact}") });
         let contact: Vec<_> = contact.iter().map(String::as_str).collect();
-        let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+        let new =
+            NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
         let (account, credentials) = builder()?.create(&new, self.directory.clone(), None).await?;
         self.store.keep_account(&self.directory, &credentials)?;
         Ok(account)

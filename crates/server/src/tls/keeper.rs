@@ -20,7 +20,7 @@ pub(crate) fn start(common: &Arc<Common>) -> io::Result<Option<JoinHandle<io::Re
 }
 
 fn keep(common: &Common, tls: &Tls) -> io::Result<()> {
-    let mut ordering = match tls.acme(&common.settings) {
+    let mut ordering = match tls.acme(&common.settings.get()) {
         Some(acme) => Some((acme, tokio::runtime::Builder::new_current_thread().enable_all().build()?)),
         None => None,
     };
@@ -28,10 +28,10 @@ fn keep(common: &Common, tls: &Tls) -> io::Result<()> {
         if let Some((acme, runtime)) = &mut ordering
             && has_ordered(common, acme, runtime)
         {
-            tls.reload(&common.settings);
+            tls.reload(&common.settings.get());
         }
         thread::park_timeout(Tls::LOOK_EVERY);
-        tls.look(&common.settings);
+        tls.look(&common.settings.get());
     }
     Ok(())
 }

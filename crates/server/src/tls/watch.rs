@@ -1,15 +1,14 @@
 //! Looks now and then whether files have changed. Who writes several of them is waited for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// What is known of some files.
 pub(super) struct Watch {
-    files: Vec<PathBuf>,
     /// As they were when they were read last, whatever came of it.
-    read: Vec<Mark>,
+    read: Vec<(PathBuf, Mark)>,
     /// As they were at the last look.
-    seen: Vec<Mark>,
+    seen: Vec<(PathBuf, Mark)>,
 }
 
 /// What tells a file from what it was before. `None`: there is none.
@@ -18,14 +17,14 @@ type Mark = Option<(SystemTime, u64, u64)>;
 impl Watch {
     /// To be made before the files are read.
     pub(super) fn new(files: Vec<PathBuf>) -> Watch {
-        let marks: Vec<_> = files.iter().map(mark).collect();
-        Watch { files, read: marks.clone(), seen: marks }
+        let marks = marked(files);
+        Watch { read: marks.clone(), seen: marks }
     }
 
-    /// Whether they have changed since they were read, and are the same as at the last look: somebody who replaces a
+    /// Whether these have changed since some were read, and are the same as at the last look: somebody who replaces a
     /// certificate and then its key has done both. Counts as read from here on.
-    pub(super) fn has_changed(&mut self) -> bool {
-        let marks: Vec<_> = self.files.iter().map(mark).collect();
+    pub(super) fn has_changed(&mut self, files: Vec<PathBuf>) -> bool {
+        let marks = marked(files);
         let is_settled = marks == self.seen;
         self.seen.clone_from(&marks);
         let has_changed = is_settled && marks != self.read;
@@ -36,8 +35,12 @@ impl Watch {
     }
 }
 
+fn marked(files: Vec<PathBuf>) -> Vec<(PathBuf, Mark)> {
+    files.into_iter().map(|file| (file.clone(), mark(&file))).collect()
+}
+
 /// A link leads to what it names: certificates are often replaced by links.
-fn mark(file: &PathBuf) -> Mark {
+fn mark(file: &Path) -> Mark {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
@@ -53,15 +56,15 @@ mod tests {
         let files: Vec<_> = ["a", "b"].iter().map(|name| folder.path().join(name)).collect();
         std::fs::write(&files[0], "1").unwrap();
         let mut watch = Watch::new(files.clone());
-        assert!(!watch.has_changed());
+        assert!(!watch.has_changed(files.clone()));
         std::fs::write(&files[0], "22").unwrap();
-        assert!(!watch.has_changed(), "the other may follow");
+        assert!(!watch.has_changed(files.clone()), "the other may follow");
         std::fs::write(&files[1], "1").unwrap();
-        assert!(!watch.has_changed());
-        assert!(watch.has_changed());
-        assert!(!watch.has_changed());
+        assert!(!watch.has_changed(files.clone()));
+        assert!(watch.has_changed(files.clone()));
+        assert!(!watch.has_changed(files.clone()));
         std::fs::remove_file(&files[1]).unwrap();
-        assert!(!watch.has_changed());
-        assert!(watch.has_changed());
+        assert!(!watch.has_changed(files.clone()));
+        assert!(watch.has_changed(files.clone()));
     }
 }

@@ -64,7 +64,7 @@ impl Worker {
 
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr, entrance: Entrance) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
-        if self.common.connections_max <= open {
+        if self.core.settings.max_connections.min(self.common.descriptors) <= open {
             return self.refuse(&socket, entrance);
         }
         let prepared = socket.set_nonblocking(true).is_ok()
@@ -86,6 +86,7 @@ impl Worker {
     pub(super) fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, peer, entrance } = arrival;
         let Some(channel) = self.channel(socket, entrance) else { return };
+        self.core.metrics.accepted.count();
         let slot = Slot::new(channel, peer, self.core.now_ms);
         let settings = &self.core.settings;
         let is_stranger = slot.phase == Phase::Handshake;

@@ -40,7 +40,9 @@ fn name_server() -> SocketAddr {
     std::thread::spawn(move || {
         let mut query = [0; 512];
         while let Ok((count, client)) = socket.recv_from(&mut query) {
-            let Some(name_bytes) = query[HEAD_BYTES..count].iter().position(|byte| *byte == 0) else { continue };
+            let Some(name_bytes) = query[HEAD_BYTES..count].iter().position(|byte| *byte == 0) else {
+                continue;
+            };
             let end = HEAD_BYTES + name_bytes + 1 + QUESTION_TAIL_BYTES;
             let asks_for_a = query[end - QUESTION_TAIL_BYTES..end] == [0, 1, 0, 1];
             let mut answer = query[..2].to_vec();

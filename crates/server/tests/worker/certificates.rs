@@ -62,7 +62,9 @@ fn a_new_certificate_is_taken_and_nobody_loses_a_connection() {
     // A key that is another's is refused, and so is what is no certificate.
     let other = server.authority().issue("other", &["localhost"]);
     std::fs::copy(&other.key, &files.key).expect("a temporary file can be written");
-    eventually("the pair is refused", || server.printed().contains("is not the certificate of").then_some(()));
+    eventually("the pair is refused", || {
+        server.printed().contains("is not the certificate of").then_some(())
+    });
     assert_eq!(shown(&server, &config, "localhost"), second);
     std::fs::write(&files.certificate, "nothing").expect("a temporary file can be written");
     eventually("the file is refused", || server.printed().contains("holds no certificate").then_some(()));
@@ -112,7 +114,8 @@ fn curl_speaks_both_versions_of_http_over_tls() {
             .output()
             .expect("curl can be run");
         let printed = String::from_utf8_lossy(&curl.stdout);
-        let expected = if method == "GET" { format!("[1,2]\n{version} 200") } else { format!("\n{version} 204") };
+        let expected =
+            if method == "GET" { format!("[1,2]\n{version} 200") } else { format!("\n{version} 204") };
         assert_eq!(printed, expected, "{}", String::from_utf8_lossy(&curl.stderr));
     }
 }

@@ -67,8 +67,9 @@ impl Store {
         credentials: &AccountCredentials,
     ) -> Result<(), StoreError> {
         let file = self.account_file();
-        let text = serde_json::to_value(credentials)
-            .and_then(|credentials| serde_json::to_vec(&Kept { directory: directory.to_owned(), credentials }));
+        let text = serde_json::to_value(credentials).and_then(|credentials| {
+            serde_json::to_vec(&Kept { directory: directory.to_owned(), credentials })
+        });
         let text = text.map_err(|error| StoreError { path: file.clone(), reason: error.to_string() })?;
         self.write(&file, &text)
     }
@@ -81,8 +82,7 @@ impl Store {
 
     /// Whole or not at all; for nobody else to read.
     fn write(&self, file: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let refused =
-            |error: std::io::Error| StoreError { path: file.to_owned(), reason: error.to_string() };
+        let refused = |error: std::io::Error| StoreError { path: file.to_owned(), reason: error.to_string() };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(refused)?;
         let fresh = file.with_extension("new");
         let mut options = OpenOptions::new();
