@@ -16,6 +16,8 @@ mod byte_by_byte;
 mod certificates;
 #[path = "worker/compression.rs"]
 mod compression;
+#[path = "worker/cost.rs"]
+mod cost;
 #[path = "worker/draining.rs"]
 mod draining;
 #[path = "worker/ends.rs"]

@@ -3,6 +3,9 @@
 //! Knows records. Does not know sockets, workers, or what is said. A connection that waits holds no buffer here: what is
 //! left is the state of rustls, which has none of its own in this form.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::{Buf, Bytes};
 use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -70,6 +73,12 @@ impl Secured {
     ///
     /// An error is the peer's fault, and the end of the connection; an alert that names it is sealed.
     pub(crate) fn open(&mut self, records: &mut [u8], plain: &mut Vec<u8>) -> Result<Heard, rustls::Error> {
+        let heard = self.open_records(records, plain);
+        self.is_closed |= heard.is_err();
+        heard
+    }
+
+    fn open_records(&mut self, records: &mut [u8], plain: &mut Vec<u8>) -> Result<Heard, rustls::Error> {
         let mut said = Vec::new();
         let mut at = 0;
         let mut heard = Ok(Heard::Open);
@@ -106,9 +115,8 @@ impl Secured {
             at += discard;
         }
         self.push_sealed(said);
-        match &heard {
-            Ok(_) => self.incoming = records[at..].to_vec(),
-            Err(_) => self.is_closed = true,
+        if heard.is_ok() {
+            self.incoming = records[at..].to_vec();
         }
         heard
     }

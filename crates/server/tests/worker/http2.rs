@@ -2,7 +2,6 @@
 
 use crate::wire::Wire;
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
 use tidings_testkit::{Deadline, Server};
 
 const DATA: u8 = 0;
@@ -71,8 +70,16 @@ impl Http2 {
         http2
     }
 
+    /// Over a connection that is there, with TLS or without.
+    pub(crate) fn over(wire: Wire) -> Http2 {
+        Http2::over_with(wire, &HEADER_TABLE_SIZE_0)
+    }
+
     fn connect_with(server: &Server, settings: &[u8]) -> Http2 {
-        let mut wire = Wire::connect(server);
+        Http2::over_with(Wire::connect(server), settings)
+    }
+
+    fn over_with(mut wire: Wire, settings: &[u8]) -> Http2 {
         wire.send(PREFACE);
         wire.send(frame(SETTINGS, 0, 0, settings));
         Http2 {
@@ -281,7 +288,7 @@ impl Http2 {
         if bytes != 0 {
             let count = u32::try_from(bytes).expect("a frame is small").to_be_bytes();
             // Who has said its last needs no room for more, and may be gone: what is missing then is missed by whoever reads.
-            let _gone = self.wire.socket().write_all(&frame(WINDOW_UPDATE, 0, stream, &count));
+            let _gone = self.wire.try_send(&frame(WINDOW_UPDATE, 0, stream, &count));
         }
     }
 }

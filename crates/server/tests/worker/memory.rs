@@ -15,7 +15,7 @@ const BYTES_MAX: usize = 400;
 /// What rustls keeps of a connection beside it; the issue allows 9 KB.
 const SECURED_BYTES_MAX: usize = 4_000;
 
-fn allow_descriptors(count: u64) {
+pub(crate) fn allow_descriptors(count: u64) {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.maximum.map_or(count, |maximum| maximum.min(count));
     setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum })

@@ -106,11 +106,15 @@ impl Wire {
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let sent = match &mut self.tls {
-            None => self.socket.write_all(bytes.as_ref()),
-            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write_all(bytes.as_ref()),
-        };
-        sent.expect("the server reads");
+        self.try_send(bytes.as_ref()).expect("the server reads");
+    }
+
+    /// The same to a server that may have gone.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.write_all(bytes),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write_all(bytes),
+        }
     }
 
     /// Each byte in a packet of its own.
