@@ -21,14 +21,17 @@ mod parking;
 pub(crate) mod poller;
 mod proxied;
 mod requests;
+mod revisit;
 mod secured;
 mod slots;
+pub(crate) mod survey;
 mod time_limits;
 mod tls;
 mod turn;
 
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::revoking::Revoking;
 use crate::settings::Settings;
 use crate::tls::Tls;
 use crate::transport::websocket;
@@ -69,8 +72,10 @@ pub(crate) struct Common {
     pub(crate) tls: Option<Arc<Tls>>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
+    /// What is not believed any more.
+    pub(crate) revoking: Arc<Revoking>,
     /// Every worker as the others see it.
-    pub(crate) doors: Vec<Door>,
+    pub(crate) doors: Arc<[Door]>,
     /// How many of these serve streams: the first ones.
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
@@ -111,6 +116,7 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    revisit: revisit::Revisit,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
 }
@@ -177,6 +183,7 @@ impl Worker {
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
+            revisit: revisit::Revisit::default(),
             alone_from_ms: 0,
         })
     }

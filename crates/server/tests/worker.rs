@@ -6,6 +6,8 @@
 mod access;
 #[path = "worker/acme.rs"]
 mod acme;
+#[path = "worker/administration.rs"]
+mod administration;
 #[path = "worker/balance.rs"]
 mod balance;
 #[path = "worker/behind.rs"]
