@@ -84,7 +84,9 @@ fn pebble(program: &std::ffi::OsStr, authority: &Authority, tls_port: u16) -> Pe
         .stderr(Stdio::null())
         .spawn()
         .expect("TIDINGS_PEBBLE can be run");
-    Pebble { child, directory: format!("https://localhost:{port}/dir") }
+    let pebble = Pebble { child, directory: format!("https://localhost:{port}/dir") };
+    eventually("Pebble listens", || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
+    pebble
 }
 
 #[test]
