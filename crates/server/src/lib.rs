@@ -28,6 +28,7 @@ pub mod settings;
 mod slices;
 mod story;
 mod ticket;
+mod tls;
 mod traces;
 mod transport;
 mod worker;
@@ -36,4 +37,5 @@ pub use examples::EXAMPLES;
 pub use metrics::metrics_markdown;
 #[doc(hidden)]
 pub use server::run_on;
-pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};
+pub use server::{Listens, RunError, STORAGE_FAILED_EXIT_CODE, run};
+pub use tls::TlsError;

@@ -7,8 +7,10 @@ use crate::pulse::Pulse;
 use crate::reloading::Reloading;
 use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
+use crate::tls::{Tls, TlsError};
 use crate::traces::Collector;
 use crate::transport::websocket;
+use crate::worker::accept::{Entrance, Listening};
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
 use rustix::net::{
@@ -54,17 +56,29 @@ pub enum RunError {
         /// Why not.
         source: io::Error,
     },
+    /// A certificate, its key or an authority can't be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The system has no thread, descriptor or signal to give.
     #[error("the system refuses what a server needs: {0}")]
     System(#[from] io::Error),
 }
 
-/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound address once it can be used. On SIGHUP, and when their file
+/// Where a server listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listens {
+    /// In plain text.
+    pub plain: SocketAddr,
+    /// With TLS, if it does.
+    pub secured: Option<SocketAddr>,
+}
+
+/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound addresses once they can be used. On SIGHUP, and when their file
 /// changes, it takes settings anew.
 ///
 /// Blocks. When the storage fails, the process ends at once with [`STORAGE_FAILED_EXIT_CODE`]: what is stored then is
 /// decided by recovery at the next start, not by a process that has lost its disk.
-pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(Listens)) -> Result<(), RunError> {
     let settings = loaded.settings();
     crate::logging::start(settings);
     let storage = tidings_engine::open_folder(&settings.data)
@@ -77,21 +91,19 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<
 pub fn run_on(
     storage: Arc<dyn Storage>,
     loaded: LoadedSettings,
-    on_ready: impl FnOnce(SocketAddr),
+    on_ready: impl FnOnce(Listens),
 ) -> Result<(), RunError> {
     let settings = loaded.settings();
+    let tls = Tls::new(settings)?.map(Arc::new);
     let live = Arc::new(LiveSettings::new(settings.clone()));
     let engine = Arc::new(start_engine(storage, settings, &live)?);
     shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
-    let listeners = listen_on(settings.listen, workers)
-        .map_err(|source| RunError::Listen { address: settings.listen, source })?;
-    let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
-    let mut purposes: Vec<_> = listeners.into_iter().map(|listener| (listener, Purpose::Serve)).collect();
+    let (listens, mut places) = listen_all(settings)?;
     if let Some(echo) = settings.ws_echo {
-        let listeners = listen_on(echo, 1).map_err(|source| RunError::Listen { address: echo, source })?;
-        purposes.extend(listeners.into_iter().map(|listener| (listener, Purpose::Echo)));
+        let (_, listeners) = listen_for(echo, 1, Entrance::Plain)?;
+        places.push((listeners, Purpose::Echo));
     }
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let draining = AtomicBool::new(false);
@@ -99,7 +111,7 @@ pub fn run_on(
     if descriptors < settings.max_connections {
         log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
     }
-    let registry = Arc::new(Registry::new(purposes.len(), engine.now()));
+    let registry = Arc::new(Registry::new(places.len(), engine.now()));
     let collector = Collector::start(settings, &registry)?;
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
@@ -111,26 +123,35 @@ pub fn run_on(
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
         limits: Arc::new(Limits::new(settings.max_limited)),
         settings: live,
+        tls,
         descriptors,
-        doors: purposes.iter().map(|_| Door::default()).collect(),
+        doors: places.iter().map(|_| Door::default()).collect(),
         serving: workers,
         body_bytes: AtomicUsize::new(0),
         draining,
     });
     let mut threads = Vec::new();
-    for (index, (listener, purpose)) in purposes.into_iter().enumerate() {
+    for (index, (listeners, purpose)) in places.into_iter().enumerate() {
         let common = Arc::clone(&common);
         let thread = thread::Builder::new().name(format!("worker-{index}"));
-        threads.push(thread.spawn(move || worker::run(common, listener, index, purpose))?);
+        threads.push(thread.spawn(move || worker::run(common, listeners, index, purpose))?);
     }
-    log::info!("listening on {address} with {workers} workers");
+    log::info!("listening on {} with {workers} workers", listens.plain);
+    if let Some(address) = listens.secured {
+        log::info!("listening on {address} for TLS");
+    }
+    let keeper = crate::tls::keeper::start(&common)?;
     let reloading = Reloading::start(loaded, Arc::clone(&common))?;
-    on_ready(address);
+    on_ready(listens);
     signals.forever().take_while(|signal| *signal == SIGHUP).for_each(|_| reloading.ask());
     log::info!("draining: asked to end");
     reloading.stop();
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
+    if let Some(keeper) = keeper {
+        keeper.thread().unpark();
+        threads.push(keeper);
+    }
     for thread in threads {
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     }
@@ -149,12 +170,10 @@ fn open_revocations(folder: &Path) -> Result<Revoking, RunError> {
 
 /// Others can reach a server that has no rules: whoever reads its log shall know.
 pub(crate) fn shout_if_insecure(settings: &Settings) {
-    let is_reachable = !settings.listen.ip().to_canonical().is_loopback();
-    if is_reachable && !settings.access.has_rules() {
+    if let Some(address) = settings.reachable_address().filter(|_| !settings.access.has_rules()) {
         // As an error, so that no `log` setting hides it.
         log::error!(
-            "INSECURE: there are no rules, so whoever reaches {} may read, publish and delete everything",
-            settings.listen
+            "INSECURE: there are no rules, so whoever reaches {address} may read, publish and delete everything"
         );
     }
 }
@@ -200,6 +219,33 @@ fn descriptors_for_connections() -> usize {
     current
         .map_or(usize::MAX, |count| usize::try_from(count.saturating_sub(OTHERS)).unwrap_or(usize::MAX))
         .max(1)
+}
+
+/// The listeners of each worker that serves streams.
+fn listen_all(settings: &Settings) -> Result<(Listens, Vec<(Vec<Listening>, Purpose)>), RunError> {
+    let (plain, listeners) = listen_for(settings.listen, settings.workers, Entrance::Plain)?;
+    let mut listens = Listens { plain, secured: None };
+    let mut places: Vec<_> = listeners.into_iter().map(|one| (vec![one], Purpose::Serve)).collect();
+    if let Some(address) = settings.tls_listen {
+        let (address, listeners) = listen_for(address, settings.workers, Entrance::Secured)?;
+        listens.secured = Some(address);
+        for ((place, _), listener) in places.iter_mut().zip(listeners) {
+            place.push(listener);
+        }
+    }
+    Ok((listens, places))
+}
+
+/// So many listeners on one address, and the address that it came to.
+fn listen_for(
+    address: SocketAddr,
+    count: usize,
+    entrance: Entrance,
+) -> Result<(SocketAddr, Vec<Listening>), RunError> {
+    let refused = |source| RunError::Listen { address, source };
+    let listeners = listen_on(address, count).map_err(refused)?;
+    let bound = listeners.first().map_or(Ok(address), TcpListener::local_addr)?;
+    Ok((bound, listeners.into_iter().map(|socket| Listening { socket, entrance }).collect()))
 }
 
 /// One listener a worker, all on one address; the kernel spreads connections over them.

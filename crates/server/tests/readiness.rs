@@ -149,7 +149,7 @@ fn scenario_29_readiness_is_red_while_a_publish_would_not_reach_a_follower() {
     let storage = Arc::new(Paused { folder, barrier: Arc::clone(&disk) });
     let (ready, address) = sync_channel(1);
     let server = thread::spawn(move || {
-        run_on(storage, settings, |address| ready.send(address).expect("the test waits for it"))
+        run_on(storage, settings, |listens| ready.send(listens.plain).expect("the test waits for it"))
     });
     let address = address.recv_timeout(Duration::from_secs(20)).expect("the server starts");
     let look = || readiness(address);

@@ -6,6 +6,8 @@
 mod access;
 #[path = "worker/access_log.rs"]
 mod access_log;
+#[path = "worker/acme.rs"]
+mod acme;
 #[path = "worker/administration.rs"]
 mod administration;
 #[path = "worker/balance.rs"]
@@ -14,8 +16,12 @@ mod balance;
 mod behind;
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
+#[path = "worker/certificates.rs"]
+mod certificates;
 #[path = "worker/compression.rs"]
 mod compression;
+#[path = "worker/cost.rs"]
+mod cost;
 #[path = "worker/draining.rs"]
 mod draining;
 #[path = "worker/ends.rs"]
@@ -66,6 +72,8 @@ mod smuggling;
 mod stalled;
 #[path = "worker/time_limits.rs"]
 mod time_limits;
+#[path = "worker/tls.rs"]
+mod tls;
 #[path = "worker/traces.rs"]
 mod traces;
 #[path = "worker/unread.rs"]

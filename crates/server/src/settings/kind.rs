@@ -70,6 +70,38 @@ pub(super) const FILE_OR_NONE: Kind<Option<PathBuf>> = Kind {
     amount: |_| 0,
 };
 
+pub(super) const FILES: Kind<Vec<PathBuf>> = Kind {
+    name: "paths",
+    advice: "the path of a file, or several with commas between them, or nothing",
+    parse: |text| {
+        let paths: Vec<_> = text.split(',').map(|path| PathBuf::from(path.trim())).collect();
+        let is_none = text.trim().is_empty();
+        if !is_none && paths.iter().any(|path| path.as_os_str().is_empty()) {
+            return Err(InvalidValue::new("has nothing between two commas"));
+        }
+        Ok(if is_none { Vec::new() } else { paths })
+    },
+    amount: |_| 0,
+};
+
+pub(super) const NAMES: Kind<Vec<String>> = Kind {
+    name: "names",
+    advice: "the name of a host, or several with commas between them, or nothing",
+    parse: |text| {
+        let names: Vec<_> = text.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
+        let is_host = |name: &String| {
+            name.contains('.')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+        };
+        match names.iter().find(|name| !is_host(name)) {
+            _ if text.trim().is_empty() => Ok(Vec::new()),
+            Some(_) => Err(InvalidValue::new("is no name of a host that others can find")),
+            None => Ok(names),
+        }
+    },
+    amount: |_| 0,
+};
+
 pub(super) const TEXT: Kind<String> = Kind {
     name: "text",
     advice: "a text",

@@ -24,6 +24,9 @@ settings_table! {
         /// The address and port to listen on, for HTTP, SSE and WebSocket alike. Port 0 takes any free port.
         /// On an address that others can reach the server starts only with rules of who may do what, or with `insecure`.
         listen: SocketAddr = ADDRESS "127.0.0.1:4437"; restart,
+        /// A second address and port, for HTTPS: the same over TLS, with HTTP/2 for clients that ask for it. It needs a certificate. The address
+        /// in `listen` stays in plain text, for this machine say. Port 0 takes any free port.
+        tls_listen: Option<SocketAddr> = ADDRESS_OR_NONE ""; restart,
         /// How many worker threads serve connections. 0 is one for each core.
         workers: usize = COUNT "0" in "0"..="1024"; restart,
         /// What workers wait for connections with: `epoll` (Linux), `portable` (any Unix; slower), or `auto`, the better one.
@@ -65,6 +68,30 @@ settings_table! {
         max_tickets: usize = COUNT "10000" in "1"..="10000000",
         /// How many revocations of tokens, subjects and keys may hold. Above it: 507.
         max_revocations: usize = COUNT "10000" in "1"..="1000000",
+    }
+    group "TLS" {
+        /// The file in PEM with the certificate for `tls_listen` and those that it is signed with, in this order. Several files are separated by
+        /// commas: each client gets the one that is for the name which it asks for, and the first one where none is.
+        tls_certificate_file: Vec<PathBuf> = FILES "",
+        /// The file in PEM with the private key of the certificate; as many as there are certificates, in the same order.
+        tls_key_file: Vec<PathBuf> = FILES "",
+        /// The names of this server, with commas between them, for which certificates are ordered from an authority that speaks ACME, and renewed in
+        /// time. Each must lead to an address whose port 443 is `tls_listen`, or is passed on to it. Who sets this agrees to the authority's terms of service.
+        acme_domains: Vec<String> = NAMES ""; restart,
+        /// Where the authority writes to when a certificate is about to end, such as `admin@example.org`.
+        acme_contact: Option<String> = TEXT_OR_NONE ""; restart,
+        /// The authority's directory. By default it is Let's Encrypt.
+        acme_directory: String = TEXT "https://acme-v02.api.letsencrypt.org/directory"; restart,
+        /// A file in PEM with the authority that has signed the certificate of `acme_directory` itself, where the system does not know it.
+        acme_ca_file: Option<PathBuf> = FILE_OR_NONE ""; restart,
+        /// A file in PEM with authorities: clients must show a certificate that one of them has signed, or get no connection.
+        tls_client_ca_file: Option<PathBuf> = FILE_OR_NONE "",
+        /// Whether clients without a certificate are let in too, where `tls_client_ca_file` is set. One that shows a wrong certificate is not.
+        tls_client_optional: bool = SWITCH "false"; restart,
+        /// How long the handshake of a TLS connection may take. After it: closed.
+        tls_handshake_timeout: Duration = DURATION "10s" in "100ms"..="5m",
+        /// How many TLS connections of one worker may be in their handshake. Above it: the one that has waited longest is closed.
+        max_tls_handshakes: usize = COUNT "1000" in "1"..="1000000",
     }
     group "Behind a proxy" {
         /// The addresses of the proxies in front, and of nobody else. What they say of a client's address is believed; of others it is

@@ -133,6 +133,7 @@ impl Worker {
     pub(super) fn resume(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
         match slot.phase {
+            Phase::Handshake => self.wait_by_phase(key),
             Phase::Last => self.linger(key),
             Phase::Answer | Phase::Duplex => {
                 // While the socket was full nobody asked the exchange, whatever happened meanwhile.

@@ -4,6 +4,7 @@
 //! some workers get far more than others. Whoever accepts one passes it on if another worker has clearly fewer.
 
 use super::Worker;
+use super::accept::Entrance;
 use super::poller::Waker;
 use super::survey::Notes;
 use crate::limits::Caller;
@@ -15,6 +16,8 @@ use std::sync::{Mutex, OnceLock};
 pub(super) struct Arrival {
     pub(super) socket: TcpStream,
     pub(super) caller: Caller,
+    /// Where it came in.
+    pub(super) entrance: Entrance,
 }
 
 /// One worker as the others see it: how much it has, and where they leave connections for it.

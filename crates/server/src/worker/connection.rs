@@ -12,7 +12,7 @@ use tidings_protocol::websocket::input::Input;
 
 /// How much is read of pipelined requests in one go. A thousand connections may have as much, and the last of them
 /// waits for all.
-const REQUEST_BYTES_MAX: usize = 16 << 10;
+pub(super) const REQUEST_BYTES_MAX: usize = 16 << 10;
 
 impl Worker {
     pub(super) fn on_socket(&mut self, key: u64, event: Ready) {
@@ -35,7 +35,10 @@ impl Worker {
             Phase::ProxyHeader => return self.on_proxy_header(key),
             Phase::Answer => return self.on_hung_up(key),
             Phase::Last => return self.on_lingering(key),
-            Phase::Request | Phase::Duplex => {}
+            Phase::Handshake | Phase::Request | Phase::Duplex => {}
+        }
+        if slot.secured.is_some() {
+            return self.on_readable_secured(key);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
@@ -101,6 +104,9 @@ impl Worker {
         const LINGER_MS: u64 = 1_000;
         let due_ms = self.core.now_ms + LINGER_MS;
         let Some(slot) = self.slots.get(key) else { return };
+        if let Some(secured) = &mut slot.secured {
+            super::tls::say_closed(&slot.socket, secured);
+        }
         let shut = rustix::net::shutdown(&slot.socket, rustix::net::Shutdown::Write);
         if slot.inbound == Inbound::Ended || shut.is_err() {
             return self.close(key);
@@ -114,7 +120,9 @@ impl Worker {
         match slot.phase {
             Phase::Request => self.on_requests(key, input),
             Phase::Duplex => self.on_duplex_input(key, input),
-            Phase::ProxyHeader | Phase::Answer | Phase::Last => self.keep_input(key, input),
+            Phase::ProxyHeader | Phase::Handshake | Phase::Answer | Phase::Last => {
+                self.keep_input(key, input)
+            }
         }
     }
 
@@ -147,6 +155,10 @@ impl Worker {
         self.poller.remove(&slot.socket, key);
         if let Some(story) = slot.story.take() {
             story.tell(end_of(&slot, &self.core), self.core.now_ms);
+        }
+        self.on_stranger_gone(&slot);
+        if let Some(secured) = &mut slot.secured {
+            super::tls::say_closed(&slot.socket, secured);
         }
         if let Some(exchange) = slot.exchange.as_mut() {
             exchange.leave(&mut self.core);

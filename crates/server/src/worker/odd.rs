@@ -16,9 +16,11 @@ mod http1;
 mod http2;
 mod rewound;
 mod seat;
+mod stream;
 mod websocket_task;
 
 use super::parking::Whose;
+use super::slots::Channel;
 use super::{Owner, Shared};
 use crate::exchange::Exchange;
 use crate::exchange::Opened;
@@ -33,8 +35,8 @@ use rewound::Rewound;
 use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::rc::Rc;
+use stream::Stream;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{HTTP2_PREFACE, Response};
@@ -43,7 +45,7 @@ use tokio::time::Instant;
 
 /// A connection that hyper is to have, with what was read from it.
 pub(super) struct HandedOver {
-    pub(super) socket: TcpStream,
+    pub(super) channel: Channel,
     pub(super) input: Bytes,
     pub(super) whose: Whose,
 }
@@ -217,14 +219,14 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input, whose } = connection;
-    let socket = tokio::net::TcpStream::from_std(socket)?;
+    let HandedOver { channel, input, whose } = connection;
+    let stream = Stream::new(channel)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, (socket, whose), input).await;
+        return http2::serve(worker, (stream, whose), input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
-    socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input), whose).await
+    stream.writable().await?;
+    http1::serve(worker, Rewound::new(stream, input), whose).await
 }
 
 /// What becomes of a request that hyper has read.

@@ -1,6 +1,7 @@
 //! Slots: where parked connections live, a few bytes each, in pages that never move.
 
 use super::pages::Pages;
+use super::secured::Secured;
 use crate::exchange::Exchange;
 use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
@@ -9,10 +10,18 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
+/// What a connection speaks through: its socket, and its TLS if it has any.
+pub(crate) struct Channel {
+    pub(crate) socket: OwnedFd,
+    pub(crate) secured: Option<Box<Secured>>,
+}
+
 /// A connection as long as it is in the worker's own hands.
 #[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other, a byte each")]
 pub(crate) struct Slot {
     pub(crate) socket: OwnedFd,
+    /// What its bytes go through, if it is not in plain text.
+    pub(crate) secured: Option<Box<Secured>>,
     /// Which of the connections that its place has had.
     generation: u32,
     pub(crate) phase: Phase,
@@ -50,6 +59,8 @@ pub(crate) struct Slot {
 pub(crate) enum Phase {
     /// Waits for what a proxy says of its client, before the first byte of that one.
     ProxyHeader,
+    /// The peer is a stranger: TLS is not agreed on yet.
+    Handshake,
     /// Waits for a request, or for the rest of one.
     Request,
     /// A request is being answered; what was sent behind it waits.
@@ -58,6 +69,14 @@ pub(crate) enum Phase {
     Duplex,
     /// Everything is said: flush, then close.
     Last,
+}
+
+impl Phase {
+    /// What a connection is doing whose peer is known, and that has said nothing yet.
+    pub(crate) fn after_proxy_header(secured: Option<&Secured>) -> Phase {
+        let is_stranger = secured.is_some_and(Secured::is_handshaking);
+        if is_stranger { Phase::Handshake } else { Phase::Request }
+    }
 }
 
 /// What is known of the peer's own direction. One that has ended it still gets its answers.
@@ -81,11 +100,13 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(socket: OwnedFd, caller: Caller, now_ms: u64) -> Slot {
+    pub(crate) fn new(channel: Channel, caller: Caller, now_ms: u64) -> Slot {
+        let Channel { socket, secured } = channel;
         Slot {
             socket,
+            phase: Phase::after_proxy_header(secured.as_deref()),
+            secured,
             generation: 0,
-            phase: Phase::Request,
             queued: false,
             interest: super::poller::Interest::Read,
             inbound: Inbound::Open,
@@ -108,6 +129,7 @@ impl Slot {
     /// Whether the socket has yet to take bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
+            || self.secured.as_ref().is_some_and(|secured| secured.has_sealed())
     }
 
     /// Whether bytes of a request wait for the rest of it.
@@ -132,7 +154,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 104, "a parked connection costs at most 104 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 112, "a parked connection costs at most 112 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

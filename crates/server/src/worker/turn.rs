@@ -2,6 +2,7 @@
 
 use super::{Shared, Worker, odd, poller};
 use crate::metrics::HeldBy;
+use crate::worker::accept::Entrance;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
@@ -151,7 +152,8 @@ impl Worker {
 
     fn on_ready(&mut self, event: Ready) {
         match event.key {
-            poller::LISTENER => self.accept(),
+            poller::LISTENER => self.accept(Entrance::Plain),
+            poller::SECURED_LISTENER => self.accept(Entrance::Secured),
             poller::WAKE => {
                 // What it brings may concern whoever is about to be answered.
                 self.send_together();

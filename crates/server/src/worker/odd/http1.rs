@@ -127,15 +127,15 @@ fn take_back<S>(
 ) -> std::io::Result<()> {
     let io = parts.io.into_inner();
     let peer_is_over = io.is_over();
-    let (socket, input) = io.into_parts();
-    let socket = socket.into_std()?;
+    let (stream, input) = io.into_parts();
+    let channel = stream.into_channel()?;
     let mut worker = worker.borrow_mut();
     match (state.upgrade.borrow_mut().take(), outcome) {
         (_, Served::Stalled) => state.on_ended(End::TimedOut, &worker.core),
-        (Some(first), _) => worker.park_upgraded(socket, state.whose(), input, first),
-        (None, Served::Idle) => worker.park(socket, state.whose(), input),
+        (Some(first), _) => worker.park_upgraded(channel, state.whose(), input, first),
+        (None, Served::Idle) => worker.park(channel, state.whose(), input),
         (None, Served::Ended) if peer_is_over => state.on_ended(End::Peer, &worker.core),
-        (None, Served::Ended) => worker.park_last(socket, state.whose()),
+        (None, Served::Ended) => worker.park_last(channel, state.whose()),
     }
     // The loop may sleep, and the slot may have something to go on with.
     worker.poller.wake();

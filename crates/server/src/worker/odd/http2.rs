@@ -2,6 +2,7 @@
 
 use super::answer::answer;
 use super::rewound::{Quiet, Rewound};
+use super::stream::Stream;
 use super::{ConnectionState, Shared};
 use crate::story::End;
 use crate::worker::parking::Whose;
@@ -14,7 +15,6 @@ use std::io::{Error, ErrorKind, Result};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// What may arrive on one stream before it is read: a WebSocket that does not take what it is sent is not read from.
@@ -27,9 +27,9 @@ const CONNECTION_WINDOW_BYTES: u32 = 5 * STREAM_WINDOW_BYTES;
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves the connection to its end. Its preface is in `input`, whole: hyper waits for nothing that a peer may withhold.
-pub(super) async fn serve(worker: &Shared, (socket, whose): (TcpStream, Whose), input: Bytes) -> Result<()> {
+pub(super) async fn serve(worker: &Shared, (stream, whose): (Stream, Whose), input: Bytes) -> Result<()> {
     let state = ConnectionState::new(whose);
-    let served = serve_requests(worker, &state, Rewound::new(socket, input)).await;
+    let served = serve_requests(worker, &state, Rewound::new(stream, input)).await;
     let worker = worker.borrow();
     let end = match &served {
         Ok(()) if worker.core.draining => End::Drained,
