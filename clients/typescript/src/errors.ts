@@ -61,6 +61,7 @@ export type ServerErrorCode =
   | "too_many_subscriptions"
   | "too_many_streams"
   | "too_many_producers"
+  | "limit_exceeded"
   | "too_many_revocations"
   | "too_busy"
   | "draining"

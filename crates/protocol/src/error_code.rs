@@ -125,6 +125,8 @@ error_codes! {
     TooManyStreams = "too_many_streams", 507, Never, "Too many streams";
     /// The stream knows as many producers as it may.
     TooManyProducers = "too_many_producers", 429, Never, "Too many producers";
+    /// One address, subject or stream has or does as much as it may.
+    LimitExceeded = "limit_exceeded", 429, Later, "A limit is reached";
     /// A queue or a limit of connections is full.
     TooBusy = "too_busy", 503, Later, "Too busy";
     /// The server is about to end.

@@ -59,7 +59,7 @@ pub use http1_request::{
 pub use list_request::ListRequest;
 pub use method::Method;
 pub use offset_text::offset_text;
-pub use problem::{Challenge, Problem, ProblemFacts, ProblemView};
+pub use problem::{Challenge, LimitReached, Problem, ProblemFacts, ProblemView};
 pub use publish_request::{
     ContentTypeGiven, Producer, PublishIdentity, PublishRequest, check_key, check_producer_id,
     check_stream_seq,

@@ -4,6 +4,7 @@
 
 mod view;
 
+use view::FactMembers;
 pub use view::ProblemView;
 
 use crate::ErrorCode;
@@ -51,6 +52,8 @@ pub enum ProblemFacts {
         /// When.
         seconds: u64,
     },
+    /// A limit of one address, subject or stream is reached (members and header).
+    Limit(LimitReached),
     /// The path speaks WebSocket only (headers).
     Upgrade,
     /// How to say who one is, and what was wrong with how it was said (header).
@@ -60,6 +63,21 @@ pub enum ProblemFacts {
         /// As `Allow` lists them.
         methods: &'static str,
     },
+}
+
+/// Which limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitReached {
+    /// The name of its setting.
+    pub limit: &'static str,
+    /// How much it allows.
+    pub amount: u64,
+    /// Whom it allows so much: `address`, `subject` or `stream`.
+    pub scope: &'static str,
+    /// What it allows, in words: "follows at a time".
+    pub words: &'static str,
+    /// When to ask again.
+    pub retry_after_s: u64,
 }
 
 /// What `WWW-Authenticate` says (RFC 6750, section 3).
@@ -143,6 +161,15 @@ impl Problem {
     pub fn too_busy(retry_after_s: u64) -> Problem {
         let detail = "the server is busy; try again after `Retry-After` seconds";
         Problem::new(ErrorCode::TooBusy, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
+    }
+
+    /// "One address, subject or stream has or does as much as it may."
+    pub fn limit_reached(reached: LimitReached) -> Problem {
+        let LimitReached { limit, amount, scope, words, .. } = reached;
+        let detail = format!(
+            "one {scope} may have {amount} {words} (`{limit}`); try again after `Retry-After` seconds"
+        );
+        Problem::new(ErrorCode::LimitExceeded, detail).with(ProblemFacts::Limit(reached))
     }
 
     /// "The server is about to end."
@@ -231,8 +258,9 @@ impl Problem {
 
     /// The body.
     pub fn to_json(&self) -> Vec<u8> {
-        let reset = match &self.facts {
-            ProblemFacts::Reset(reset) => Some(reset),
+        let facts = match &self.facts {
+            ProblemFacts::Reset(reset) => Some(FactMembers::of_reset(reset)),
+            ProblemFacts::Limit(reached) => Some(FactMembers::of_limit(reached)),
             ProblemFacts::None
             | ProblemFacts::Closed { .. }
             | ProblemFacts::Stale { .. }
@@ -242,7 +270,7 @@ impl Problem {
             | ProblemFacts::Challenge(_)
             | ProblemFacts::Allow { .. } => None,
         };
-        view::encode(self, reset)
+        view::encode(self, facts)
     }
 }
 

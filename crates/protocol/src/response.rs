@@ -86,6 +86,9 @@ impl Response {
                     .with(header_name::PRODUCER_EXPECTED_SEQ, *expected)
                     .with(header_name::PRODUCER_RECEIVED_SEQ, *received);
             }
+            ProblemFacts::Limit(reached) => {
+                response = response.with(header_name::RETRY_AFTER, reached.retry_after_s);
+            }
             ProblemFacts::RetryAfter { seconds } => {
                 response = response.with(header_name::RETRY_AFTER, *seconds);
             }

@@ -3,6 +3,7 @@
 use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::limits::FollowShare;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -40,9 +41,11 @@ struct Expiring {
     expires_ms: u64,
     /// What the browser of whoever asked is told of the answer; `None` for what every browser is.
     cors: Option<Box<Cors>>,
+    /// What it takes of what its client may follow.
+    _share: Option<Box<FollowShare>>,
 }
 
-const _: () = assert!(size_of::<Expiring>() <= 40, "with what malloc adds, 48 bytes for who has a token");
+const _: () = assert!(size_of::<Expiring>() <= 48, "with what malloc adds, 64 bytes for who has a token");
 
 /// The same, held for no longer than who has asked for it is believed. A WebSocket can renew that, and sees to it itself.
 pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, core: &Core) -> Opened {
@@ -52,10 +55,22 @@ pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, c
     }
     let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
     let principal = principal.clone();
-    let expiring = |exchange| Box::new(Expiring { exchange, principal, expires_ms, cors });
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, cors, _share: None })
+}
+
+/// The same, with what it takes of what its client may follow, for as long as it is held.
+pub(crate) fn with_share(opened: Opened, principal: &Principal, share: Option<Box<FollowShare>>) -> Opened {
+    if share.is_none() {
+        return opened;
+    }
+    let (principal, expires_ms, cors) = (principal.clone(), u64::MAX, None);
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, cors, _share: share })
+}
+
+fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> Opened {
     match opened {
-        Opened::Held(exchange) => Opened::Held(expiring(exchange)),
-        Opened::Stream(head, exchange) => Opened::Stream(head, expiring(exchange)),
+        Opened::Held(exchange) => Opened::Held(Box::new(wrapped(exchange))),
+        Opened::Stream(head, exchange) => Opened::Stream(head, Box::new(wrapped(exchange))),
         Opened::Response(_) | Opened::Upgrade(..) => opened,
     }
 }
@@ -116,7 +131,7 @@ impl Exchange for Expiring {
         if is_over {
             self.expires_ms = 0;
         }
-        is_over
+        self.exchange.on_access_changed(core) || is_over
     }
 
     fn asked(&self) -> Asked {

@@ -12,22 +12,28 @@ mod exchange;
 mod expiring;
 mod forms;
 mod health;
+mod limits;
 mod list;
 mod live_settings;
 mod logging;
 mod metrics;
 mod operation;
 mod peer;
+mod pulse;
 mod reloading;
 mod request;
 mod revoking;
 mod server;
 pub mod settings;
 mod slices;
+mod story;
 mod ticket;
+mod traces;
 mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
 pub use metrics::metrics_markdown;
+#[doc(hidden)]
+pub use server::run_on;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

@@ -5,6 +5,7 @@ use crate::authorise::{
 };
 use crate::cross_origin::{self, Caller};
 use crate::exchange::Opened;
+use crate::limits::{Client, FollowShare};
 use crate::metrics::{self, Asked};
 use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
@@ -16,7 +17,7 @@ use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{
-    Cors, Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target,
+    Cors, Headers, Live, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target,
 };
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
@@ -39,6 +40,7 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
     let mut asked = Asked::Other;
+    core.notes.on_request();
     let opened = match cross_origin::caller(request, core) {
         _ if core.echoes => {
             let nobody = Caller::default();
@@ -123,7 +125,7 @@ fn dispatch<H: Headers + ?Sized>(
     }
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
-        (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::HealthReady, _) => Ok(health::ready(core)),
         (Route::Metrics, _) => {
             let principal = identify(request.headers, caller, core)?;
             metrics::scrape(&principal, request.headers, core).map(Opened::Response)
@@ -146,6 +148,7 @@ fn dispatch<H: Headers + ?Sized>(
                 (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, caller, core)?,
                 _ => identify(request.headers, caller, core)?,
             };
+            core.notes.on_principal(&principal);
             let opened = for_principal(&principal, &route, query, request, core)?;
             Ok(expiring::until_expiry(opened, &principal, &caller.cors, core))
         }
@@ -213,6 +216,13 @@ fn read<H: Headers + ?Sized>(
     let transport = transport::of(asked.live)?;
     authorise(principal, Right::Read, name)?;
     let stream = transport::find(core, name)?;
+    let share = match asked.live {
+        Live::POLL => None,
+        _ => {
+            core.count_follower(&stream)?;
+            count_follows(principal, 1, request, core)?
+        }
+    };
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
     let reader = reader.map_err(|reset| {
@@ -220,7 +230,8 @@ fn read<H: Headers + ?Sized>(
         Problem::reset(reset)
     })?;
     let read = Read::new(&asked, reader, request.chunked);
-    Ok((transport.open)(read, request.owner, &asked, core))
+    let opened = (transport.open)(read, request.owner, &asked, core);
+    Ok(expiring::with_share(opened, principal, share))
 }
 
 fn read_many<H: Headers + ?Sized>(
@@ -232,5 +243,21 @@ fn read_many<H: Headers + ?Sized>(
     let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
     let transport = transport::of(asked.live)?;
     let follower = Follower { owner: request.owner, chunked: request.chunked };
-    Ok((transport.open_many)(&asked, principal, follower, core))
+    let share = match asked.live {
+        Live::POLL => None,
+        _ => count_follows(principal, asked.streams.len(), request, core)?,
+    };
+    let opened = (transport.open_many)(&asked, principal, follower, core);
+    Ok(expiring::with_share(opened, principal, share))
+}
+
+/// What so many streams take of what the client may follow.
+fn count_follows<H: Headers + ?Sized>(
+    principal: &Principal,
+    count: usize,
+    request: &Request<'_, H>,
+    core: &Core,
+) -> Result<Option<Box<FollowShare>>, Problem> {
+    let client = Client { peer: request.peer, principal };
+    core.limits.follow(client, u32::try_from(count).unwrap_or(u32::MAX), &core.settings)
 }

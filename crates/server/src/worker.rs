@@ -26,10 +26,13 @@ pub(crate) mod survey;
 mod time_limits;
 mod turn;
 
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::revoking::Revoking;
 use crate::settings::Settings;
+use crate::traces::Collector;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -57,12 +60,18 @@ pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Where traces go, if anywhere.
+    pub(crate) collector: Option<Collector>,
+    /// Whether a publish would reach followers.
+    pub(crate) pulse: Arc<Pulse>,
     /// Those of the moment; a worker has them in its `Core`.
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What one address, subject or stream has and does, over all workers.
+    pub(crate) limits: Arc<Limits>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
     /// What is not believed any more.

@@ -101,6 +101,8 @@ pub enum ServerMessage {
         message: String,
         /// Whether the same may succeed later.
         retryable: bool,
+        /// How long to wait before, where the server says so.
+        retry_after: Option<Duration>,
     },
     /// The server lives.
     Heartbeat,
@@ -153,6 +155,7 @@ struct Members<'a> {
     duplicate: Option<bool>,
     code: Option<String>,
     message: Option<String>,
+    retry_after: Option<u32>,
     retryable: Option<bool>,
     heartbeat: Option<f64>,
     max_message_bytes: Option<u64>,
@@ -192,6 +195,7 @@ impl ServerMessage {
                 code: need("code", members.code)?,
                 message: members.message.unwrap_or_default(),
                 retryable: need("retryable", members.retryable)?,
+                retry_after: members.retry_after.map(|seconds| Duration::from_secs(u64::from(seconds))),
             },
             "heartbeat" => ServerMessage::Heartbeat,
             "drain" => ServerMessage::Drain { within: seconds("within", members.within)? },

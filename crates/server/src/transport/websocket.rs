@@ -3,6 +3,7 @@
 //! This file has the connection: the handshake, frames, pings, and the closing handshake from either side. What the
 //! messages mean is the `session`'s business; the test listener's `echo` only sends them back.
 
+mod counted;
 mod echo;
 mod identity;
 mod publishing;
@@ -12,12 +13,14 @@ use crate::about::About;
 use crate::authorise::{Principal, identify_upgrade};
 use crate::cross_origin::Caller;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::limits::Client;
 use crate::peer::Peer;
 use crate::request::Request;
 use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
+use counted::Counted;
 use echo::Echo;
 use session::Session;
 use std::sync::Arc;
@@ -65,6 +68,7 @@ pub(crate) fn open<H: Headers + ?Sized>(
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(request.headers)).flatten();
     let accept = Accept::check_as(handshake, request.headers)?.with_deflate(deflate);
     let (principal, refused) = identify_upgrade(request.headers, query, caller, core)?;
+    core.notes.on_principal(&principal);
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);
@@ -86,7 +90,11 @@ pub(crate) fn begin(first: FirstSubscription, core: &Core) -> Box<dyn Exchange> 
     if core.echoes {
         Box::new(Connection::new(Echo { deflate: first.deflate.map(Agreement::window) }))
     } else {
-        Box::new(Connection::new(Session::new(first, core)))
+        let client = Client { peer: first.peer, principal: &first.principal };
+        match core.limits.account(client, &core.settings) {
+            None => Box::new(Connection::new(Session::new(first, core))),
+            Some(account) => Box::new(Connection::new(Counted::new(Session::new(first, core), account))),
+        }
     }
 }
 
@@ -105,13 +113,9 @@ pub(super) trait Talk {
     /// Goes on as far as it can, and says whole frames.
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
     /// The largest message that the client may send.
-    fn message_bytes_max(&self, core: &Core) -> usize {
-        core.settings.max_message_bytes
-    }
+    fn message_bytes_max(&self, core: &Core) -> usize;
     /// See [`Exchange`].
-    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
-        false
-    }
+    fn on_access_changed(&mut self, core: &mut Core) -> bool;
     /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.

@@ -90,6 +90,7 @@ impl Worker {
         let peer = slot.peer.of_request(head.fields, &self.core.settings);
         let request = request_of(&head, Bytes::copy_from_slice(body), Owner(key), peer);
         let opened = request::open(&request, &mut self.core);
+        self.tell(key);
         Parsed::Opened { bytes: head.bytes + body_bytes, opened }
     }
 

@@ -77,6 +77,11 @@ impl Session {
         self.rare.as_ref().and_then(|rare| rare.within.clone())
     }
 
+    /// How many streams it follows.
+    pub(super) fn follow_count(&self) -> usize {
+        self.feed.len()
+    }
+
     fn has_ended(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.over)
     }
@@ -96,6 +101,9 @@ impl Session {
             Err(problem) => self.end(&frame_of(&problem), out),
             Ok(principal) => {
                 let principal = principal.within(self.within());
+                if let Some(account) = &mut core.account {
+                    account.follows.rename(&principal);
+                }
                 let identity = Identity::of(&principal, core);
                 if let Some(identity) = &identity {
                     identity.write_authenticated(core, out);
@@ -163,7 +171,7 @@ impl Session {
         core: &mut Core,
         out: &mut Vec<u8>,
     ) {
-        match self.check_subscription(name, core) {
+        match self.check_subscription(name, core).and_then(|()| core.count_follow()) {
             Err(problem) => self.feed.refuse(name, &problem, out),
             Ok(()) => {
                 let principal = self.principal(core);
