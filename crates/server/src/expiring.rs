@@ -39,13 +39,13 @@ struct Expiring {
     principal: Principal,
     /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told; 0 where who asked is revoked.
     expires_ms: u64,
-    /// What the browser of whoever asked is told of the answer; `None` for what every browser is.
-    cors: Option<Box<Cors>>,
     /// What it takes of what its client may follow.
     _share: Option<Box<FollowShare>>,
+    /// What the browser of whoever asked is told of the answer; `None` for what every browser is.
+    cors: Option<Box<Cors>>,
 }
 
-const _: () = assert!(size_of::<Expiring>() <= 48, "with what malloc adds, 64 bytes for who has a token");
+const _: () = assert!(size_of::<Expiring>() <= 56, "with what malloc adds, 64 bytes for who has a token");
 
 /// The same, held for no longer than who has asked for it is believed. A WebSocket can renew that, and sees to it itself.
 pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, core: &Core) -> Opened {
@@ -55,7 +55,7 @@ pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, c
     }
     let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
     let principal = principal.clone();
-    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, cors, _share: None })
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, _share: None, cors })
 }
 
 /// The same, with what it takes of what its client may follow, for as long as it is held.
@@ -63,8 +63,8 @@ pub(crate) fn with_share(opened: Opened, principal: &Principal, share: Option<Bo
     if share.is_none() {
         return opened;
     }
-    let (principal, expires_ms, cors) = (principal.clone(), u64::MAX, None);
-    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, cors, _share: share })
+    let (principal, expires_ms) = (principal.clone(), u64::MAX);
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, _share: share, cors: None })
 }
 
 fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> Opened {
