@@ -128,7 +128,7 @@ fn usable(jwk: &Jwk) -> Option<Key> {
     let is_strong = match key.family() {
         AlgorithmFamily::Hmac => is_long,
         AlgorithmFamily::Rsa => KeySet::RSA_BITS_MIN <= rsa_bits(&key),
-        _ => true,
+        AlgorithmFamily::Ec | AlgorithmFamily::Ed => true,
     };
     is_strong.then(|| Key { id: jwk.common.key_id.clone(), algorithm, decoding: key })
 }

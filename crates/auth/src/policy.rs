@@ -71,7 +71,7 @@ impl Policy {
         let mut with_any_token = without_claims.fill(&Claims::new());
         with_any_token.extend(&anybodys);
         let anybody = Principal::of(Facts { grants: anybodys, ..Facts::new(PrincipalKind::Anybody) });
-        Policy { anybody, keys, with_any_token, with_token, tokens }
+        Policy { anybody, with_token, with_any_token, keys, tokens }
     }
 
     /// Everybody may do everything.

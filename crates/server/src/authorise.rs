@@ -110,9 +110,12 @@ impl Access {
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
         self.refresh();
         let known = self.policy.identify(token, &mut self.cache, now);
-        let known = known.map_err(|refused| match refused {
-            RefusedToken::Busy => Problem::too_busy(1),
-            _ => Problem::token_refused(refused.to_string()),
+        let known = known.map_err(|refused| {
+            if refused == RefusedToken::Busy {
+                Problem::too_busy(1)
+            } else {
+                Problem::token_refused(refused.to_string())
+            }
         })?;
         if self.is_revoked(&known, now) { Err(Problem::revoked()) } else { Ok(known) }
     }

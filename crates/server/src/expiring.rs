@@ -131,7 +131,7 @@ impl Exchange for Expiring {
         if is_over {
             self.expires_ms = 0;
         }
-        is_over
+        self.exchange.on_access_changed(core) || is_over
     }
 
     fn asked(&self) -> Asked {

@@ -3,7 +3,7 @@
 use crate::world::{VIAS, follow, name, numbers, quick_timing};
 use std::sync::{Arc, Mutex};
 use tidings_client::{Client, ClientOptions, ContentType, FollowOptions, PublisherOptions, Start, Token};
-use tidings_testkit::Server;
+use tidings_testkit::{Connection, Deadline, Request, Server};
 
 /// The key is `abc`.
 const RULES: &str = "[[keys]]\nname = \"k\"\nread = [\"**\"]\npublish = [\"**\"]\ncreate = [\"**\"]\n\

@@ -113,13 +113,9 @@ pub(super) trait Talk {
     /// Goes on as far as it can, and says whole frames.
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
     /// The largest message that the client may send.
-    fn message_bytes_max(&self, core: &Core) -> usize {
-        core.settings.max_message_bytes
-    }
+    fn message_bytes_max(&self, core: &Core) -> usize;
     /// See [`Exchange`].
-    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
-        false
-    }
+    fn on_access_changed(&mut self, core: &mut Core) -> bool;
     /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.

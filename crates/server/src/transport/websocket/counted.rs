@@ -61,6 +61,14 @@ impl Talk for Counted {
         self.work(core, |session, core| session.advance(owner, core, out))
     }
 
+    fn message_bytes_max(&self, core: &Core) -> usize {
+        self.session.message_bytes_max(core)
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.session.on_access_changed(core)
+    }
+
     fn silence(&self) -> &'static [u8] {
         self.session.silence()
     }
@@ -86,6 +94,6 @@ impl Talk for Counted {
     }
 
     fn leave(&mut self, core: &mut Core) {
-        self.work(core, |session, core| session.leave(core));
+        self.work(core, Talk::leave);
     }
 }

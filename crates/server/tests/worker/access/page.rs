@@ -20,7 +20,7 @@ const INTRODUCTION: &str = "\
 Written by `cargo xtask access` from what the server really answers; a test compares it. The rules: [protocol](protocol.md#who-may-do-what).
 
 What is asked concerns a stream that is there, and the *right* tokens and keys may do everything with it but administer. Where a cell says 401 or 403, the answer is the same in every byte where the stream is not there: that is tested for each of
-them. A frame that is refused with the connection (4401) is told so before it closes.
+them. 401 is `unauthenticated` and 403 `forbidden`, where no other code stands beside it. A frame that is refused with the connection (4401) is told so before it closes.
 ";
 
 fn label(kind: Kind) -> &'static str {
@@ -86,8 +86,10 @@ impl Page<'_> {
 }
 
 fn cell(status: u16, code: &str) -> String {
-    let is_error = 400 <= status && !code.is_empty();
-    if is_error { format!("{status} `{code}`") } else { status.to_string() }
+    match (status, code) {
+        (401, "unauthenticated") | (403, "forbidden") | (..=399, _) | (_, "") => status.to_string(),
+        (_, code) => format!("{status} `{code}`"),
+    }
 }
 
 fn requests(page: &mut Page<'_>) {
@@ -134,7 +136,7 @@ fn frames(page: &mut Page<'_>) {
             page.row(&format!("`{shown}`, {how}"), |page, kind| {
                 let stream = page.stream(kind);
                 match open(page.server, "/v1/ws", kind.token().as_deref(), carrier) {
-                    Upgrade::Refused(answer) => answer.status.to_string(),
+                    Upgrade::Refused(answer) => cell(answer.status, &answer.code()),
                     Upgrade::Open(mut socket) => {
                         socket.send_text(&frame.replace('@', &stream)).expect("the server reads");
                         loop {
@@ -143,7 +145,13 @@ fn frames(page: &mut Page<'_>) {
                                 Some("hello" | "authenticated") => {}
                                 Some("error") if told["stream"].is_null() => {
                                     let code = close_of(&mut socket).unwrap_or_default();
-                                    return format!("{code} `{}`", told["code"].as_str().unwrap_or_default());
+                                    let told = told["code"].as_str().unwrap_or_default();
+                                    let is_usual = told == "unauthenticated";
+                                    return if is_usual {
+                                        code.to_string()
+                                    } else {
+                                        format!("{code} `{told}`")
+                                    };
                                 }
                                 Some("error") => {
                                     return format!("`{}`", told["code"].as_str().unwrap_or_default());
