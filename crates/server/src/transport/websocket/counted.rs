@@ -86,6 +86,6 @@ impl Talk for Counted {
     }
 
     fn leave(&mut self, core: &mut Core) {
-        self.work(core, |session, core| session.leave(core));
+        self.work(core, Talk::leave);
     }
 }
