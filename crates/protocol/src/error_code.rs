@@ -127,12 +127,12 @@ error_codes! {
     TooManyProducers = "too_many_producers", 429, Never, "Too many producers";
     /// One address, subject or stream has or does as much as it may.
     LimitExceeded = "limit_exceeded", 429, Later, "A limit is reached";
+    /// As many revocations hold as may.
+    TooManyRevocations = "too_many_revocations", 507, Never, "Too many revocations";
     /// A queue or a limit of connections is full.
     TooBusy = "too_busy", 503, Later, "Too busy";
     /// The server is about to end.
     Draining = "draining", 503, Later, "The server is draining";
-    /// As many revocations hold as may.
-    TooManyRevocations = "too_many_revocations", 507, Never, "Too many revocations";
     /// No room for messages, on the disk or in memory.
     StorageFull = "storage_full", 507, Later, "No room for messages";
     /// A write failed; the server ends.
