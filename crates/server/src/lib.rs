@@ -6,6 +6,7 @@
 mod about;
 mod admin;
 mod authorise;
+mod console;
 mod examples;
 mod exchange;
 mod expiring;
@@ -14,6 +15,7 @@ mod health;
 mod list;
 mod logging;
 mod operation;
+mod pages;
 mod peer;
 mod request;
 mod server;
