@@ -23,6 +23,12 @@ impl Access {
         Access { policy, cache: TokenCache::default(), tickets }
     }
 
+    /// Other rules. Tokens are looked at anew: what they grant may be another now.
+    pub(crate) fn on_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+        self.cache.clear();
+    }
+
     /// A ticket to read these streams; `None` when there are as many as may be.
     pub(crate) fn issue_ticket(
         &self,

@@ -4,6 +4,7 @@
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
 use crate::about::About;
+use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -49,6 +50,16 @@ pub(crate) trait Exchange {
 
     /// Says what it is, for an administrator.
     fn describe(&self, _about: &mut About) {}
+
+    /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
+    fn asked(&self) -> Asked {
+        Asked::Other
+    }
+
+    /// How many messages it is behind: the furthest, of many streams. Asked only of who can't be written to.
+    fn lag(&self) -> u64 {
+        0
+    }
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

@@ -3,6 +3,7 @@
 use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -78,6 +79,14 @@ impl Exchange for Expiring {
 
     fn describe(&self, about: &mut About) {
         self.exchange.describe(about);
+    }
+
+    fn asked(&self) -> Asked {
+        self.exchange.asked()
+    }
+
+    fn lag(&self) -> u64 {
+        self.exchange.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

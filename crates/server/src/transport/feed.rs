@@ -9,6 +9,7 @@ mod subscriptions;
 use crate::about::About;
 use crate::authorise::{Principal, Right, authorise};
 use crate::forms::{Form, Wrapping};
+use crate::metrics::Transport;
 use crate::transport;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -46,6 +47,8 @@ pub(super) struct Feed {
     subscriptions: Subscriptions,
     next_number: u32,
     wrapping: Wrapping,
+    /// What its messages are counted as.
+    pub(super) transport: Transport,
     /// Whether its first words were said; for whoever has it, since here is room.
     pub(super) greeted: bool,
 }
@@ -54,7 +57,12 @@ impl Feed {
     /// A feed of nothing yet, with room for so many streams.
     pub(super) fn new(wrapping: Wrapping, count: usize) -> Feed {
         let subscriptions = Subscriptions::with_room_for(count);
-        Feed { subscriptions, next_number: 0, wrapping, greeted: false }
+        let transport = match wrapping {
+            Wrapping::WebSocket { .. } => Transport::WebSocket,
+            Wrapping::Event { .. } => Transport::Sse,
+            Wrapping::Element => Transport::Poll,
+        };
+        Feed { subscriptions, next_number: 0, wrapping, transport, greeted: false }
     }
 
     pub(super) fn wrapping(&self) -> Wrapping {
@@ -101,7 +109,10 @@ impl Feed {
         let number = self.number();
         match open(principal, name, start, core) {
             Err(problem) => self.refuse(name, &problem, out),
-            Ok(Err(reset)) => self.wrapping.write(out, |text| write_reset(text, name, &reset)),
+            Ok(Err(reset)) => {
+                core.metrics.resets.of(reset.reason).count();
+                self.wrapping.write(out, |text| write_reset(text, name, &reset));
+            }
             Ok(Ok(mut reader)) => {
                 match kind {
                     None => reader.stream().polled(core.now),
@@ -196,6 +207,7 @@ impl Feed {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         out.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.take(page);
+        core.metrics.deliveries.of(self.transport).add(page.end - page.start);
         if answers_once {
             subscription.live = false;
             // An answer says of every stream in it whether that was all, also when it is full now.
@@ -239,6 +251,7 @@ impl Feed {
     fn on_reset(&mut self, number: u32, reset: &Reset, core: &mut Core, out: &mut Vec<Bytes>) {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         let stream = Arc::clone(subscription.reader.stream());
+        core.metrics.resets.of(reset.reason).count();
         self.say(out, |text| write_reset(text, stream.name(), reset));
         self.subscriptions.remove(number, core);
     }
@@ -284,6 +297,11 @@ impl Feed {
     pub(super) fn describe(&self, transport: &'static str, about: &mut About) {
         about.by(transport);
         self.subscriptions.describe(about);
+    }
+
+    /// How many messages the furthest of its readers is behind.
+    pub(super) fn lag(&self) -> u64 {
+        self.subscriptions.lag()
     }
 
     /// It is over: leaves the streams that it follows.

@@ -4,6 +4,7 @@ use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
@@ -93,6 +94,10 @@ impl Exchange for LongPoll {
 
     fn describe(&self, about: &mut About) {
         self.read.describe("long-poll", about);
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::Read
     }
 
     fn leave(&mut self, core: &mut Core) {

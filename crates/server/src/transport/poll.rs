@@ -7,10 +7,12 @@ use super::Read;
 use super::page::respond;
 use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::{Reply, Step};
+use tidings_model::Reset;
 use tidings_protocol::{ErrorCode, Problem, ReadRequest, Response};
 
 /// A poll whose messages come from the disk.
@@ -38,9 +40,15 @@ pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Respons
     match step {
         Step::Page(page) => Some(respond(read, Some(&page), core)),
         Step::AtTail { .. } => Some(respond(read, None, core)),
-        Step::Reset(reset) => Some(Response::problem(&Problem::reset(reset))),
+        Step::Reset(reset) => Some(refuse(reset, core)),
         Step::Stored => None,
     }
+}
+
+/// The answer to who can't go on.
+fn refuse(reset: Reset, core: &Core) -> Response {
+    core.metrics.resets.of(reset.reason).count();
+    Response::problem(&Problem::reset(reset))
 }
 
 /// The answer to what came from the disk, or the next question to it: what was asked for may have been trimmed meanwhile.
@@ -79,6 +87,10 @@ impl Exchange for Poll {
 
     fn describe(&self, about: &mut About) {
         self.read.describe("poll", about);
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::Read
     }
 
     fn leave(&mut self, _core: &mut Core) {}

@@ -7,6 +7,7 @@ use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::Wrapping;
+use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
 use crate::transport::{Follower, LONG_POLL};
 use crate::worker::core::Core;
@@ -74,6 +75,9 @@ fn open(
     // A poll watches nothing: what others found before it came may be older than what its client knows.
     core.slices.forget_found();
     let mut feed = Feed::new(Wrapping::Element, asked.streams.len());
+    if kind.is_some() {
+        feed.transport = Transport::LongPoll;
+    }
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
@@ -192,6 +196,10 @@ impl Exchange for Page {
 
     fn describe(&self, about: &mut About) {
         self.feed.describe(if self.wait == Wait::No { "poll" } else { "long-poll" }, about);
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::ReadMany
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -127,6 +127,10 @@ impl Exchange for Events {
         self.feed.describe("sse", about);
     }
 
+    fn lag(&self) -> u64 {
+        self.feed.lag()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.feed.leave(core);
     }

@@ -285,6 +285,10 @@ impl Talk for Session {
         self.feed.describe("websocket", about);
     }
 
+    fn lag(&self) -> u64 {
+        self.feed.lag()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.feed.leave(core);
     }
