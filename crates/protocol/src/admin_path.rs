@@ -7,6 +7,8 @@ use crate::Problem;
 pub enum AdminPath {
     /// `/v1/admin/me`: who asks, as the server knows them.
     Me,
+    /// `/v1/admin/revoke`: tokens, subjects and keys that are not believed any more.
+    Revoke,
     /// `/v1/admin/server`: whether it is well.
     Server,
     /// `/v1/admin/streams`: streams, by name or the busiest.
@@ -24,8 +26,9 @@ impl AdminPath {
     pub const ROOT: &str = "/v1/admin/";
 
     /// Every one: what stands behind the root, and the methods that it has.
-    const ALL: [(&str, AdminPath, &str); 6] = [
+    const ALL: [(&str, AdminPath, &str); 7] = [
         ("me", AdminPath::Me, "GET, OPTIONS"),
+        ("revoke", AdminPath::Revoke, "GET, POST, DELETE, OPTIONS"),
         ("server", AdminPath::Server, "GET, OPTIONS"),
         ("streams", AdminPath::Streams, "GET, OPTIONS"),
         ("stream", AdminPath::Stream, "GET, OPTIONS"),

@@ -5,6 +5,7 @@
 mod connections;
 mod followers;
 mod gathering;
+mod revoke;
 mod server;
 mod streams;
 
@@ -15,7 +16,9 @@ use crate::worker::core::Core;
 use serde_json::json;
 use tidings_auth::PrincipalKind;
 use tidings_model::StreamName;
-use tidings_protocol::{AdminPath, AdminQuery, CacheControl, Headers, Problem, Response, header_name};
+use tidings_protocol::{
+    AdminPath, AdminQuery, CacheControl, Headers, Method, Problem, Response, header_name,
+};
 
 /// What a request of an administrator concerns.
 #[derive(Clone, Copy, Debug)]
@@ -40,22 +43,41 @@ pub(crate) fn open<H: Headers + ?Sized>(
     principal: &Principal,
     path: AdminPath,
     query: &str,
-    _request: &Request<'_, H>,
+    request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let asked = AdminQuery::parse(query)?;
     let concern = match path {
-        AdminPath::Me | AdminPath::Server | AdminPath::Streams | AdminPath::Connections => Concern::Server,
+        AdminPath::Me
+        | AdminPath::Revoke
+        | AdminPath::Server
+        | AdminPath::Streams
+        | AdminPath::Connections => Concern::Server,
         AdminPath::Stream | AdminPath::Followers => Concern::Stream(asked.stream()?),
     };
     authorise_admin(principal, concern)?;
     match path {
         AdminPath::Me => Ok(Opened::Response(me(principal, core))),
+        AdminPath::Revoke => revocations(query, request, core),
         AdminPath::Server => Ok(server::describe(core)),
         AdminPath::Streams => Ok(streams::list(asked, core)),
         AdminPath::Stream => streams::one(&asked, core),
         AdminPath::Followers => followers::list(&asked, core),
         AdminPath::Connections => connections::list(&asked, core),
+    }
+}
+
+fn revocations<H: Headers + ?Sized>(
+    query: &str,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    match request.method {
+        Method::Post => revoke::revoke(&request.body, core),
+        Method::Delete => revoke::believe_again(query, core),
+        Method::Get | Method::Head | Method::Put | Method::Options | Method::Other => {
+            Ok(Opened::Response(revoke::list(core)))
+        }
     }
 }
 

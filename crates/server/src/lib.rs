@@ -21,6 +21,7 @@ mod pages;
 mod peer;
 mod reloading;
 mod request;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

@@ -23,14 +23,6 @@ use tidings_protocol::websocket::server_message::writer::{
 };
 use tidings_protocol::{ErrorCode, Problem};
 
-/// What a client is told that is not believed any more, before the end.
-pub(super) const EXPIRED: ErrorFrame<'static> = ErrorFrame {
-    id: None,
-    stream: None,
-    code: ErrorCode::Unauthenticated,
-    message: "the token has expired; come back with a new one",
-};
-
 /// What a step of a feed came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stepped {
@@ -288,6 +280,11 @@ impl Feed {
         self.wrapping == Wrapping::Element
     }
 
+    /// How many messages the furthest of its readers is behind.
+    pub(super) fn lag(&self) -> u64 {
+        self.subscriptions.lag()
+    }
+
     /// See [`Exchange`](crate::exchange::Exchange).
     pub(super) fn place(&self, number: u32) -> Option<u64> {
         self.subscriptions.place(number)
@@ -297,11 +294,6 @@ impl Feed {
     pub(super) fn describe(&self, transport: &'static str, about: &mut About) {
         about.by(transport);
         self.subscriptions.describe(about);
-    }
-
-    /// How many messages the furthest of its readers is behind.
-    pub(super) fn lag(&self) -> u64 {
-        self.subscriptions.lag()
     }
 
     /// It is over: leaves the streams that it follows.

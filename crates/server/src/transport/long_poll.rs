@@ -4,6 +4,7 @@ use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
@@ -83,9 +84,13 @@ impl Exchange for LongPoll {
         self.until_ms = core.now_ms;
     }
 
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::Read
     }
 
     fn place(&self, _number: u32) -> Option<u64> {
@@ -94,10 +99,6 @@ impl Exchange for LongPoll {
 
     fn describe(&self, about: &mut About) {
         self.read.describe("long-poll", about);
-    }
-
-    fn asked(&self) -> Asked {
-        Asked::Read
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -85,12 +85,12 @@ impl Exchange for Poll {
     // It is answered in a moment.
     fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
-    fn describe(&self, about: &mut About) {
-        self.read.describe("poll", about);
-    }
-
     fn asked(&self) -> Asked {
         Asked::Read
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("poll", about);
     }
 
     fn leave(&mut self, _core: &mut Core) {}

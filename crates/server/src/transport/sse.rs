@@ -3,6 +3,7 @@
 use super::{Read, SSE};
 use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
 use crate::metrics::Transport;
 use crate::worker::core::Core;
@@ -207,12 +208,16 @@ impl Exchange for Sse {
         }
     }
 
-    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
         if self.state != State::Ended {
             self.begin(core, out);
-            self.push(b": the token has expired; come back with a new one\n\n".to_vec(), out);
+            self.push(format!(": {}\n\n", over.frame().message).into_bytes(), out);
             let _end = self.end(out);
         }
+    }
+
+    fn lag(&self) -> u64 {
+        self.read.reader.lag()
     }
 
     fn place(&self, _number: u32) -> Option<u64> {
@@ -221,10 +226,6 @@ impl Exchange for Sse {
 
     fn describe(&self, about: &mut About) {
         self.read.describe("sse", about);
-    }
-
-    fn lag(&self) -> u64 {
-        self.read.reader.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

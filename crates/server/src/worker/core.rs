@@ -63,17 +63,17 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, .. } = common;
+        let Common { engine, registry, message_memory, tickets, revoking, .. } = common;
         let metrics = registry.of_worker(index);
         let time = engine.now();
         let mut settings_generation = 0;
         let newer = common.settings.newer_than(&mut settings_generation);
         let settings = newer.unwrap_or_else(|| common.settings.get());
         Core {
-            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
@@ -90,7 +90,7 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
             settings,
             settings_generation,

@@ -105,6 +105,14 @@ impl Tasks {
         }
     }
 
+    /// Tells all of them that who may do what has changed.
+    pub(super) fn on_access_changed(&mut self) {
+        for news in self.exchanges.values_mut() {
+            news.access_changed = true;
+            news.wake();
+        }
+    }
+
     /// Tells all of them that the server is about to end.
     pub(super) fn drain(&mut self) {
         self.draining = true;

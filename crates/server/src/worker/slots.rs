@@ -157,7 +157,7 @@ impl Slots {
         self.pages.remove(place)
     }
 
-    /// How many places the hand goes over.
+    /// How many places the hand goes over: one above the highest that may be taken.
     pub(crate) fn places(&self) -> usize {
         self.pages.end()
     }
@@ -180,7 +180,12 @@ impl Slots {
 
     /// All keys, for what concerns every connection.
     pub(crate) fn keys(&self) -> Vec<u64> {
-        (0..self.pages.end()).filter_map(|place| self.key_at(place)).collect()
+        self.keys_at(0..self.places())
+    }
+
+    /// The keys of those places.
+    pub(crate) fn keys_at(&self, places: std::ops::Range<usize>) -> Vec<u64> {
+        places.filter_map(|place| self.key_at(place)).collect()
     }
 
     fn key_at(&self, place: usize) -> Option<u64> {

@@ -170,11 +170,12 @@ impl Worker {
     /// Something was committed or answered elsewhere.
     fn on_news(&mut self) {
         self.take_arrivals();
-        self.take_notes();
         self.core.look_for_settings(&self.common.settings);
+        self.take_notes();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
+        self.revisit();
         let news = self.core.take_news();
         self.hear_news(news);
     }
@@ -258,6 +259,7 @@ impl Worker {
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        self.revisit();
         if self.hand_rests() {
             return;
         }

@@ -6,6 +6,7 @@
 use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::forms::Wrapping;
 use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
@@ -183,11 +184,15 @@ impl Exchange for Page {
         }
     }
 
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         if self.wait != Wait::No {
             self.wait = Wait::Over;
         }
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::ReadMany
     }
 
     fn place(&self, number: u32) -> Option<u64> {
@@ -196,10 +201,6 @@ impl Exchange for Page {
 
     fn describe(&self, about: &mut About) {
         self.feed.describe(if self.wait == Wait::No { "poll" } else { "long-poll" }, about);
-    }
-
-    fn asked(&self) -> Asked {
-        Asked::ReadMany
     }
 
     fn leave(&mut self, core: &mut Core) {

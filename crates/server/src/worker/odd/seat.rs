@@ -21,12 +21,21 @@ pub(super) struct TaskNews {
     changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
     pub(super) draining: bool,
+    pub(super) access_changed: bool,
     waker: Option<Waker>,
 }
 
 impl TaskNews {
     pub(super) fn of(held: Held, peer: Peer) -> TaskNews {
-        TaskNews { held, peer, changed: Vec::new(), replies: Vec::new(), draining: false, waker: None }
+        TaskNews {
+            held,
+            peer,
+            changed: Vec::new(),
+            replies: Vec::new(),
+            draining: false,
+            access_changed: false,
+            waker: None,
+        }
     }
 
     /// Who has made the connection.
@@ -100,11 +109,16 @@ impl Seat {
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
         let draining = std::mem::take(&mut news.draining);
+        let access_changed = std::mem::take(&mut news.access_changed);
         for number in changed {
             exchange.on_changed(number);
         }
         for (number, reply) in replies {
             exchange.on_reply(number, reply);
+        }
+        if access_changed {
+            // Stepped in any case.
+            let _is_over = exchange.on_access_changed(&mut worker.core);
         }
         if draining {
             exchange.on_drain(&mut worker.core, out);

@@ -23,8 +23,13 @@ pub(super) fn json_of(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).expect("an answer is JSON")
 }
 
-const LINES: [&str; 4] =
-    ["GET /v1/admin/me", "GET /v1/admin/server", "GET /v1/admin/streams", "GET /v1/admin/connections"];
+const LINES: [&str; 5] = [
+    "GET /v1/admin/me",
+    "GET /v1/admin/revoke",
+    "GET /v1/admin/server",
+    "GET /v1/admin/streams",
+    "GET /v1/admin/connections",
+];
 
 #[test]
 fn only_administrators_of_everything_may_ask_what_concerns_the_whole_server() {
