@@ -1,6 +1,5 @@
 // The first view: is it well, who publishes, what grows, who is behind.
 
-import { useRef } from "preact/hooks";
 import { EVERY, useAsked } from "./asked.js";
 import { ConnectionTable } from "./connections.jsx";
 import { Graph } from "./graph.jsx";
@@ -77,6 +76,7 @@ function remember(server, samples) {
     disk: server.disk?.free_bytes,
     stored: growth(last, samples, "tidings_messages_stored_total", seconds),
     delivered: growth(last, samples, "tidings_deliveries_total", seconds),
+    problems: growth(last, samples, "tidings_problems_total", seconds),
     commit: last && quantile(last, samples, "tidings_commit_seconds", 0.99),
     fanOut: last && quantile(last, samples, "tidings_fan_out_seconds", 0.99),
   });
@@ -135,6 +135,7 @@ function Health({ server, metrics }) {
 const GRAPHS = [
   ["Stored messages/s", "stored", rate],
   ["Delivered messages/s", "delivered", rate],
+  ["Refusals/s", "problems", rate],
   ["Commit, p99", "commit", span],
   ["Fan-out, p99", "fanOut", span],
   ["Connections", "connections", count],

@@ -5,7 +5,12 @@ import { visible } from "./text.js";
 
 /** A name of whatever signs: it can't move what stands beside it. */
 export function Name({ text }) {
-  return <bdi class="name">{visible(text)}</bdi>;
+  const words = visible(text);
+  return (
+    <bdi class="name" title={words}>
+      {words}
+    </bdi>
+  );
 }
 
 export function StreamLink({ name }) {

@@ -1,6 +1,6 @@
 // The tails of one stream, by any of the four transports side by side.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { MESSAGES_MAX, Tail } from "./follow.js";
 import { count, time } from "./number.js";
 import { SHOWN_MAX } from "./text.js";
@@ -47,14 +47,18 @@ function Pane({ name, transport }) {
 
 function TailPane({ tail, transport }) {
   const list = useRef(null);
+  // Who scrolls up wants to read; at the end again, it goes on.
   const isAtEnd = useRef(true);
+  const top = useRef(0);
   const { state } = tail.status.value;
   const messages = tail.messages.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isAtEnd.current && list.current) list.current.scrollTop = list.current.scrollHeight;
   }, [messages]);
   const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-    isAtEnd.current = scrollHeight - scrollTop - clientHeight < 24;
+    if (scrollHeight - scrollTop - clientHeight < 24) isAtEnd.current = true;
+    else if (scrollTop < top.current) isAtEnd.current = false;
+    top.current = scrollTop;
   };
   const words = TRANSPORTS[transport];
   return (
