@@ -23,6 +23,15 @@ const REASONS = {
   memory_full: "Streams in memory have used up their room: publishes to them are refused.",
 };
 
+/** What each step of the ladder holds back, while memory is short. */
+const LADDER = [
+  "nothing is held back",
+  "pollers are advised to come less often",
+  "long polls are answered at once",
+  "new followers are refused",
+  "the followers furthest behind are ended",
+];
+
 export function Overview() {
   const { value, error } = useAsked("overview", look);
   if (!value) return error ? <Trouble error={error} /> : <p class="empty">Asking…</p>;
@@ -72,10 +81,12 @@ function remember(server, samples) {
     started: server.started,
     samples,
     connections: server.connections,
-    memory: server.memory.resident_bytes ?? undefined,
+    memory: total(samples, "tidings_memory_used_bytes") ?? server.memory.resident_bytes ?? undefined,
     disk: server.disk?.free_bytes,
+    ladder: total(samples, "tidings_ladder_step"),
     stored: growth(last, samples, "tidings_messages_stored_total", seconds),
     delivered: growth(last, samples, "tidings_deliveries_total", seconds),
+    resets: growth(last, samples, "tidings_resets_total", seconds),
     problems: growth(last, samples, "tidings_problems_total", seconds),
     commit: last && quantile(last, samples, "tidings_commit_seconds", 0.99),
     fanOut: last && quantile(last, samples, "tidings_fan_out_seconds", 0.99),
@@ -89,6 +100,9 @@ function Health({ server, metrics }) {
   const isWell = server.health.length === 0;
   const behind = total(metrics, "tidings_followers_lagging");
   const furthest = total(metrics, "tidings_lag_messages");
+  const step = total(metrics, "tidings_ladder_step");
+  const used = total(metrics, "tidings_memory_used_bytes") ?? server.memory.resident_bytes;
+  const budget = total(metrics, "tidings_memory_budget_bytes");
   return (
     <section aria-label="Health">
       <p class="health" role="status" data-well={String(isWell)}>
@@ -110,21 +124,25 @@ function Health({ server, metrics }) {
           <Used of={server.streams} max={server.streams_max} />
         </Fact>
         <Fact name="Memory">
-          {bytes(server.memory.resident_bytes)} {server.memory.budget_bytes && <small>of {bytes(server.memory.budget_bytes)}</small>}
-          <Used of={server.memory.resident_bytes} max={server.memory.budget_bytes} />
+          {bytes(used)} {budget && <small>of {bytes(budget)}</small>}
+          <Used of={used} max={budget} />
         </Fact>
         <Fact name="Disk free">
           {bytes(server.disk?.free_bytes)} <small>of {bytes(server.disk?.total_bytes)}</small>
           <Used of={server.disk ? server.disk.total_bytes - server.disk.free_bytes : 0} max={server.disk?.total_bytes} />
         </Fact>
-        {server.ladder && <Fact name="Ladder">{server.ladder}</Fact>}
+        {step !== undefined && (
+          <Fact name="Ladder" tone={step === 0 ? undefined : "bad"}>
+            {step} <small>{LADDER[step]}</small>
+          </Fact>
+        )}
         {behind !== undefined && (
           <Fact name="Followers behind">
             {count(behind)} <small>{0 < behind && `by up to ${count(furthest)} messages`}</small>
           </Fact>
         )}
         <Fact name="Polls advised every">{span(server.poll_interval)}</Fact>
-        <Fact name="Workers">{server.workers.map((worker) => count(worker.connections)).join(" · ")}</Fact>
+        <Fact name="Connections by worker">{server.workers.map((worker) => count(worker.connections)).join(" · ")}</Fact>
         <Fact name="Up since">{time(server.started)}</Fact>
         <Fact name="Version">{server.version}</Fact>
       </dl>
@@ -136,17 +154,19 @@ const GRAPHS = [
   ["Stored messages/s", "stored", rate],
   ["Delivered messages/s", "delivered", rate],
   ["Refusals/s", "problems", rate],
+  ["Resets/s", "resets", rate],
   ["Commit, p99", "commit", span],
   ["Fan-out, p99", "fanOut", span],
   ["Connections", "connections", count],
   ["Memory", "memory", bytes],
   ["Disk free", "disk", bytes],
+  ["Ladder", "ladder", count],
 ];
 
 function Graphs() {
   return (
     <section aria-label="The last minutes" class="graphs">
-      {GRAPHS.map(([name, key, format]) => (
+      {GRAPHS.filter(([, key]) => key !== "ladder" || looks.at(-1)?.ladder !== undefined).map(([name, key, format]) => (
         <Graph key={key} name={name} points={looks.map((one) => one[key])} format={format} />
       ))}
     </section>
