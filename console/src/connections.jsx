@@ -14,7 +14,7 @@ const COLUMNS = [
   ["Way", (row) => row.transport ?? (row.state === "open" ? "request" : row.state)],
   ["Streams", (row) => <Streams row={row} />],
   ["Lag", (row) => (row.streams.length === 0 ? "–" : count(Math.max(...row.streams.map((stream) => stream.lag)))), "number"],
-  ["Waits for it", (row) => (row.queued_bytes === 0 ? "0" : bytes(row.queued_bytes)), "number"],
+  ["Unsent", (row) => (row.queued_bytes === 0 ? "0" : bytes(row.queued_bytes)), "number"],
   ["Since", (row) => span(row.age), "number"],
   ["Silent", (row) => span(row.silent), "number"],
 ];

@@ -30,6 +30,7 @@ export function byteRate(value) {
 /** A span in seconds. */
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds === 0) return "0 s";
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
   if (seconds < 1) return `${digits(seconds * 1_000)} ms`;
   const units = [
