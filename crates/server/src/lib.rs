@@ -19,16 +19,21 @@ mod metrics;
 mod operation;
 mod pages;
 mod peer;
+mod pulse;
 mod reloading;
 mod request;
 mod revoking;
 mod server;
 pub mod settings;
 mod slices;
+mod story;
 mod ticket;
+mod traces;
 mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
 pub use metrics::metrics_markdown;
+#[doc(hidden)]
+pub use server::run_on;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

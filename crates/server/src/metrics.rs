@@ -50,6 +50,8 @@ metrics! {
         lagging: Gauge = "tidings_followers_lagging",
         /// Messages that the furthest of them is behind.
         lag: Largest = "tidings_lag_messages",
+        /// Spans that were dropped because too many waited for the collector, since the start (`otlp_endpoint`).
+        spans_dropped: Counter = "tidings_spans_dropped_total",
     }
 }
 
@@ -78,6 +80,10 @@ metrics! {
         disk_free: Gauge = "tidings_disk_free_bytes",
         /// Bytes of the newest messages that are kept in memory, roughly (`tail_cache_bytes`).
         tail_cache: Gauge = "tidings_tail_cache_bytes",
+        /// Spans that a collector has taken, since the start.
+        spans_exported: Counter = "tidings_spans_exported_total",
+        /// Spans that no collector took, since the start: it was away, or refused them.
+        spans_lost: Counter = "tidings_spans_lost_total",
         /// Whether the server drains: 1 from the signal to its end.
         draining: Gauge = "tidings_draining",
         /// When the process began, in seconds since 1970.

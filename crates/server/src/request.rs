@@ -32,6 +32,7 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
     let mut asked = Asked::Other;
+    core.notes.on_request();
     let opened = dispatch(request, core, &mut asked).unwrap_or_else(Opened::from);
     match &opened {
         Opened::Response(response) | Opened::Stream(response, _) | Opened::Upgrade(response, _) => {
@@ -72,7 +73,7 @@ fn dispatch<H: Headers + ?Sized>(
     }
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
-        (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::HealthReady, _) => Ok(health::ready(core)),
         (Route::Metrics, _) => {
             let principal = identify(request.headers, core)?;
             metrics::scrape(&principal, request.headers, core).map(Opened::Response)
@@ -95,6 +96,7 @@ fn dispatch<H: Headers + ?Sized>(
                 (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, core)?,
                 _ => identify(request.headers, core)?,
             };
+            core.notes.on_principal(&principal);
             let opened = for_principal(&principal, &route, query, request, core)?;
             Ok(expiring::until_expiry(opened, &principal, core))
         }

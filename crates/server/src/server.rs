@@ -2,9 +2,11 @@
 
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::reloading::Reloading;
 use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
+use crate::traces::Collector;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
@@ -21,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tidings_auth::Tickets;
-use tidings_engine::{Engine, EngineSettings, StartError, SystemClock};
+use tidings_engine::{Engine, EngineSettings, StartError, Storage, SystemClock};
 use tidings_protocol::websocket::memory::MessageMemory;
 
 /// Why a server did not start, or ended before it was asked to.
@@ -63,9 +65,22 @@ pub enum RunError {
 /// decided by recovery at the next start, not by a process that has lost its disk.
 pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
     let settings = loaded.settings();
-    crate::logging::start(settings.log);
+    crate::logging::start(settings);
+    let storage = tidings_engine::open_folder(&settings.data)
+        .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })?;
+    run_on(storage, loaded, on_ready)
+}
+
+/// The same over that storage, which a test may hold up.
+#[doc(hidden)]
+pub fn run_on(
+    storage: Arc<dyn Storage>,
+    loaded: LoadedSettings,
+    on_ready: impl FnOnce(SocketAddr),
+) -> Result<(), RunError> {
+    let settings = loaded.settings();
     let live = Arc::new(LiveSettings::new(settings.clone()));
-    let engine = Arc::new(start_engine(settings, &live)?);
+    let engine = Arc::new(start_engine(storage, settings, &live)?);
     shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
@@ -83,9 +98,13 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<
     if descriptors < settings.max_connections {
         log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
     }
+    let registry = Arc::new(Registry::new(purposes.len(), engine.now()));
+    let collector = Collector::start(settings, &registry)?;
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
-        registry: Arc::new(Registry::new(purposes.len(), engine.now())),
+        pulse: Arc::new(Pulse::new(workers)),
+        registry,
+        collector,
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
@@ -141,9 +160,11 @@ pub(crate) fn shout_if_insecure(settings: &Settings) {
 /// The exit code of a process whose storage has failed.
 pub const STORAGE_FAILED_EXIT_CODE: i32 = 74;
 
-fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine, RunError> {
-    let refused = |source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) };
-    let storage = tidings_engine::open_folder(&settings.data).map_err(refused)?;
+fn start_engine(
+    storage: Arc<dyn Storage>,
+    settings: &Settings,
+    live: &Arc<LiveSettings>,
+) -> Result<Engine, RunError> {
     Engine::start(EngineSettings {
         storage,
         segment_bytes: settings.segment_bytes as u64,
@@ -161,7 +182,7 @@ fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine,
             std::process::exit(STORAGE_FAILED_EXIT_CODE);
         }),
     })
-    .map_err(refused)
+    .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })
 }
 
 /// How many connections the system lets this process have, after it was asked for as many as it may give.

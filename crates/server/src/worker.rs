@@ -28,8 +28,10 @@ mod turn;
 
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::revoking::Revoking;
 use crate::settings::Settings;
+use crate::traces::Collector;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -57,6 +59,10 @@ pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Where traces go, if anywhere.
+    pub(crate) collector: Option<Collector>,
+    /// Whether a publish would reach followers.
+    pub(crate) pulse: Arc<Pulse>,
     /// Those of the moment; a worker has them in its `Core`.
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.

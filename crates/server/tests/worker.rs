@@ -4,6 +4,8 @@
 
 #[path = "worker/access.rs"]
 mod access;
+#[path = "worker/access_log.rs"]
+mod access_log;
 #[path = "worker/administration.rs"]
 mod administration;
 #[path = "worker/balance.rs"]
@@ -60,6 +62,8 @@ mod smuggling;
 mod stalled;
 #[path = "worker/time_limits.rs"]
 mod time_limits;
+#[path = "worker/traces.rs"]
+mod traces;
 #[path = "worker/unread.rs"]
 mod unread;
 #[path = "worker/versions.rs"]

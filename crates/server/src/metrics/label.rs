@@ -154,6 +154,13 @@ impl Labels for Build {
     }
 }
 
+impl Transport {
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        Transport::values(self.index()).first().copied().unwrap_or_default()
+    }
+}
+
 impl FollowedBy {
     pub(crate) fn of(kind: FollowerKind) -> FollowedBy {
         match kind {

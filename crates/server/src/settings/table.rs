@@ -4,7 +4,10 @@ use super::access::AccessTables;
 use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
-use super::{Definition, EventLoop, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind};
+use super::{
+    Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies, Range, Sends,
+    SettingsError, kind,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,6 +138,22 @@ settings_table! {
         request_timeout: Duration = DURATION "15s" in "1ms"..="1h",
         /// How long a connection may stay open between two requests. After it, the connection is closed.
         keep_alive_timeout: Duration = DURATION "75s" in "1ms"..="1d",
+    }
+    group "Watching" {
+        /// How lines of the log are written: `text` for people, `json` for programs, an object each.
+        log_format: LogFormat = LOG_FORMAT "text"; restart,
+        /// Whether the log has one line for each connection, when it ends: address, subject, what it did, and why it ended. Never a token,
+        /// a query, or the name of a stream. It is a line of the level `info`.
+        access_log: bool = SWITCH "false",
+        /// Where traces of publishes are sent, by OTLP over HTTP (JSON): a collector that stands beside the server. Nowhere where this is empty.
+        otlp_endpoint: Option<OtlpEndpoint> = OTLP_ENDPOINT_OR_NONE ""; restart,
+        /// Of so many publishes one is traced, beside those whose `traceparent` says that they are sampled; 0 is none.
+        otlp_one_of: usize = COUNT "100" in "0"..="1000000000"; restart,
+        /// How long a message of the server to itself may take to be stored and to reach every worker. After it, `/health/ready` answers 503.
+        ready_timeout: Duration = DURATION "2s" in "10ms"..="1m",
+        /// How often the server sends itself a message while somebody asks `/health/ready`, for all who ask together: one small write and
+        /// sync of the disk.
+        ready_interval: Duration = DURATION "5s" in "10ms"..="1h",
     }
     group "Draining" {
         /// On SIGTERM, followers are told to come back within this time, spread out.

@@ -199,7 +199,7 @@ impl Feed {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         out.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.take(page);
-        core.metrics.deliveries.of(self.transport).add(page.end - page.start);
+        core.on_delivered(self.transport, page.end - page.start);
         if answers_once {
             subscription.live = false;
             // An answer says of every stream in it whether that was all, also when it is full now.

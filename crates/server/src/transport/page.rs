@@ -32,7 +32,7 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
     let is_known = read.given != StartKind::Now && read.has(&tag);
     if let Some(page) = page.filter(|_| !is_known) {
         let transport = if read.waits { Transport::LongPoll } else { Transport::Poll };
-        core.metrics.deliveries.of(transport).add(page.end - page.start);
+        core.on_delivered(transport, page.end - page.start);
     }
     let mut response = if is_known { Response::new(304) } else { whole(read, page, core) };
     if read.given != StartKind::Now {

@@ -62,6 +62,7 @@ pub(crate) fn open<H: Headers + ?Sized>(
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(request.headers)).flatten();
     let accept = Accept::check_as(handshake, request.headers)?.with_deflate(deflate);
     let (principal, refused) = identify_upgrade(request.headers, query, core)?;
+    core.notes.on_principal(&principal);
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);

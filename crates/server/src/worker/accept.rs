@@ -6,6 +6,7 @@ use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER};
 use super::slots::{Phase, Slot};
 use crate::peer::Peer;
+use crate::story::Story;
 use rustix::net::sockopt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, TcpStream};
@@ -60,7 +61,8 @@ impl Worker {
     pub(super) fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, peer } = arrival;
         self.core.metrics.accepted.count();
-        let slot = Slot::new(OwnedFd::from(socket), peer, self.core.now_ms);
+        let mut slot = Slot::new(OwnedFd::from(socket), peer, self.core.now_ms);
+        slot.story = self.core.notes.is_on.then(|| Box::new(Story::new(peer, self.core.now_ms)));
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);
         let Some(slot) = self.slots.get(key) else { return };

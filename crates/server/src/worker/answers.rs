@@ -53,6 +53,7 @@ impl Worker {
         let Some(mut exchange) = slot.exchange.take() else { return };
         let mut out = std::mem::take(&mut self.said);
         let advance = exchange.advance(Owner(key), &mut self.core, &mut out);
+        self.tell(key);
         self.on_advanced(key, exchange, advance, &mut out);
         out.clear();
         self.said = out;

@@ -3,9 +3,12 @@
 use crate::authorise::Access;
 use crate::forms::Forms;
 use crate::live_settings::LiveSettings;
-use crate::metrics::{Metrics, Registry};
+use crate::metrics::{Metrics, Registry, Transport};
+use crate::pulse::{Pulse, Rhythm};
 use crate::settings::Settings;
 use crate::slices::Slices;
+use crate::story::Notes;
+use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
@@ -31,6 +34,16 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    pub(crate) pulse: Arc<Pulse>,
+    /// Traces of publishes, if anybody wants them.
+    pub(crate) tracer: Option<Box<Tracer>>,
+    /// When the last commit that was heard of began, and was synced, by the engine's clock.
+    committed: (Duration, Duration),
+    index: usize,
+    /// What happens in this step, for who tells of connections.
+    pub(crate) notes: Notes,
+    /// A message of the server to itself that this worker has yet to pass on.
+    probe: Option<u64>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) colleagues: Colleagues,
@@ -65,6 +78,10 @@ impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
         let Common { engine, registry, message_memory, tickets, revoking, .. } = common;
         let metrics = registry.of_worker(index);
+        let tracer = common.collector.clone().map(|collector| {
+            let now = Duration::from_millis(engine.now().0);
+            Box::new(Tracer::new(collector, Arc::clone(&metrics), now, engine.elapsed()))
+        });
         let time = engine.now();
         let mut settings_generation = 0;
         let newer = common.settings.newer_than(&mut settings_generation);
@@ -73,6 +90,12 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            pulse: Arc::clone(&common.pulse),
+            tracer,
+            committed: (Duration::ZERO, Duration::ZERO),
+            index,
+            notes: Notes::new(settings.access_log),
+            probe: None,
             colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
@@ -109,6 +132,7 @@ impl Core {
     fn on_settings(&mut self, settings: Arc<Settings>) {
         self.forms.on_settings(&settings);
         self.access.on_policy(Arc::clone(&settings.access));
+        self.notes.is_on = settings.access_log;
         self.settings = settings;
     }
 
@@ -197,6 +221,7 @@ impl Core {
 
     /// A clock tick: what the disk was too busy for is asked again.
     pub(crate) fn on_tick(&mut self) {
+        self.pulse.on_tick(&*self.engine, Rhythm::of(&self.settings), self.engine.elapsed());
         self.slices.on_tick();
         for (reader, limit, token) in std::mem::take(&mut self.refetch) {
             self.fetch_as(reader, limit, token);
@@ -212,6 +237,7 @@ impl Core {
         kind: FollowerKind,
     ) -> Following {
         self.slices.forget_found();
+        self.notes.on_followed();
         self.followers.follow(stream, owner, number, kind)
     }
 
@@ -225,16 +251,38 @@ impl Core {
         news
     }
 
+    /// So many messages go to a reader.
+    pub(crate) fn on_delivered(&mut self, transport: Transport, messages: u64) {
+        self.metrics.deliveries.of(transport).add(messages);
+        self.notes.on_delivered(transport, messages);
+    }
+
+    /// A publish that is traced is about to be answered.
+    pub(crate) fn on_traced(&mut self, trace: Trace, is_stored: bool) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_answered(trace, is_stored, self.committed, self.engine.elapsed());
+        }
+    }
+
     fn on_changes(&mut self, news: &News) {
+        self.committed = news.committed.unwrap_or(self.committed);
         if !news.changed.is_empty() && self.passing_on.is_none() {
             self.passing_on = Some(news.since);
         }
+        self.probe = news.probe.or(self.probe);
     }
 
     /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
     pub(crate) fn on_passed_on(&mut self) {
-        if let Some(since) = self.passing_on.take() {
+        let since = self.passing_on.take();
+        if let Some(since) = since {
             self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_passed_on(since, self.engine.elapsed());
+        }
+        if let Some(number) = self.probe.take() {
+            self.pulse.on_heard(self.index, number);
         }
     }
 

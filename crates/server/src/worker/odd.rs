@@ -18,11 +18,14 @@ mod rewound;
 mod seat;
 mod websocket_task;
 
+use super::parking::Whose;
 use super::{Owner, Shared};
 use crate::exchange::Exchange;
 use crate::exchange::Opened;
 use crate::peer::Peer;
+use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
+use crate::worker::core::Core;
 use bytes::Bytes;
 use gate::Admitted;
 use rewound::Rewound;
@@ -41,8 +44,7 @@ use tokio::time::Instant;
 pub(super) struct HandedOver {
     pub(super) socket: TcpStream,
     pub(super) input: Bytes,
-    /// Who has made it.
-    pub(super) peer: Peer,
+    pub(super) whose: Whose,
 }
 
 /// The exchanges and connections that tasks hold.
@@ -156,10 +158,12 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    /// What it has done, where somebody wants to know.
+    story: RefCell<Option<Box<Story>>>,
 }
 
 impl ConnectionState {
-    fn new(peer: Peer) -> Rc<ConnectionState> {
+    fn new((peer, story): Whose) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
@@ -167,7 +171,22 @@ impl ConnectionState {
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
             peer,
+            story: RefCell::new(story),
         })
+    }
+
+    /// A step was taken for it.
+    fn tell(&self, core: &mut Core) {
+        if core.notes.is_on {
+            story::tell(self.story.borrow_mut().as_deref_mut(), &mut core.notes);
+        }
+    }
+
+    /// It ends here.
+    fn on_ended(&self, end: End, core: &Core) {
+        if let Some(story) = self.story.take() {
+            story.tell(end, core.now_ms);
+        }
     }
 }
 
@@ -189,14 +208,14 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input, peer } = connection;
+    let HandedOver { socket, input, whose } = connection;
     let socket = tokio::net::TcpStream::from_std(socket)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, (socket, peer), input).await;
+        return http2::serve(worker, (socket, whose), input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input), peer).await
+    http1::serve(worker, Rewound::new(socket, input), whose).await
 }
 
 /// What becomes of a request that hyper has read.
@@ -220,7 +239,9 @@ fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes)
         owner: Owner::of_task(seat.index()),
         peer: seat.connection().peer.of_request(&parts.headers, &worker.core.settings),
     };
-    crate::request::open(&request, &mut worker.core)
+    let opened = crate::request::open(&request, &mut worker.core);
+    seat.connection().tell(&mut worker.core);
+    opened
 }
 
 /// How a request of HTTP/2 asks for a WebSocket, if it does.

@@ -95,6 +95,7 @@ impl Worker {
             peer: slot.peer.of_request(head.fields, &self.core.settings),
         };
         let opened = request::open(&request, &mut self.core);
+        self.tell(key);
         Parsed::Opened { bytes: head.bytes + body_bytes, opened }
     }
 

@@ -3,6 +3,7 @@
 use super::pages::Pages;
 use crate::exchange::Exchange;
 use crate::peer::Peer;
+use crate::story::Story;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -37,6 +38,8 @@ pub(crate) struct Slot {
     pub(crate) opened_s: u32,
     pub(crate) exchange: Option<Box<dyn Exchange>>,
     pub(crate) rare: Option<Box<Rare>>,
+    /// What it has done, where somebody wants to know.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// What a connection is doing.
@@ -94,6 +97,7 @@ impl Slot {
             opened_s: u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX),
             exchange: None,
             rare: None,
+            story: None,
         }
     }
 

@@ -60,7 +60,7 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         ),
         run(
             "foreign clients",
-            "curl, ws, node's http2, @durable-streams/client; servers of others, compared",
+            "curl, ws, node's http2, @durable-streams/client, the grammar of Prometheus; servers of others, compared",
             node_tests(
                 workspace,
                 &[
@@ -68,6 +68,7 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
                     "clients/websocket.test.mjs",
                     "clients/http2.test.mjs",
                     "clients/durable-streams.test.mjs",
+                    "clients/metrics.test.mjs",
                     "clients/compare.test.mjs",
                 ],
             ),
