@@ -147,6 +147,7 @@ impl Exchange for Expiring {
     }
 
     fn describe(&self, about: &mut About) {
+        about.subject = self.principal.subject().map(str::to_owned);
         self.exchange.describe(about);
     }
 

@@ -6,6 +6,7 @@
 mod about;
 mod admin;
 mod authorise;
+mod console;
 mod cross_origin;
 mod examples;
 mod exchange;
@@ -18,6 +19,7 @@ mod live_settings;
 mod logging;
 mod metrics;
 mod operation;
+mod pages;
 mod peer;
 mod pulse;
 mod reloading;

@@ -11,7 +11,7 @@ use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{admin, examples, expiring, health, list, operation, ticket};
+use crate::{admin, console, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -106,9 +106,9 @@ fn dispatch<H: Headers + ?Sized>(
     asked: &mut Asked,
 ) -> Result<Opened, Problem> {
     let target = Target::parse(request.target);
-    if target.is_err() && core.settings.examples {
+    if target.is_err() {
         // Looked for last, so that no request to a stream pays for it.
-        if let Some(response) = examples::answer(request) {
+        if let Some(response) = page(request, core) {
             return Ok(Opened::Response(response));
         }
     }
@@ -153,6 +153,12 @@ fn dispatch<H: Headers + ?Sized>(
             Ok(expiring::until_expiry(opened, &principal, &caller.cors, core))
         }
     }
+}
+
+/// A page that is built in, if the request is for one.
+fn page<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core) -> Option<Response> {
+    let console = core.settings.console.then(|| console::answer(request)).flatten();
+    console.or_else(|| core.settings.examples.then(|| examples::answer(request)).flatten())
 }
 
 /// What needs to know who asks.

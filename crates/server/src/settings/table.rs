@@ -39,6 +39,8 @@ settings_table! {
         /// Whether the example programs, a chat and live figures of this machine, are served as pages at `/examples/`, with the
         /// streams that they need. Whoever reaches the address may use them.
         examples: bool = SWITCH "false"; restart,
+        /// Whether the console for administrators is served at `/console`. Its page is for everybody; what it shows needs the right `admin`.
+        console: bool = SWITCH "true",
         /// A test listener that sends every WebSocket message back. It has no other use.
         ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden; restart,
     }

@@ -13,6 +13,9 @@ const FOREIGN: &str = "conformance/foreign";
 /// The TypeScript client.
 const CLIENT: &str = "clients/typescript";
 
+/// The console for administrators.
+const CONSOLE: &str = "console";
+
 /// Where the TypeScript client is run through networks as they are.
 const NETWORKS: &str = "clients/typescript/networks";
 
@@ -102,6 +105,8 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
         run("examples", "the chat, the charts and the plain clients, in Chromium", examples(workspace)),
+        run("console packages", "npm ci of the console", in_console("npm", &["ci", "--ignore-scripts"])),
+        run("console", "what administrators see, in Chromium", console(workspace)),
         run("report", "the report of `tidings compare`, in Chromium", report(workspace)),
         run(
             "networks",
@@ -201,6 +206,16 @@ fn examples(workspace: &Workspace) -> Program {
         ["tests/pages.test.mjs", "tests/chat.test.mjs", "tests/live-data.test.mjs", "tests/plain.test.mjs"];
     let tests = node_tests(workspace, &[&["--test-concurrency=1"], files.as_slice()].concat());
     Program { folder: PathBuf::from("examples"), ..tests }
+}
+
+fn in_console(path: &str, arguments: &[&str]) -> Program {
+    program(path.into(), arguments, PathBuf::from(CONSOLE))
+}
+
+/// The console as it is in the binary. Needs the npm packages of `conformance/foreign`, and its own to see that it is fresh.
+fn console(workspace: &Workspace) -> Program {
+    let tests = node_tests(workspace, &["tests/console.test.mjs", "tests/rules.test.mjs"]);
+    Program { folder: PathBuf::from(CONSOLE), ..tests }
 }
 
 /// The report of a comparison: its samples are written by an example of the crate, built with its tests. Needs the npm packages.
