@@ -20,6 +20,7 @@ mod request;
 mod server;
 pub mod settings;
 mod slices;
+mod supervisor;
 mod ticket;
 mod transport;
 mod worker;

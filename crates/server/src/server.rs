@@ -3,6 +3,7 @@
 use crate::live_settings::LiveSettings;
 use crate::reloading::Reloading;
 use crate::settings::{LoadedSettings, Settings};
+use crate::supervisor;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
@@ -93,9 +94,11 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<
     log::info!("listening on {address} with {workers} workers");
     let reloading = Reloading::start(loaded, Arc::clone(&common))?;
     on_ready(address);
+    supervisor::tell_ready(&format!("serves on {address}"));
     signals.forever().take_while(|signal| *signal == SIGHUP).for_each(|_| reloading.ask());
     log::info!("draining: asked to end");
     reloading.stop();
+    supervisor::tell_stopping(common.settings.get().drain_timeout);
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
     for thread in threads {

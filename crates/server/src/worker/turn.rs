@@ -250,6 +250,7 @@ impl Worker {
 
     fn on_tick(&mut self) {
         self.core.on_tick();
+        self.common.doors[self.index].tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
         if self.hand_rests() {

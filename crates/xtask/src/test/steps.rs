@@ -216,6 +216,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/sleep.test.mjs",
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
+    "scenarios/doctor.test.mjs",
 ];
 
 fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {
