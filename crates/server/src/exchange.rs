@@ -3,6 +3,7 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -40,6 +41,16 @@ pub(crate) trait Exchange {
 
     /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
     fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
+    fn asked(&self) -> Asked {
+        Asked::Other
+    }
+
+    /// How many messages it is behind: the furthest, of many streams. Asked only of who can't be written to.
+    fn lag(&self) -> u64 {
+        0
+    }
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

@@ -13,6 +13,7 @@ mod health;
 mod list;
 mod live_settings;
 mod logging;
+mod metrics;
 mod operation;
 mod peer;
 mod reloading;
@@ -26,4 +27,5 @@ mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
+pub use metrics::metrics_markdown;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

@@ -2,6 +2,7 @@
 
 use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
+use crate::metrics::{self, Asked};
 use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
@@ -30,10 +31,24 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    dispatch(request, core).unwrap_or_else(Opened::from)
+    let mut asked = Asked::Other;
+    let opened = dispatch(request, core, &mut asked).unwrap_or_else(Opened::from);
+    match &opened {
+        Opened::Response(response) | Opened::Stream(response, _) | Opened::Upgrade(response, _) => {
+            core.metrics.on_answer(asked, response);
+        }
+        // Counted when it is answered.
+        Opened::Held(_) => {}
+    }
+    opened
 }
 
-fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
+/// Says in `asked` what it was about, as far as that was understood.
+fn dispatch<H: Headers + ?Sized>(
+    request: &Request<'_, H>,
+    core: &mut Core,
+    asked: &mut Asked,
+) -> Result<Opened, Problem> {
     if core.echoes {
         return transport::websocket::open(request, (None, ""), core);
     }
@@ -45,6 +60,7 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         }
     }
     let Target { route, query } = target?;
+    *asked = Asked::of(&route, request.method);
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
@@ -57,6 +73,10 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::Metrics, _) => {
+            let principal = identify(request.headers, core)?;
+            metrics::scrape(&principal, request.headers, core).map(Opened::Response)
+        }
         (
             Route::WebSocket
             | Route::ReadMany
@@ -68,6 +88,7 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
+                *asked = Asked::WebSocket;
                 return websocket(&route, query, request, core);
             }
             let principal = match (&route, request.method) {
@@ -103,7 +124,7 @@ fn for_principal<H: Headers + ?Sized>(
             operation::delete::delete(principal, name, request.owner, core)
         }
         (Route::Stream(_), Method::Options | Method::Other)
-        | (Route::WebSocket | Route::HealthLive | Route::HealthReady, _) => {
+        | (Route::WebSocket | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
             Err(Problem::method_not_allowed(route.methods()))
         }
     }
@@ -142,7 +163,10 @@ fn read<H: Headers + ?Sized>(
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
-    let reader = reader.map_err(Problem::reset)?;
+    let reader = reader.map_err(|reset| {
+        core.metrics.resets.of(reset.reason).count();
+        Problem::reset(reset)
+    })?;
     let read = Read::new(&asked, reader, request.chunked);
     Ok((transport.open)(read, request.owner, &asked, core))
 }

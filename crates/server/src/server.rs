@@ -1,6 +1,7 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::live_settings::LiveSettings;
+use crate::metrics::Registry;
 use crate::reloading::Reloading;
 use crate::settings::{LoadedSettings, Settings};
 use crate::supervisor;
@@ -76,6 +77,7 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<
     }
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
+        registry: Arc::new(Registry::new(purposes.len(), engine.now())),
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
         settings: live,

@@ -10,6 +10,7 @@ mod connection;
 pub(crate) mod core;
 mod drain;
 pub(crate) mod followers;
+mod lagging;
 mod liveness;
 mod load;
 mod odd;
@@ -24,11 +25,13 @@ mod time_limits;
 mod turn;
 
 use crate::live_settings::LiveSettings;
+use crate::metrics::Registry;
 use crate::settings::Settings;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
+use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
 use crate::worker::poller::{Poller, Ready};
@@ -49,6 +52,8 @@ use tidings_protocol::websocket::memory::MessageMemory;
 /// What all workers share.
 pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
+    /// What all workers count.
+    pub(crate) registry: Arc<Registry>,
     /// Those of the moment; a worker has them in its `Core`.
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
@@ -90,6 +95,7 @@ pub(crate) struct Worker {
     /// How many of `ready` were attended to.
     heard: usize,
     under_the_hand: Vec<u64>,
+    lagging: Lagging,
     /// How many ticks there were.
     tick: usize,
     /// Connections that hyper is to have; the loop starts a task for each.
@@ -136,7 +142,7 @@ impl Worker {
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
-        let core = Core::new(&common, inbox, now);
+        let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,
@@ -153,6 +159,7 @@ impl Worker {
             said: Vec::new(),
             heard: 0,
             under_the_hand: Vec::new(),
+            lagging: Lagging::default(),
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,

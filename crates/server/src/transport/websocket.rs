@@ -101,6 +101,10 @@ pub(super) trait Talk {
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
     fn owes_an_answer(&self) -> bool;
+    /// See [`Exchange`].
+    fn lag(&self) -> u64 {
+        0
+    }
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -307,6 +311,10 @@ impl<T: Talk> Exchange for Connection<T> {
             out.push(frames.into());
             self.state = State::Draining { since: Since::now(core) };
         }
+    }
+
+    fn lag(&self) -> u64 {
+        self.talk.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

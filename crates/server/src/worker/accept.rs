@@ -59,6 +59,7 @@ impl Worker {
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, peer } = arrival;
+        self.core.metrics.accepted.count();
         let slot = Slot::new(OwnedFd::from(socket), peer, self.core.now_ms);
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);

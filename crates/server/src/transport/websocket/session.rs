@@ -274,6 +274,10 @@ impl Talk for Session {
         self.rare.as_ref().is_some_and(|rare| rare.publishing.is_waiting())
     }
 
+    fn lag(&self) -> u64 {
+        self.feed.lag()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.feed.leave(core);
     }
