@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod about;
 mod admin;
 mod authorise;
 mod examples;
@@ -18,6 +19,7 @@ mod operation;
 mod peer;
 mod reloading;
 mod request;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

@@ -5,6 +5,7 @@
 
 use super::Worker;
 use super::poller::Waker;
+use super::survey::Notes;
 use crate::peer::Peer;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,8 @@ pub(crate) struct Door {
     arrivals: Mutex<Vec<Arrival>>,
     /// How often its clock has ticked: for as long as that goes on, it is alive.
     ticks: AtomicUsize,
+    /// Questions of other workers, and their answers.
+    pub(super) notes: Notes,
     /// There once the worker runs.
     waker: OnceLock<Waker>,
 }
@@ -57,6 +60,11 @@ impl Door {
     fn leave(&self, arrival: Arrival) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.arrivals().push(arrival);
+        self.wake();
+    }
+
+    /// So that the worker looks at what was left here.
+    pub(super) fn wake(&self) {
         if let Some(wake) = self.waker.get() {
             wake();
         }

@@ -9,6 +9,7 @@ use crate::slices::Slices;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -61,7 +63,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, .. } = common;
+        let Common { engine, registry, message_memory, tickets, revoking, .. } = common;
         let metrics = registry.of_worker(index);
         let time = engine.now();
         let mut settings_generation = 0;
@@ -71,6 +73,7 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
@@ -87,7 +90,7 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
             settings,
             settings_generation,
