@@ -19,6 +19,10 @@ pub(crate) enum Over {
     Expired,
     /// They, or their token, were revoked; or their key is gone from the rules.
     Revoked,
+    /// There are other rules, by which they have to be looked at anew.
+    Changed,
+    /// By the rules that there are now they may not read this.
+    Forbidden,
 }
 
 impl Over {
@@ -27,6 +31,12 @@ impl Over {
         let (code, message) = match self {
             Over::Expired => (ErrorCode::Unauthenticated, "the token has expired; come back with a new one"),
             Over::Revoked => (ErrorCode::Revoked, "who asks was revoked; come back with another token"),
+            Over::Changed => {
+                (ErrorCode::Unauthenticated, "the rules have changed; come back with your token")
+            }
+            Over::Forbidden => {
+                (ErrorCode::Forbidden, "the rules have changed; this may not be read any more")
+            }
         };
         ErrorFrame { id: None, stream: None, code, message }
     }
@@ -38,7 +48,8 @@ struct Expiring {
     principal: Principal,
     /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told.
     expires_ms: u64,
-    is_revoked: bool,
+    /// Why it ends, where that is not the time.
+    over: Option<Over>,
 }
 
 const _: () = assert!(size_of::<Expiring>() <= 40, "with what malloc adds, 48 bytes for who has a token");
@@ -50,7 +61,7 @@ pub(crate) fn until_expiry(opened: Opened, principal: &Principal, core: &Core) -
     }
     let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
     let principal = principal.clone();
-    let expiring = |exchange| Box::new(Expiring { exchange, principal, expires_ms, is_revoked: false });
+    let expiring = |exchange| Box::new(Expiring { exchange, principal, expires_ms, over: None });
     match opened {
         Opened::Held(exchange) => Opened::Held(expiring(exchange)),
         Opened::Stream(head, exchange) => Opened::Stream(head, expiring(exchange)),
@@ -62,8 +73,7 @@ impl Exchange for Expiring {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if self.expires_ms <= core.now_ms {
             self.expires_ms = u64::MAX;
-            let over = if self.is_revoked { Over::Revoked } else { Over::Expired };
-            self.exchange.on_expired(over, core, out);
+            self.exchange.on_expired(self.over.unwrap_or(Over::Expired), core, out);
         }
         match self.exchange.advance(owner, core, out) {
             Advance::Wait { until_ms } => Advance::Wait { until_ms: until_ms.min(self.expires_ms) },
@@ -103,12 +113,22 @@ impl Exchange for Expiring {
         self.exchange.on_expired(over, core, out);
     }
 
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.exchange.is_permitted(principal)
+    }
+
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
-        if !self.is_revoked && !core.access.is_still(&self.principal, core.now) {
-            self.is_revoked = true;
-            self.expires_ms = 0;
+        if self.over.is_none() {
+            match core.access.renewed(&self.principal, core.now) {
+                Err(over) => self.over = Some(over),
+                Ok(principal) if self.exchange.is_permitted(&principal) => self.principal = principal,
+                Ok(_with_less) => self.over = Some(Over::Forbidden),
+            }
+            if self.over.is_some() {
+                self.expires_ms = 0;
+            }
         }
-        self.is_revoked
+        self.over.is_some()
     }
 
     fn asked(&self) -> Asked {

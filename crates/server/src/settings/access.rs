@@ -225,11 +225,22 @@ impl SettingsInput {
         let AccessTables { anybody, with_token, keys, any: is_ruled } = self.access.clone();
         let tokens = self.token_rules(settings)?;
         let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled });
+        let policy = policy.with_key_files(self.digest_of_key_files());
         if policy.has_rules() || settings.insecure || settings.listen.ip().to_canonical().is_loopback() {
             return Ok(policy);
         }
         let origin = self.listen.as_ref().map_or("default".to_owned(), |given| given.origin.to_string());
         Err(SettingsError::NoRules { listen: settings.listen, origin })
+    }
+
+    /// Of the files with the keys of tokens.
+    fn digest_of_key_files(&self) -> Digest {
+        let files = [&self.token_keys, &self.token_secret_file].into_iter().flatten();
+        // What can't be read was refused when it was read as keys.
+        let contents = files.filter_map(|given| std::fs::read(given.value.as_ref()?).ok());
+        Digest::of(
+            &contents.flat_map(|bytes| Digest::of(&bytes).to_string().into_bytes()).collect::<Vec<u8>>(),
+        )
     }
 
     fn token_rules(&self, settings: &Settings) -> Result<Option<TokenRules>, SettingsError> {

@@ -10,6 +10,8 @@ mod frames;
 mod listing;
 #[path = "access/metrics.rs"]
 mod metrics;
+#[path = "access/reload.rs"]
+mod reload;
 #[path = "access/requests.rs"]
 mod requests;
 #[path = "access/revocation.rs"]
