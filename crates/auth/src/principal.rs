@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) issued: Option<Timestamp>,
     /// The hash of a key.
     pub(crate) key: Option<Digest>,
+    /// Of the rules by which they are believed, and by which that is granted.
+    pub(crate) rules: Option<Digest>,
     pub(crate) grants: Grants,
     pub(crate) expires: Option<Timestamp>,
     /// The only streams for which any of it counts; all where it is `None`.
@@ -37,6 +39,7 @@ impl Facts {
             token_id: None,
             issued: None,
             key: None,
+            rules: None,
             grants: Grants::default(),
             expires: None,
             within: None,
@@ -73,6 +76,11 @@ impl Principal {
     #[must_use]
     pub fn with_ticket(&self, grants: Grants) -> Principal {
         Principal::of(Facts { kind: PrincipalKind::Ticket, grants, ..Facts::clone(&self.0) })
+    }
+
+    /// The same, by rules with that digest.
+    pub(crate) fn under(&self, rules: Digest) -> Principal {
+        Principal::of(Facts { rules: Some(rules), ..Facts::clone(&self.0) })
     }
 
     /// Whether they have that right on that stream, whether it exists or not.
@@ -142,6 +150,11 @@ impl Principal {
     /// Whether they are known by an API key, or who has asked for their ticket is.
     pub fn is_of_key(&self) -> bool {
         self.0.key.is_some()
+    }
+
+    /// Of the rules by which they are believed.
+    pub(crate) fn rules(&self) -> Option<&Digest> {
+        self.0.rules.as_ref()
     }
 
     /// The hash of that key.

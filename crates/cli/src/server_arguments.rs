@@ -5,7 +5,7 @@ use anyhow::Context;
 use clap::Args;
 use std::convert::Infallible;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 use tidings_client::{Client, ClientOptions, RootCertificate, ServerUrl, Token};
@@ -15,7 +15,7 @@ pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:4437";
 
 /// A text that is shown to nobody.
 #[derive(Clone)]
-struct Secret(String);
+pub(crate) struct Secret(pub(crate) String);
 
 impl FromStr for Secret {
     type Err = Infallible;
@@ -56,19 +56,19 @@ impl ServerArguments {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let root_certificates =
-            self.root_certificates().map_err(|error| Stop::Usage(format!("{error:#}")))?;
+        let root_certificates = read_certificates(self.certificates.as_deref())?;
         let token = self.token.as_ref().map(|Secret(token)| Token::new(token));
         let options = ClientOptions { root_certificates, token, ..ClientOptions::default() };
         let client = Client::with_options(&self.url.to_string(), options);
         let client = client.map_err(|error| Stop::Usage(error.to_string()))?;
         Ok(self.client.get_or_init(|| client))
     }
+}
 
-    fn root_certificates(&self) -> anyhow::Result<Vec<RootCertificate>> {
-        let Some(file) = &self.certificates else { return Ok(Vec::new()) };
-        let place = || format!("--ca {}", file.display());
-        let text = std::fs::read(file).with_context(place)?;
-        RootCertificate::parse_pem(&text).with_context(place)
-    }
+/// The certificates of `--ca`.
+pub(crate) fn read_certificates(file: Option<&Path>) -> Result<Vec<RootCertificate>, Stop> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    let place = || format!("--ca {}", file.display());
+    let read = || RootCertificate::parse_pem(&std::fs::read(file).with_context(place)?).with_context(place);
+    read().map_err(|error| Stop::Usage(format!("{error:#}")))
 }

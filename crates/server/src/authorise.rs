@@ -4,6 +4,7 @@
 pub(crate) use tidings_auth::{Principal, Right};
 
 use crate::cross_origin::Caller;
+use crate::expiring::Over;
 use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,6 +61,14 @@ impl Access {
     /// Whether somebody who was believed still is, but for the end of their token.
     pub(crate) fn is_still(&self, principal: &Principal, now: Timestamp) -> bool {
         !self.is_revoked(principal, now) && self.policy.still_has_key_of(principal)
+    }
+
+    /// Somebody who was believed, with the rights that they have now; or why they are not believed any more.
+    pub(crate) fn renewed(&self, principal: &Principal, now: Timestamp) -> Result<Principal, Over> {
+        if !self.is_still(principal, now) {
+            return Err(Over::Revoked);
+        }
+        self.policy.renewed(principal).ok_or(Over::Changed)
     }
 
     fn is_revoked(&self, principal: &Principal, now: Timestamp) -> bool {

@@ -20,6 +20,10 @@ pub(crate) enum Over {
     Expired,
     /// They, or their token, were revoked; or their key is gone from the rules.
     Revoked,
+    /// There are other rules, by which they have to be looked at anew.
+    Changed,
+    /// By the rules that there are now they may not read this.
+    Forbidden,
 }
 
 impl Over {
@@ -28,6 +32,12 @@ impl Over {
         let (code, message) = match self {
             Over::Expired => (ErrorCode::Unauthenticated, "the token has expired; come back with a new one"),
             Over::Revoked => (ErrorCode::Revoked, "who asks was revoked; come back with another token"),
+            Over::Changed => {
+                (ErrorCode::Unauthenticated, "the rules have changed; come back with your token")
+            }
+            Over::Forbidden => {
+                (ErrorCode::Forbidden, "the rules have changed; this may not be read any more")
+            }
         };
         ErrorFrame { id: None, stream: None, code, message }
     }
@@ -37,8 +47,10 @@ impl Over {
 struct Expiring {
     exchange: Box<dyn Exchange>,
     principal: Principal,
-    /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told; 0 where who asked is revoked.
+    /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told.
     expires_ms: u64,
+    /// Why it ends, where that is not the time.
+    over: Option<Over>,
     /// What it takes of what its client may follow.
     _share: Option<Box<FollowShare>>,
     /// What the browser of whoever asked is told of the answer; `None` for what every browser is.
@@ -55,7 +67,7 @@ pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, c
     }
     let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
     let principal = principal.clone();
-    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, _share: None, cors })
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, over: None, _share: None, cors })
 }
 
 /// The same, with what it takes of what its client may follow, for as long as it is held.
@@ -64,7 +76,14 @@ pub(crate) fn with_share(opened: Opened, principal: &Principal, share: Option<Bo
         return opened;
     }
     let (principal, expires_ms) = (principal.clone(), u64::MAX);
-    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, _share: share, cors: None })
+    wrap(opened, |exchange| Expiring {
+        exchange,
+        principal,
+        expires_ms,
+        over: None,
+        _share: share,
+        cors: None,
+    })
 }
 
 fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> Opened {
@@ -78,9 +97,8 @@ fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> 
 impl Exchange for Expiring {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if self.expires_ms <= core.now_ms {
-            let over = if self.expires_ms == 0 { Over::Revoked } else { Over::Expired };
             self.expires_ms = u64::MAX;
-            self.exchange.on_expired(over, core, out);
+            self.exchange.on_expired(self.over.unwrap_or(Over::Expired), core, out);
         }
         match self.exchange.advance(owner, core, out) {
             Advance::Wait { until_ms } => Advance::Wait { until_ms: until_ms.min(self.expires_ms) },
@@ -126,12 +144,22 @@ impl Exchange for Expiring {
         self.exchange.on_expired(over, core, out);
     }
 
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.exchange.is_permitted(principal)
+    }
+
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
-        let is_over = !core.access.is_still(&self.principal, core.now);
-        if is_over {
-            self.expires_ms = 0;
+        if self.over.is_none() {
+            match core.access.renewed(&self.principal, core.now) {
+                Err(over) => self.over = Some(over),
+                Ok(principal) if self.exchange.is_permitted(&principal) => self.principal = principal,
+                Ok(_with_less) => self.over = Some(Over::Forbidden),
+            }
+            if self.over.is_some() {
+                self.expires_ms = 0;
+            }
         }
-        self.exchange.on_access_changed(core) || is_over
+        self.exchange.on_access_changed(core) || self.over.is_some()
     }
 
     fn asked(&self) -> Asked {

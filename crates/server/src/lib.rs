@@ -29,6 +29,7 @@ mod server;
 pub mod settings;
 mod slices;
 mod story;
+mod supervisor;
 mod ticket;
 mod tls;
 mod traces;

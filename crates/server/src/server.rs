@@ -7,6 +7,7 @@ use crate::pulse::Pulse;
 use crate::reloading::Reloading;
 use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
+use crate::supervisor;
 use crate::tls::{Tls, TlsError};
 use crate::traces::Collector;
 use crate::transport::websocket;
@@ -143,9 +144,11 @@ pub fn run_on(
     let keeper = crate::tls::keeper::start(&common)?;
     let reloading = Reloading::start(loaded, Arc::clone(&common))?;
     on_ready(listens);
+    supervisor::tell_ready(&format!("serves on {}", listens.plain));
     signals.forever().take_while(|signal| *signal == SIGHUP).for_each(|_| reloading.ask());
     log::info!("draining: asked to end");
     reloading.stop();
+    supervisor::tell_stopping(common.settings.get().drain_timeout);
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
     if let Some(keeper) = keeper {

@@ -2,9 +2,11 @@
 //!
 //! Knows descriptors. Does not know anything of tidings.
 
+mod clock;
 #[cfg_attr(not(target_os = "linux"), path = "no_send_ring.rs")]
 mod send_ring;
 
+pub use clock::{ClockState, clock_state};
 pub use send_ring::SendRing;
 
 use std::io;

@@ -234,6 +234,7 @@ impl SettingsInput {
         let AccessTables { anybody, with_token, keys, any: is_ruled } = self.access.clone();
         let tokens = self.token_rules(settings)?;
         let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled });
+        let policy = policy.with_key_files(self.digest_of_key_files());
         let Some(listen) = settings.reachable_address() else { return Ok(policy) };
         if policy.has_rules() || settings.insecure {
             return Ok(policy);
@@ -245,6 +246,16 @@ impl SettingsInput {
         };
         let origin = origin.map_or("default".to_owned(), ToString::to_string);
         Err(SettingsError::NoRules { key, listen, origin })
+    }
+
+    /// Of the files with the keys of tokens.
+    fn digest_of_key_files(&self) -> Digest {
+        let files = [&self.token_keys, &self.token_secret_file].into_iter().flatten();
+        // What can't be read was refused when it was read as keys.
+        let contents = files.filter_map(|given| std::fs::read(given.value.as_ref()?).ok());
+        Digest::of(
+            &contents.flat_map(|bytes| Digest::of(&bytes).to_string().into_bytes()).collect::<Vec<u8>>(),
+        )
     }
 
     fn token_rules(&self, settings: &Settings) -> Result<Option<TokenRules>, SettingsError> {

@@ -132,6 +132,11 @@ impl Feed {
         number.is_some()
     }
 
+    /// Whether this principal may read all of them.
+    pub(super) fn is_permitted(&self, principal: &Principal) -> bool {
+        self.subscriptions.names().iter().all(|(_, name)| principal.may(Right::Read, name))
+    }
+
     /// Ends with the streams that this principal may not read, and says so.
     pub(super) fn end_forbidden(&mut self, principal: &Principal, core: &mut Core, out: &mut Vec<u8>) {
         for (number, name) in self.subscriptions.names() {

@@ -27,6 +27,8 @@ pub(crate) struct Door {
     connections: AtomicUsize,
     /// Bounded by `max_connections`, as all connections are.
     arrivals: Mutex<Vec<Arrival>>,
+    /// How often its clock has ticked: for as long as that goes on, it is alive.
+    ticks: AtomicUsize,
     /// Questions of other workers, and their answers.
     pub(super) notes: Notes,
     /// There once the worker runs.
@@ -42,6 +44,15 @@ impl Door {
 
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// The clock of the worker has ticked.
+    pub(super) fn tick(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ticks(&self) -> usize {
+        self.ticks.load(Ordering::Relaxed)
     }
 
     /// At the end of a turn: what the worker has.

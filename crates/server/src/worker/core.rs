@@ -139,7 +139,10 @@ impl Core {
     /// Other settings count from now on, in whatever begins after this. What follows from them follows from the new ones.
     fn on_settings(&mut self, settings: Arc<Settings>) {
         self.forms.on_settings(&settings);
-        self.access.on_policy(Arc::clone(&settings.access));
+        // Where the rules are what they were, nobody is looked at anew.
+        if !settings.access.is_like(&self.settings.access) {
+            self.access.on_policy(Arc::clone(&settings.access));
+        }
         self.notes.is_on = settings.access_log;
         self.settings = settings;
     }

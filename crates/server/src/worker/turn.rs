@@ -259,6 +259,7 @@ impl Worker {
     fn on_tick(&mut self) {
         self.count_connections();
         self.core.on_tick();
+        self.common.doors[self.index].tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
         self.revisit();

@@ -14,6 +14,8 @@ mod metrics;
 mod origins;
 #[path = "access/page.rs"]
 mod page;
+#[path = "access/reload.rs"]
+mod reload;
 #[path = "access/requests.rs"]
 mod requests;
 #[path = "access/revocation.rs"]

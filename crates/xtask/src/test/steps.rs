@@ -239,6 +239,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/sleep.test.mjs",
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
+    "scenarios/doctor.test.mjs",
     "scenarios/real_address.test.mjs",
 ];
 

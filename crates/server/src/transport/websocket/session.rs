@@ -45,6 +45,8 @@ struct Rare {
     identity: Option<Identity>,
     /// Why the token is not believed that it began with.
     refused: Option<Box<Problem>>,
+    /// By other rules, not all that is followed may be read any more.
+    has_lost_rights: bool,
     /// The streams that the page may use which opened the connection; `None` for all.
     within: Option<Arc<[Pattern]>>,
     /// Nothing is said or done any more.
@@ -131,6 +133,15 @@ impl Session {
         }
     }
 
+    /// Ends what may not be followed any more since the rules have changed.
+    fn end_what_is_lost(&mut self, core: &mut Core, out: &mut Vec<u8>) {
+        let has_lost = self.rare.as_mut().is_some_and(|rare| std::mem::take(&mut rare.has_lost_rights));
+        if has_lost && !self.has_ended() {
+            let principal = self.principal(core);
+            self.feed.end_forbidden(&principal, core, out);
+        }
+    }
+
     /// Frees what is empty: a connection that only follows is small.
     fn slim(&mut self) {
         self.rare.take_if(|rare| {
@@ -138,6 +149,7 @@ impl Session {
             is_quiet
                 && rare.identity.is_none()
                 && rare.refused.is_none()
+                && !rare.has_lost_rights
                 && rare.within.is_none()
                 && !rare.over
         });
@@ -268,6 +280,7 @@ impl Talk for Session {
         let mut own = Vec::new();
         self.greet(owner, core, &mut own);
         let until_ms = self.watch_identity(core, &mut own);
+        self.end_what_is_lost(core, &mut own);
         if let Some(rare) = &mut self.rare {
             for (number, reply) in std::mem::take(&mut rare.replies) {
                 rare.publishing.on_reply(number, &reply, &mut own);
@@ -301,7 +314,14 @@ impl Talk for Session {
 
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
         let identity = self.rare.as_mut().and_then(|rare| rare.identity.as_mut());
-        identity.is_some_and(|identity| identity.on_access_changed(core))
+        if identity.is_some_and(|identity| identity.on_access_changed(core)) {
+            return true;
+        }
+        let has_lost = !self.feed.is_permitted(&self.principal(core));
+        if has_lost {
+            self.rare.get_or_insert_default().has_lost_rights = true;
+        }
+        has_lost
     }
 
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
