@@ -6,11 +6,13 @@
 mod about;
 mod admin;
 mod authorise;
+mod cross_origin;
 mod examples;
 mod exchange;
 mod expiring;
 mod forms;
 mod health;
+mod limits;
 mod list;
 mod live_settings;
 mod logging;

@@ -12,6 +12,7 @@ mod page;
 mod process;
 mod scrape;
 
+use crate::limits::Limit;
 pub(crate) use label::{Asked, FollowedBy, HeldBy, StatusClass, Transport};
 use label::{Build, OfLog};
 pub use page::metrics_markdown;
@@ -68,6 +69,8 @@ metrics! {
         messages: Counter = "tidings_messages_stored_total",
         /// Bytes of the messages that were stored, since the start.
         message_bytes: Counter = "tidings_messages_stored_bytes_total",
+        /// What was refused because one address, subject or stream has or does as much as it may, by the setting that says so; since the start.
+        limits_hit: Each<Limit, Counter> = "tidings_limits_hit_total",
         /// Streams that there are, in use or not.
         streams: Gauge = "tidings_streams",
         /// Bytes of the segments and blocks of a log.

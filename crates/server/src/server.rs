@@ -1,5 +1,6 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
 use crate::pulse::Pulse;
@@ -108,6 +109,7 @@ pub fn run_on(
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
+        limits: Arc::new(Limits::new(settings.max_limited)),
         settings: live,
         descriptors,
         doors: purposes.iter().map(|_| Door::default()).collect(),

@@ -26,6 +26,7 @@ pub(crate) mod survey;
 mod time_limits;
 mod turn;
 
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
 use crate::pulse::Pulse;
@@ -69,6 +70,8 @@ pub(crate) struct Common {
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What one address, subject or stream has and does, over all workers.
+    pub(crate) limits: Arc<Limits>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
     /// What is not believed any more.

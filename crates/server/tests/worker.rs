@@ -34,6 +34,8 @@ mod http2_limits;
 mod http2_socket;
 #[path = "worker/http2_websocket.rs"]
 mod http2_websocket;
+#[path = "worker/limits.rs"]
+mod limits;
 #[path = "worker/memory.rs"]
 mod memory;
 #[path = "worker/metrics.rs"]
@@ -46,6 +48,8 @@ mod parity;
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/proxied.rs"]
+mod proxied;
 #[path = "worker/publishing_order.rs"]
 mod publishing_order;
 #[path = "worker/random_bytes.rs"]

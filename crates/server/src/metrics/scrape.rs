@@ -6,6 +6,7 @@ use super::instrument::Merge;
 use super::{Metrics, OfLog, Registry, ServerMetrics, process};
 use crate::admin::{Concern, authorise_admin};
 use crate::authorise::Principal;
+use crate::limits::Limit;
 use crate::worker::core::Core;
 use tidings_engine::{LogSize, Measured};
 use tidings_protocol::{CacheControl, Headers, Problem, Response, header_name};
@@ -40,6 +41,9 @@ fn update(core: &Core) {
         server.log_bytes.of(log).set(bytes);
         server.segments.of(log).set(segments);
         server.blocks.of(log).set(blocks);
+    }
+    for limit in Limit::ALL {
+        server.limits_hit.of(*limit).set(core.limits.refusal_count(*limit));
     }
     server.draining.set(u64::from(core.draining));
     server.disk_free.set(process::disk_free_bytes(&core.settings.data));

@@ -8,6 +8,7 @@ use super::refusal::problem_of;
 use super::{submit, submit_traced};
 use crate::authorise::{Principal, Right, authorise};
 use crate::exchange::Opened;
+use crate::limits::Client;
 use crate::request::Request;
 use crate::traces::Trace;
 use crate::worker::core::Core;
@@ -48,6 +49,7 @@ pub(crate) fn publish<H: Headers + ?Sized>(
         return Err(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish"));
     }
     let trace = begin_trace(request.headers, name, messages.len(), core);
+    core.count_publish(Client { peer: request.peer, principal }, name, &messages)?;
     let operation = Operation::Publish(Publish {
         name: name.clone(),
         incarnation: None,

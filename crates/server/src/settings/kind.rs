@@ -84,6 +84,21 @@ pub(super) const TEXT_OR_NONE: Kind<Option<String>> = Kind {
     amount: |_| 0,
 };
 
+pub(super) const COOKIE_NAME_OR_NONE: Kind<Option<String>> = Kind {
+    name: "text",
+    advice: "the name of a cookie, such as `__Host-tidings`, or nothing",
+    parse: |text| {
+        let is_name =
+            text.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte));
+        if is_name {
+            Ok((!text.is_empty()).then(|| text.to_owned()))
+        } else {
+            Err(InvalidValue::new("is no name of a cookie"))
+        }
+    },
+    amount: |_| 0,
+};
+
 pub(super) const ADDRESS: Kind<SocketAddr> = Kind {
     name: "address",
     advice: "an IP address and a port, such as `127.0.0.1:4437` or `[::]:4437`",

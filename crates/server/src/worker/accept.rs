@@ -5,6 +5,7 @@ use super::arrivals::Arrival;
 use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER};
 use super::slots::{Phase, Slot};
+use crate::limits::Caller;
 use crate::peer::Peer;
 use crate::story::Story;
 use rustix::net::sockopt;
@@ -41,8 +42,13 @@ impl Worker {
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
         if self.core.settings.max_connections.min(self.common.descriptors) <= open {
-            return self.refuse(&socket);
+            return self.refuse(&socket, &Problem::too_busy(1));
         }
+        let peer = Peer::new(address, &self.core.settings);
+        let share = match self.core.limits.connect(peer, &self.core.settings, self.core.now_ms) {
+            Ok(share) => share,
+            Err(problem) => return self.refuse(&socket, &problem),
+        };
         let prepared = socket.set_nonblocking(true).is_ok()
             && sockopt::set_tcp_nodelay(&socket, true).is_ok()
             && sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES).is_ok()
@@ -51,7 +57,7 @@ impl Worker {
         if !prepared {
             return;
         }
-        let arrival = Arrival { socket, peer: Peer::new(address, &self.core.settings) };
+        let arrival = Arrival { socket, caller: Caller { peer, share } };
         if let Some(arrival) = self.pass_on(arrival) {
             self.welcome(arrival);
         }
@@ -59,9 +65,10 @@ impl Worker {
 
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
-        let Arrival { socket, peer } = arrival;
+        let Arrival { socket, caller } = arrival;
+        let peer = caller.peer;
         self.core.metrics.accepted.count();
-        let mut slot = Slot::new(OwnedFd::from(socket), peer, self.core.now_ms);
+        let mut slot = Slot::new(OwnedFd::from(socket), caller, self.core.now_ms);
         slot.story = self.core.notes.is_on.then(|| Box::new(Story::new(peer, self.core.now_ms)));
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);
@@ -85,9 +92,10 @@ impl Worker {
     }
 
     /// One connection too many: it gets its answer without being asked anything.
-    fn refuse(&mut self, socket: &TcpStream) {
+    fn refuse(&mut self, socket: &TcpStream, problem: &Problem) {
+        self.core.metrics.problems.of(problem.code).count();
         let mut answer = Vec::new();
-        let response = Response::problem(&Problem::too_busy(1));
+        let response = Response::problem(problem);
         let form = Http1Form {
             version: Version::Http11,
             connection: Connection::Close,

@@ -1,7 +1,8 @@
 //! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
 
-use crate::authorise::Access;
+use crate::authorise::{Access, Principal};
 use crate::forms::Forms;
+use crate::limits::{Account, Amount, Client, Limits};
 use crate::live_settings::LiveSettings;
 use crate::metrics::{Metrics, Registry, Transport};
 use crate::pulse::{Pulse, Rhythm};
@@ -13,6 +14,7 @@ use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
 use crate::worker::survey::Colleagues;
+use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +22,8 @@ use std::time::{Duration, Instant};
 use tidings_engine::{
     Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Reply, Stream, Token, TooBusy,
 };
-use tidings_model::Timestamp;
+use tidings_model::{StreamName, Timestamp};
+use tidings_protocol::Problem;
 use tidings_protocol::websocket::memory::MessageMemory;
 
 /// The part of a worker that has no connections.
@@ -30,6 +33,9 @@ pub(crate) struct Core {
     /// Which of those that the process had.
     settings_generation: usize,
     pub(crate) access: Access,
+    pub(crate) limits: Arc<Limits>,
+    /// That of the WebSocket which is being attended to, where anything is counted.
+    pub(crate) account: Option<Box<Account>>,
     /// What this worker counts.
     pub(crate) metrics: Arc<Metrics>,
     /// What all workers count.
@@ -76,7 +82,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, revoking, .. } = common;
+        let Common { engine, registry, message_memory, tickets, revoking, limits, .. } = common;
         let metrics = registry.of_worker(index);
         let tracer = common.collector.clone().map(|collector| {
             let now = Duration::from_millis(engine.now().0);
@@ -113,6 +119,8 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
+            limits: Arc::clone(limits),
+            account: None,
             access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
             settings,
@@ -150,6 +158,47 @@ impl Core {
     /// How much one answer may hold.
     pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
         PageLimit { bytes: self.settings.page_bytes, messages: messages.unwrap_or(u64::MAX) }
+    }
+
+    /// That client is about to publish these messages: whether it may, as far as it is limited. What is refused counts nowhere.
+    pub(crate) fn count_publish(
+        &self,
+        client: Client<'_>,
+        stream: &StreamName,
+        messages: &[Bytes],
+    ) -> Result<(), Problem> {
+        let bytes = || messages.iter().map(|message| message.len() as u64).sum();
+        let amount = || Amount { messages: messages.len() as u64, bytes: bytes() };
+        self.limits.publish(client, stream, amount, &self.settings, self.now_ms)
+    }
+
+    /// The WebSocket that is being attended to is about to publish this message.
+    pub(crate) fn count_message(
+        &self,
+        principal: &Principal,
+        stream: &StreamName,
+        message: &Bytes,
+    ) -> Result<(), Problem> {
+        let Some(account) = &self.account else { return Ok(()) };
+        let client = Client { peer: account.peer, principal };
+        self.count_publish(client, stream, std::slice::from_ref(message))
+    }
+
+    /// The WebSocket that is being attended to is about to follow one stream more.
+    pub(crate) fn count_follow(&mut self) -> Result<(), Problem> {
+        match &mut self.account {
+            None => Ok(()),
+            Some(account) => account.follows.add(1, &self.settings),
+        }
+    }
+
+    /// Whether one more may follow the stream. Each worker counts by itself at this moment, so it may be one more for each of them.
+    pub(crate) fn count_follower(&self, stream: &Stream) -> Result<(), Problem> {
+        match self.settings.max_follows_per_stream {
+            0 => Ok(()),
+            most if stream.follower_count() < most => Ok(()),
+            _ => Err(self.limits.stream_is_full(&self.settings)),
+        }
     }
 
     /// Asks for an operation; its outcome comes to `Exchange::on_reply` with `number`.

@@ -22,6 +22,7 @@ use super::parking::Whose;
 use super::{Owner, Shared};
 use crate::exchange::Exchange;
 use crate::exchange::Opened;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
@@ -35,8 +36,8 @@ use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::rc::Rc;
 use tidings_engine::Reply;
-use tidings_protocol::HTTP2_PREFACE;
 use tidings_protocol::websocket::handshake::Handshake;
+use tidings_protocol::{HTTP2_PREFACE, Response};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -158,21 +159,29 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    /// What it counts for.
+    share: Cell<Option<Box<ConnectionShare>>>,
     /// What it has done, where somebody wants to know.
     story: RefCell<Option<Box<Story>>>,
 }
 
 impl ConnectionState {
-    fn new((peer, story): Whose) -> Rc<ConnectionState> {
+    fn new((caller, story): Whose) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
-            peer,
+            peer: caller.peer,
+            share: Cell::new(caller.share),
             story: RefCell::new(story),
         })
+    }
+
+    /// What goes with the connection, which leaves hyper.
+    fn whose(&self) -> Whose {
+        (Caller { peer: self.peer, share: self.share.take() }, self.story.take())
     }
 
     /// A step was taken for it.
@@ -222,6 +231,29 @@ async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
 fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
+    let peer = seat.connection().peer.of_request(&parts.headers, &worker.core.settings);
+    let owner = Owner::of_task(seat.index());
+    let opened = crate::request::open(&request_of(parts, body, owner, peer), &mut worker.core);
+    seat.connection().tell(&mut worker.core);
+    opened
+}
+
+/// Refuses a request by its head, before its body is read.
+fn admit(worker: &Shared, state: &ConnectionState, parts: &http::request::Parts) -> Option<Response> {
+    let mut worker = worker.borrow_mut();
+    worker.core.on_turn(super::turn::now());
+    let peer = state.peer.of_request(&parts.headers, &worker.core.settings);
+    // It is answered at once or not here, so it needs no place of its own.
+    let request = request_of(parts, Bytes::new(), Owner::of_task(0), peer);
+    crate::request::admit(&request, &mut worker.core)
+}
+
+fn request_of(
+    parts: &http::request::Parts,
+    body: Bytes,
+    owner: Owner,
+    peer: Peer,
+) -> crate::request::Request<'_, http::HeaderMap> {
     // Of HTTP/1 our own parser has said it.
     let (target, websocket) = match parts.extensions.get::<Admitted>() {
         Some(admitted) => (&*admitted.target, admitted.upgrades.then_some(Handshake::Upgrade)),
@@ -229,19 +261,17 @@ fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes)
     };
     // What an extended CONNECT asks for is what a GET with an upgrade asks for (RFC 8441, section 5).
     let method = if websocket == Some(Handshake::Connect) { "GET" } else { parts.method.as_str() };
-    let request = crate::request::Request {
+    crate::request::Request {
         method: tidings_protocol::Method::parse(method),
         target,
         headers: &parts.headers,
+        authority: parts.uri.authority().map(http::uri::Authority::as_str),
         body,
         websocket,
         chunked: false,
-        owner: Owner::of_task(seat.index()),
-        peer: seat.connection().peer.of_request(&parts.headers, &worker.core.settings),
-    };
-    let opened = crate::request::open(&request, &mut worker.core);
-    seat.connection().tell(&mut worker.core);
-    opened
+        owner,
+        peer,
+    }
 }
 
 /// How a request of HTTP/2 asks for a WebSocket, if it does.

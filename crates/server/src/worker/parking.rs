@@ -5,14 +5,14 @@ use super::odd::HandedOver;
 use super::output::Written;
 use super::poller::Interest;
 use super::slots::{Phase, Slot};
-use crate::peer::Peer;
+use crate::limits::Caller;
 use crate::story::Story;
 use crate::transport::websocket::{self, FirstSubscription};
 use bytes::Bytes;
 use std::net::TcpStream;
 
 /// Who has made a connection, and what it has done so far where somebody wants to know.
-pub(super) type Whose = (Peer, Option<Box<Story>>);
+pub(super) type Whose = (Caller, Option<Box<Story>>);
 
 impl Worker {
     pub(super) fn hand_over(&mut self, key: u64, input: &[u8], out: &mut Vec<Bytes>) {
@@ -24,9 +24,9 @@ impl Worker {
         }
         if let Some(slot) = self.slots.remove(key) {
             self.poller.remove(&slot.socket, key);
-            let Slot { socket, peer, story, .. } = slot;
+            let Slot { socket, peer, share, story, .. } = slot;
             let (socket, input) = (TcpStream::from(socket), Bytes::copy_from_slice(input));
-            self.handed_over.push(HandedOver { socket, input, whose: (peer, story) });
+            self.handed_over.push(HandedOver { socket, input, whose: (Caller { peer, share }, story) });
         }
     }
 
@@ -41,11 +41,13 @@ impl Worker {
     pub(super) fn park_upgraded(
         &mut self,
         socket: TcpStream,
-        story: Option<Box<Story>>,
+        (caller, story): Whose,
         mut input: Vec<u8>,
         first: FirstSubscription,
     ) {
-        let mut slot = self.slot_of(socket, (first.peer(), story));
+        // Nobody else will ask over this connection.
+        let caller = Caller { peer: first.peer(), ..caller };
+        let mut slot = self.slot_of(socket, (caller, story));
         slot.phase = Phase::Duplex;
         slot.streaming = true;
         let Some(key) = self.park_slot(slot, Vec::new()) else { return };
@@ -69,8 +71,8 @@ impl Worker {
         }
     }
 
-    fn slot_of(&self, socket: TcpStream, (peer, story): Whose) -> Slot {
-        let mut slot = Slot::new(socket.into(), peer, self.core.now_ms);
+    fn slot_of(&self, socket: TcpStream, (caller, story): Whose) -> Slot {
+        let mut slot = Slot::new(socket.into(), caller, self.core.now_ms);
         slot.story = story;
         slot
     }

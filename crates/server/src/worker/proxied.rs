@@ -7,7 +7,7 @@ use super::slots::Phase;
 use crate::peer::Peer;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use tidings_protocol::ProxyHeader;
+use tidings_protocol::{Connection, ProxyHeader, Response};
 
 impl Worker {
     /// A connection is readable whose proxy has not said yet for whom it is.
@@ -51,6 +51,15 @@ impl Worker {
         }
         slot.phase = Phase::Request;
         slot.slim();
+        match self.core.limits.connect(slot.peer, &self.core.settings, self.core.now_ms) {
+            Ok(share) => slot.share = share,
+            Err(problem) => {
+                self.core.metrics.problems.of(problem.code).count();
+                let mut out = Vec::new();
+                self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
+                return self.flush(key, &mut out);
+            }
+        }
         // What came behind it is not told of again.
         self.on_readable(key);
     }

@@ -2,6 +2,7 @@
 
 use super::pages::Pages;
 use crate::exchange::Exchange;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use crate::story::Story;
 use bytes::Bytes;
@@ -22,6 +23,8 @@ pub(crate) struct Slot {
     pub(crate) inbound: Inbound,
     /// Who has made it.
     pub(crate) peer: Peer,
+    /// What it takes of what its address may have.
+    pub(crate) share: Option<Box<ConnectionShare>>,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
     /// The peer was asked to speak and has not spoken since.
@@ -78,7 +81,7 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(socket: OwnedFd, peer: Peer, now_ms: u64) -> Slot {
+    pub(crate) fn new(socket: OwnedFd, caller: Caller, now_ms: u64) -> Slot {
         Slot {
             socket,
             generation: 0,
@@ -86,7 +89,8 @@ impl Slot {
             queued: false,
             interest: super::poller::Interest::Read,
             inbound: Inbound::Open,
-            peer,
+            peer: caller.peer,
+            share: caller.share,
             streaming: false,
             asked: false,
             http10: false,
@@ -128,7 +132,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 96, "a parked connection costs at most 96 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 104, "a parked connection costs at most 104 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

@@ -73,7 +73,14 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         run(
             "browser",
             "EventSource and WebSocket of Chromium",
-            node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
+            node_tests(
+                workspace,
+                &[
+                    "clients/browser.test.mjs",
+                    "clients/browser-websocket.test.mjs",
+                    "clients/browser-origins.test.mjs",
+                ],
+            ),
         ),
     ]
 }
@@ -217,6 +224,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/sleep.test.mjs",
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
+    "scenarios/real_address.test.mjs",
 ];
 
 fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {

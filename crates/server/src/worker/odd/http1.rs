@@ -130,13 +130,12 @@ fn take_back<S>(
     let (socket, input) = io.into_parts();
     let socket = socket.into_std()?;
     let mut worker = worker.borrow_mut();
-    let whose = || (state.peer, state.story.take());
     match (state.upgrade.borrow_mut().take(), outcome) {
         (_, Served::Stalled) => state.on_ended(End::TimedOut, &worker.core),
-        (Some(first), _) => worker.park_upgraded(socket, state.story.take(), input, first),
-        (None, Served::Idle) => worker.park(socket, whose(), input),
+        (Some(first), _) => worker.park_upgraded(socket, state.whose(), input, first),
+        (None, Served::Idle) => worker.park(socket, state.whose(), input),
         (None, Served::Ended) if peer_is_over => state.on_ended(End::Peer, &worker.core),
-        (None, Served::Ended) => worker.park_last(socket, whose()),
+        (None, Served::Ended) => worker.park_last(socket, state.whose()),
     }
     // The loop may sleep, and the slot may have something to go on with.
     worker.poller.wake();
