@@ -2,7 +2,6 @@
 //!
 //! A whole server with real sockets, in this process: so its disk and one of its threads can be held up.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
@@ -96,13 +95,13 @@ impl StorageFile for PausedFile {
 
 /// A log that nobody reads: whoever writes a line of access waits while its barrier is shut, as with a full pipe. The first one only: the other
 /// worker has to answer.
+#[derive(Default)]
 struct FullPipe {
     barrier: Barrier,
-    stuck: Mutex<HashMap<thread::ThreadId, ()>>,
+    has_stuck: Mutex<bool>,
 }
 
-static LOG: LazyLock<FullPipe> =
-    LazyLock::new(|| FullPipe { barrier: Barrier::default(), stuck: Mutex::default() });
+static LOG: LazyLock<FullPipe> = LazyLock::new(FullPipe::default);
 
 impl log::Log for &'static FullPipe {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -113,14 +112,12 @@ impl log::Log for &'static FullPipe {
         if record.target() != "tidings::access" {
             return;
         }
-        let mut stuck = self.stuck.lock().expect("nobody panics with it");
-        if !stuck.is_empty() {
-            return;
+        let set_stuck =
+            |stuck| std::mem::replace(&mut *self.has_stuck.lock().expect("nobody panics with it"), stuck);
+        if !set_stuck(true) {
+            self.barrier.pass();
+            set_stuck(false);
         }
-        stuck.insert(thread::current().id(), ());
-        drop(stuck);
-        self.barrier.pass();
-        self.stuck.lock().expect("nobody panics with it").clear();
     }
 
     fn flush(&self) {}
