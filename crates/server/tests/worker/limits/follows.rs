@@ -122,7 +122,7 @@ const OTHER_KEY: &str = "tidings_two_0123456789abcdef0123456789abcdef";
 
 fn keys() -> String {
     let key = |name: &str, key: &str| {
-        let hash: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = Sha256::digest(key).iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
         format!(
             "[[keys]]\nname = \"{name}\"\nhash = \"sha256:{hash}\"\nread = [\"**\"]\npublish = [\"**\"]\ncreate = [\"**\"]\n"
         )
