@@ -122,11 +122,7 @@ const OTHER_KEY: &str = "tidings_two_0123456789abcdef0123456789abcdef";
 
 fn keys() -> String {
     let key = |name: &str, key: &str| {
-        let hash: String = Sha256::digest(key)
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-            .collect();
+        let hash = Sha256::digest(key).iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
         format!(
             "[[keys]]\nname = \"{name}\"\nhash = \"sha256:{hash}\"\nread = [\"**\"]\npublish = [\"**\"]\ncreate = [\"**\"]\n"
         )
