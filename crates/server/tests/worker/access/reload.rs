@@ -80,10 +80,16 @@ impl Place {
         wire
     }
 
+    /// Where the stream ends: who is held has to know.
+    fn tail(&self, stream: &str) -> String {
+        let answer = ask(&self.server, &format!("GET /v1/stream/{stream}"), &field(FULL_KEY), "");
+        answer.field("stream-next-offset").expect("a poll names an offset").to_owned()
+    }
+
     fn many(&self, streams: &[&str], live: &str) -> Wire {
         let mut wire = Wire::connect(&self.server);
-        let streams: Vec<Value> =
-            streams.iter().map(|stream| json!({ "stream": stream, "offset": "now" })).collect();
+        let at_tail = |stream: &&str| json!({ "stream": stream, "offset": self.tail(stream) });
+        let streams: Vec<Value> = streams.iter().map(at_tail).collect();
         let body = json!({ "streams": streams }).to_string();
         let length = body.len();
         let head =
