@@ -42,9 +42,10 @@ impl PolicyInput {
 #[derive(Debug)]
 pub struct Policy {
     anybody: Principal,
-    /// What anybody may do, which everybody else may too.
-    anybodys: Grants,
+    /// What everybody with a token may do, as far as claims of the token stand in it.
     with_token: GrantsGiven,
+    /// The rest of that, and what anybody may do.
+    with_any_token: Grants,
     keys: HashMap<Digest, Principal>,
     tokens: Option<TokenRules>,
 }
@@ -65,20 +66,19 @@ impl Policy {
                 Facts { subject: Some(name), key: Some(hash), grants, ..Facts::new(PrincipalKind::Key) };
             (hash, Principal::of(facts))
         });
-        Policy {
-            anybody: Principal::of(Facts { grants: anybodys.clone(), ..Facts::new(PrincipalKind::Anybody) }),
-            keys: keys.collect(),
-            anybodys,
-            with_token,
-            tokens,
-        }
+        let keys = keys.collect();
+        let (with_token, without_claims) = with_token.parted();
+        let mut with_any_token = without_claims.fill(&Claims::new());
+        with_any_token.extend(&anybodys);
+        let anybody = Principal::of(Facts { grants: anybodys, ..Facts::new(PrincipalKind::Anybody) });
+        Policy { anybody, keys, with_any_token, with_token, tokens }
     }
 
     /// Everybody may do everything.
     pub fn without_rules() -> Policy {
         Policy {
             anybody: Principal::unruled(),
-            anybodys: Grants::default(),
+            with_any_token: Grants::default(),
             with_token: GrantsGiven::default(),
             keys: HashMap::new(),
             tokens: None,
@@ -118,10 +118,17 @@ impl Policy {
             return Ok(known);
         }
         let rules = self.tokens.as_ref().ok_or(RefusedToken::Malformed)?;
-        let verified = rules.verify(token, now)?;
+        if let Some(refused) = cache.find_refused(&digest) {
+            return Err(refused);
+        }
+        if !cache.may_check(now) {
+            return Err(RefusedToken::Busy);
+        }
+        let verified =
+            rules.verify(token, now).inspect_err(|refused| cache.insert_refused(digest, *refused))?;
         let mut grants = verified.grants.fill(&verified.claims);
         grants.extend(&self.with_token.fill(&verified.claims));
-        grants.extend(&self.anybodys);
+        grants.extend(&self.with_any_token);
         let text = |claim| verified.claims.get(claim).and_then(Value::as_str).map(str::to_owned);
         let principal = Principal::of(Facts {
             subject: text("sub"),

@@ -3,12 +3,33 @@
 use crate::exit::Stop;
 use anyhow::Context;
 use clap::Args;
+use std::convert::Infallible;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::OnceLock;
 use tidings_client::{Client, ClientOptions, RootCertificate, ServerUrl, Token};
 
 /// Where `tidings serve` listens when nobody says otherwise.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:4437";
+
+/// A text that is shown to nobody.
+#[derive(Clone)]
+struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Secret, Infallible> {
+        Ok(Secret(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
 
 /// Which server to speak to.
 #[derive(Clone, Debug, Args)]
@@ -23,7 +44,7 @@ pub(crate) struct ServerArguments {
 
     /// A token or an API key, where the server wants to know who asks. In the environment nobody sees it in a list of processes
     #[arg(long = "token", value_name = "TOKEN", env = "TIDINGS_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    token: Option<Secret>,
 
     #[arg(skip)]
     client: OnceLock<Client>,
@@ -37,7 +58,7 @@ impl ServerArguments {
         }
         let root_certificates =
             self.root_certificates().map_err(|error| Stop::Usage(format!("{error:#}")))?;
-        let token = self.token.as_deref().map(Token::new);
+        let token = self.token.as_ref().map(|Secret(token)| Token::new(token));
         let options = ClientOptions { root_certificates, token, ..ClientOptions::default() };
         let client = Client::with_options(&self.url.to_string(), options);
         let client = client.map_err(|error| Stop::Usage(error.to_string()))?;

@@ -3,14 +3,15 @@
 use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::limits::FollowShare;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
-use tidings_protocol::ErrorCode;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::server_message::writer::ErrorFrame;
+use tidings_protocol::{Cors, ErrorCode};
 
 /// Why somebody is not believed any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,24 +37,40 @@ impl Over {
 struct Expiring {
     exchange: Box<dyn Exchange>,
     principal: Principal,
-    /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told.
+    /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told; 0 where who asked is revoked.
     expires_ms: u64,
-    is_revoked: bool,
+    /// What it takes of what its client may follow.
+    _share: Option<Box<FollowShare>>,
+    /// What the browser of whoever asked is told of the answer; `None` for what every browser is.
+    cors: Option<Box<Cors>>,
 }
 
-const _: () = assert!(size_of::<Expiring>() <= 40, "with what malloc adds, 48 bytes for who has a token");
+const _: () = assert!(size_of::<Expiring>() <= 56, "with what malloc adds, 64 bytes for who has a token");
 
 /// The same, held for no longer than who has asked for it is believed. A WebSocket can renew that, and sees to it itself.
-pub(crate) fn until_expiry(opened: Opened, principal: &Principal, core: &Core) -> Opened {
-    if principal.is_unnamed() {
+pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, core: &Core) -> Opened {
+    let cors = (*cors != Cors::Anyone).then(|| Box::new(cors.clone()));
+    if principal.is_unnamed() && cors.is_none() {
         return opened;
     }
     let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
     let principal = principal.clone();
-    let expiring = |exchange| Box::new(Expiring { exchange, principal, expires_ms, is_revoked: false });
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, _share: None, cors })
+}
+
+/// The same, with what it takes of what its client may follow, for as long as it is held.
+pub(crate) fn with_share(opened: Opened, principal: &Principal, share: Option<Box<FollowShare>>) -> Opened {
+    if share.is_none() {
+        return opened;
+    }
+    let (principal, expires_ms) = (principal.clone(), u64::MAX);
+    wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, _share: share, cors: None })
+}
+
+fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> Opened {
     match opened {
-        Opened::Held(exchange) => Opened::Held(expiring(exchange)),
-        Opened::Stream(head, exchange) => Opened::Stream(head, expiring(exchange)),
+        Opened::Held(exchange) => Opened::Held(Box::new(wrapped(exchange))),
+        Opened::Stream(head, exchange) => Opened::Stream(head, Box::new(wrapped(exchange))),
         Opened::Response(_) | Opened::Upgrade(..) => opened,
     }
 }
@@ -61,13 +78,19 @@ pub(crate) fn until_expiry(opened: Opened, principal: &Principal, core: &Core) -
 impl Exchange for Expiring {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if self.expires_ms <= core.now_ms {
+            let over = if self.expires_ms == 0 { Over::Revoked } else { Over::Expired };
             self.expires_ms = u64::MAX;
-            let over = if self.is_revoked { Over::Revoked } else { Over::Expired };
             self.exchange.on_expired(over, core, out);
         }
         match self.exchange.advance(owner, core, out) {
             Advance::Wait { until_ms } => Advance::Wait { until_ms: until_ms.min(self.expires_ms) },
-            advance @ (Advance::More | Advance::Respond(_) | Advance::End) => advance,
+            Advance::Respond(mut response) => {
+                if let Some(cors) = self.cors.take() {
+                    response.cors = *cors;
+                }
+                Advance::Respond(response)
+            }
+            advance @ (Advance::More | Advance::End) => advance,
         }
     }
 
@@ -104,11 +127,11 @@ impl Exchange for Expiring {
     }
 
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
-        if !self.is_revoked && !core.access.is_still(&self.principal, core.now) {
-            self.is_revoked = true;
+        let is_over = !core.access.is_still(&self.principal, core.now);
+        if is_over {
             self.expires_ms = 0;
         }
-        self.is_revoked
+        is_over
     }
 
     fn asked(&self) -> Asked {

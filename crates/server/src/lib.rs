@@ -6,29 +6,36 @@
 mod about;
 mod admin;
 mod authorise;
+mod cross_origin;
 mod examples;
 mod exchange;
 mod expiring;
 mod forms;
 mod health;
+mod limits;
 mod list;
 mod live_settings;
 mod logging;
 mod metrics;
 mod operation;
 mod peer;
+mod pulse;
 mod reloading;
 mod request;
 mod revoking;
 mod server;
 pub mod settings;
 mod slices;
+mod story;
 mod ticket;
 mod tls;
+mod traces;
 mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
 pub use metrics::metrics_markdown;
+#[doc(hidden)]
+pub use server::run_on;
 pub use server::{Listens, RunError, STORAGE_FAILED_EXIT_CODE, run};
 pub use tls::TlsError;

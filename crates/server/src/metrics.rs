@@ -12,6 +12,7 @@ mod page;
 mod process;
 mod scrape;
 
+use crate::limits::Limit;
 pub(crate) use label::{Asked, FollowedBy, HeldBy, StatusClass, Transport};
 use label::{Build, OfLog};
 pub use page::metrics_markdown;
@@ -50,6 +51,8 @@ metrics! {
         lagging: Gauge = "tidings_followers_lagging",
         /// Messages that the furthest of them is behind.
         lag: Largest = "tidings_lag_messages",
+        /// Spans that were dropped because too many waited for the collector, since the start (`otlp_endpoint`).
+        spans_dropped: Counter = "tidings_spans_dropped_total",
     }
 }
 
@@ -66,6 +69,8 @@ metrics! {
         messages: Counter = "tidings_messages_stored_total",
         /// Bytes of the messages that were stored, since the start.
         message_bytes: Counter = "tidings_messages_stored_bytes_total",
+        /// What was refused because one address, subject or stream has or does as much as it may, by the setting that says so; since the start.
+        limits_hit: Each<Limit, Counter> = "tidings_limits_hit_total",
         /// Streams that there are, in use or not.
         streams: Gauge = "tidings_streams",
         /// Bytes of the segments and blocks of a log.
@@ -78,6 +83,10 @@ metrics! {
         disk_free: Gauge = "tidings_disk_free_bytes",
         /// Bytes of the newest messages that are kept in memory, roughly (`tail_cache_bytes`).
         tail_cache: Gauge = "tidings_tail_cache_bytes",
+        /// Spans that a collector has taken, since the start.
+        spans_exported: Counter = "tidings_spans_exported_total",
+        /// Spans that no collector took, since the start: it was away, or refused them.
+        spans_lost: Counter = "tidings_spans_lost_total",
         /// Whether the server drains: 1 from the signal to its end.
         draining: Gauge = "tidings_draining",
         /// When the process began, in seconds since 1970.

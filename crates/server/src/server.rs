@@ -1,11 +1,14 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::reloading::Reloading;
 use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
 use crate::tls::{Tls, TlsError};
+use crate::traces::Collector;
 use crate::transport::websocket;
 use crate::worker::accept::{Entrance, Listening};
 use crate::worker::arrivals::Door;
@@ -23,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tidings_auth::Tickets;
-use tidings_engine::{Engine, EngineSettings, StartError, SystemClock};
+use tidings_engine::{Engine, EngineSettings, StartError, Storage, SystemClock};
 use tidings_protocol::websocket::memory::MessageMemory;
 
 /// Why a server did not start, or ended before it was asked to.
@@ -77,10 +80,23 @@ pub struct Listens {
 /// decided by recovery at the next start, not by a process that has lost its disk.
 pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(Listens)) -> Result<(), RunError> {
     let settings = loaded.settings();
-    crate::logging::start(settings.log);
+    crate::logging::start(settings);
+    let storage = tidings_engine::open_folder(&settings.data)
+        .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })?;
+    run_on(storage, loaded, on_ready)
+}
+
+/// The same over that storage, which a test may hold up.
+#[doc(hidden)]
+pub fn run_on(
+    storage: Arc<dyn Storage>,
+    loaded: LoadedSettings,
+    on_ready: impl FnOnce(Listens),
+) -> Result<(), RunError> {
+    let settings = loaded.settings();
     let tls = Tls::new(settings)?.map(Arc::new);
     let live = Arc::new(LiveSettings::new(settings.clone()));
-    let engine = Arc::new(start_engine(settings, &live)?);
+    let engine = Arc::new(start_engine(storage, settings, &live)?);
     shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
@@ -95,12 +111,17 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(Listens)) -> Result<(),
     if descriptors < settings.max_connections {
         log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
     }
+    let registry = Arc::new(Registry::new(places.len(), engine.now()));
+    let collector = Collector::start(settings, &registry)?;
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
-        registry: Arc::new(Registry::new(places.len(), engine.now())),
+        pulse: Arc::new(Pulse::new(workers)),
+        registry,
+        collector,
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
+        limits: Arc::new(Limits::new(settings.max_limited)),
         settings: live,
         tls,
         descriptors,
@@ -160,9 +181,11 @@ pub(crate) fn shout_if_insecure(settings: &Settings) {
 /// The exit code of a process whose storage has failed.
 pub const STORAGE_FAILED_EXIT_CODE: i32 = 74;
 
-fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine, RunError> {
-    let refused = |source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) };
-    let storage = tidings_engine::open_folder(&settings.data).map_err(refused)?;
+fn start_engine(
+    storage: Arc<dyn Storage>,
+    settings: &Settings,
+    live: &Arc<LiveSettings>,
+) -> Result<Engine, RunError> {
     Engine::start(EngineSettings {
         storage,
         segment_bytes: settings.segment_bytes as u64,
@@ -180,7 +203,7 @@ fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine,
             std::process::exit(STORAGE_FAILED_EXIT_CODE);
         }),
     })
-    .map_err(refused)
+    .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })
 }
 
 /// How many connections the system lets this process have, after it was asked for as many as it may give.
@@ -198,8 +221,11 @@ fn descriptors_for_connections() -> usize {
         .max(1)
 }
 
+/// The listeners of one worker, and what they are for.
+type Place = (Vec<Listening>, Purpose);
+
 /// The listeners of each worker that serves streams.
-fn listen_all(settings: &Settings) -> Result<(Listens, Vec<(Vec<Listening>, Purpose)>), RunError> {
+fn listen_all(settings: &Settings) -> Result<(Listens, Vec<Place>), RunError> {
     let (plain, listeners) = listen_for(settings.listen, settings.workers, Entrance::Plain)?;
     let mut listens = Listens { plain, secured: None };
     let mut places: Vec<_> = listeners.into_iter().map(|one| (vec![one], Purpose::Serve)).collect();

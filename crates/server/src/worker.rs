@@ -29,11 +29,14 @@ mod time_limits;
 mod tls;
 mod turn;
 
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::revoking::Revoking;
 use crate::settings::Settings;
 use crate::tls::Tls;
+use crate::traces::Collector;
 use crate::transport::websocket;
 use crate::worker::accept::Listening;
 use crate::worker::arrivals::Door;
@@ -62,6 +65,10 @@ pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Where traces go, if anywhere.
+    pub(crate) collector: Option<Collector>,
+    /// Whether a publish would reach followers.
+    pub(crate) pulse: Arc<Pulse>,
     /// Those of the moment; a worker has them in its `Core`.
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
@@ -70,6 +77,8 @@ pub(crate) struct Common {
     pub(crate) tickets: Arc<Mutex<Tickets>>,
     /// What those who come through the secured entrance get, if there is one.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What one address, subject or stream has and does, over all workers.
+    pub(crate) limits: Arc<Limits>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
     /// What is not believed any more.

@@ -4,6 +4,8 @@
 
 #[path = "worker/access.rs"]
 mod access;
+#[path = "worker/access_log.rs"]
+mod access_log;
 #[path = "worker/acme.rs"]
 mod acme;
 #[path = "worker/administration.rs"]
@@ -38,6 +40,8 @@ mod http2_limits;
 mod http2_socket;
 #[path = "worker/http2_websocket.rs"]
 mod http2_websocket;
+#[path = "worker/limits.rs"]
+mod limits;
 #[path = "worker/memory.rs"]
 mod memory;
 #[path = "worker/metrics.rs"]
@@ -50,6 +54,8 @@ mod parity;
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/proxied.rs"]
+mod proxied;
 #[path = "worker/publishing_order.rs"]
 mod publishing_order;
 #[path = "worker/random_bytes.rs"]
@@ -68,6 +74,8 @@ mod stalled;
 mod time_limits;
 #[path = "worker/tls.rs"]
 mod tls;
+#[path = "worker/traces.rs"]
+mod traces;
 #[path = "worker/unread.rs"]
 mod unread;
 #[path = "worker/versions.rs"]

@@ -4,7 +4,9 @@ use super::definition::{Definition, Table};
 use super::exposition::{TextFormat, write_metric};
 use super::instrument::Merge;
 use super::{Metrics, OfLog, Registry, ServerMetrics, process};
-use crate::authorise::{Principal, Right, refusal};
+use crate::admin::{Concern, authorise_admin};
+use crate::authorise::Principal;
+use crate::limits::Limit;
 use crate::worker::core::Core;
 use tidings_engine::{LogSize, Measured};
 use tidings_protocol::{CacheControl, Headers, Problem, Response, header_name};
@@ -15,9 +17,7 @@ pub(crate) fn scrape<H: Headers + ?Sized>(
     headers: &H,
     core: &Core,
 ) -> Result<Response, Problem> {
-    if !principal.may_on_all(Right::Admin) {
-        return Err(refusal(principal, Right::Admin));
-    }
+    authorise_admin(principal, Concern::Server)?;
     update(core);
     let format = TextFormat::asked_for(headers.single_text("accept")?);
     let body = page(&core.registry, format);
@@ -41,6 +41,9 @@ fn update(core: &Core) {
         server.log_bytes.of(log).set(bytes);
         server.segments.of(log).set(segments);
         server.blocks.of(log).set(blocks);
+    }
+    for limit in Limit::ALL {
+        server.limits_hit.of(*limit).set(core.limits.refusal_count(*limit));
     }
     server.draining.set(u64::from(core.draining));
     server.disk_free.set(process::disk_free_bytes(&core.settings.data));

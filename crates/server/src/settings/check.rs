@@ -25,8 +25,19 @@ impl SettingsInput {
             self.check_rule(rule, &settings)?;
         }
         settings.access = Arc::new(self.policy(&settings)?);
+        self.check_cookie(&settings)?;
         settings.policies = Policies::new(&settings, self.rules);
         Ok(settings)
+    }
+
+    fn check_cookie(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let Some(begin) = self.origins.cookie_origin().filter(|_| settings.token_cookie.is_none()) else {
+            return Ok(());
+        };
+        Err(SettingsError::UnknownName {
+            place: format!("{begin}: this `[[origins]]` lets a cookie count, and none is named"),
+            advice: "name it by token_cookie, or leave `cookie` out".to_owned(),
+        })
     }
 
     fn join_long_poll_timeouts(&self, settings: &mut Settings) -> Result<(), SettingsError> {

@@ -3,7 +3,7 @@
 use super::byte_size::parse_bytes;
 use super::duration::parse_duration;
 use super::policy::WhenBehind;
-use super::{EventLoop, LogLevel, Networks, Sends};
+use super::{EventLoop, LogFormat, LogLevel, Networks, OtlpEndpoint, Sends};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,6 +116,21 @@ pub(super) const TEXT_OR_NONE: Kind<Option<String>> = Kind {
     amount: |_| 0,
 };
 
+pub(super) const COOKIE_NAME_OR_NONE: Kind<Option<String>> = Kind {
+    name: "text",
+    advice: "the name of a cookie, such as `__Host-tidings`, or nothing",
+    parse: |text| {
+        let is_name =
+            text.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte));
+        if is_name {
+            Ok((!text.is_empty()).then(|| text.to_owned()))
+        } else {
+            Err(InvalidValue::new("is no name of a cookie"))
+        }
+    },
+    amount: |_| 0,
+};
+
 pub(super) const ADDRESS: Kind<SocketAddr> = Kind {
     name: "address",
     advice: "an IP address and a port, such as `127.0.0.1:4437` or `[::]:4437`",
@@ -161,6 +176,20 @@ pub(super) const WHEN_BEHIND: Kind<WhenBehind> = Kind {
         "latest" => Ok(WhenBehind::Latest),
         _ => Err(InvalidValue::new("is no rule for followers that stay behind")),
     },
+    amount: |_| 0,
+};
+
+pub(super) const OTLP_ENDPOINT_OR_NONE: Kind<Option<OtlpEndpoint>> = Kind {
+    name: "address",
+    advice: "the address of a collector, such as `http://127.0.0.1:4318`, or nothing",
+    parse: |text| if text.is_empty() { Ok(None) } else { OtlpEndpoint::parse(text).map(Some) },
+    amount: |_| 0,
+};
+
+pub(super) const LOG_FORMAT: Kind<LogFormat> = Kind {
+    name: "log format",
+    advice: "`text` or `json`",
+    parse: |text| LogFormat::parse(text).ok_or_else(|| InvalidValue::new("is neither of them")),
     amount: |_| 0,
 };
 

@@ -3,8 +3,12 @@
 use super::access::AccessTables;
 use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
+use super::origins::Origins;
 use super::rule::Rule;
-use super::{Definition, EventLoop, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind};
+use super::{
+    Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies, Range, Sends,
+    SettingsError, kind,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +59,9 @@ settings_table! {
         token_claim: String = TEXT "tidings",
         /// By how much the clock of whoever makes tokens may differ from this one.
         token_leeway: Duration = DURATION "30s" in "0s"..="10m",
+        /// The cookie that a token may stand in, for pages of this server itself and of origins whose table `[[origins]]` says so. Where this is
+        /// empty no cookie is looked at.
+        token_cookie: Option<String> = COOKIE_NAME_OR_NONE "",
         /// For how long a ticket (`POST /v1/ticket`) can be used.
         ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
         /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
@@ -160,6 +167,57 @@ settings_table! {
         request_timeout: Duration = DURATION "15s" in "1ms"..="1h",
         /// How long a connection may stay open between two requests. After it, the connection is closed.
         keep_alive_timeout: Duration = DURATION "75s" in "1ms"..="1d",
+    }
+    group "Watching" {
+        /// How lines of the log are written: `text` for people, `json` for programs, an object each.
+        log_format: LogFormat = LOG_FORMAT "text"; restart,
+        /// Whether the log has one line for each connection, when it ends: address, subject, what it did, and why it ended. Never a token,
+        /// a query, or the name of a stream. It is a line of the level `info`.
+        access_log: bool = SWITCH "false",
+        /// Where traces of publishes are sent, by OTLP over HTTP (JSON): a collector that stands beside the server. Nowhere where this is empty.
+        otlp_endpoint: Option<OtlpEndpoint> = OTLP_ENDPOINT_OR_NONE ""; restart,
+        /// Of so many publishes one is traced, beside those whose `traceparent` says that they are sampled; 0 is none.
+        otlp_one_of: usize = COUNT "100" in "0"..="1000000000"; restart,
+        /// How long a message of the server to itself may take to be stored and to reach every worker. After it, `/health/ready` answers 503.
+        ready_timeout: Duration = DURATION "2s" in "10ms"..="1m",
+        /// How often the server sends itself a message while somebody asks `/health/ready`, for all who ask together: one small write and
+        /// sync of the disk.
+        ready_interval: Duration = DURATION "5s" in "10ms"..="1h",
+    }
+    group "Limits for each client" {
+        /// Addresses and networks to which the limits for each address don't apply. Trusted proxies are never limited so.
+        unlimited_addresses: Networks = NETWORKS "127.0.0.0/8, ::1",
+        /// How many bits of an address of IPv6 are one address to the limits: a customer has a whole network of them.
+        limit_ipv6_prefix: usize = COUNT "64" in "1"..="128",
+        /// How many connections one address may have. Above it: 429, closed. Here and below, 0 is no limit.
+        max_connections_per_address: usize = COUNT "0" in "0"..="10000000",
+        /// How many connections one address may make in a second. Above it: 429, closed.
+        connect_rate_per_address: usize = COUNT "0" in "0"..="1000000",
+        /// How many streams the readers of one address may follow (long polls that are held, SSE, WebSocket), each as often as it is
+        /// followed. Above it: 429.
+        max_follows_per_address: usize = COUNT "0" in "0"..="1000000000",
+        /// How many streams one subject may follow: those who have the same `sub` in their tokens, or the same API key. Above it: 429.
+        max_follows_per_subject: usize = COUNT "0" in "0"..="1000000000",
+        /// How many may follow one stream. Above it: 429.
+        max_follows_per_stream: usize = COUNT "0" in "0"..="1000000000",
+        /// How many messages one address may publish in a second. Above it: 429 with `Retry-After`.
+        publish_rate_per_address: usize = COUNT "0" in "0"..="1000000000",
+        /// How many messages one subject may publish in a second. Above it: 429 with `Retry-After`.
+        publish_rate_per_subject: usize = COUNT "0" in "0"..="1000000000",
+        /// How many messages may be published to one stream in a second, by everybody together. Above it: 429 with `Retry-After`.
+        publish_rate_per_stream: usize = COUNT "0" in "0"..="1000000000",
+        /// How many bytes of messages one address may publish in a second. Above it: 429 with `Retry-After`.
+        publish_byte_rate_per_address: usize = BYTES "0" in "0"..="1 TiB",
+        /// How many bytes of messages one subject may publish in a second. Above it: 429 with `Retry-After`.
+        publish_byte_rate_per_subject: usize = BYTES "0" in "0"..="1 TiB",
+        /// How many bytes of messages may be published to one stream in a second, by everybody together. Above it: 429 with `Retry-After`.
+        publish_byte_rate_per_stream: usize = BYTES "0" in "0"..="1 TiB",
+        /// What of a rate may come at once: what it allows in this time. A publish that is larger by itself passes, and is waited for
+        /// afterwards.
+        limit_burst: Duration = DURATION "10s" in "1s"..="1h",
+        /// Of how many addresses, subjects and streams together it is remembered what they did lately. Beyond that, those are
+        /// forgotten that did something longest ago.
+        max_limited: usize = COUNT "100000" in "1000"..="100000000"; restart,
     }
     group "Draining" {
         /// On SIGTERM, followers are told to come back within this time, spread out.

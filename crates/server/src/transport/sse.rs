@@ -72,7 +72,7 @@ impl Sse {
         let cursor = self.cursor(core);
         let form = Form::Sse { envelope: self.read.envelope, chunked: self.read.chunked, cursor };
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
-        core.metrics.deliveries.of(Transport::Sse).add(page.end - page.start);
+        core.on_delivered(Transport::Sse, page.end - page.start);
         self.read.reader.take(page);
         self.state = if page.at_tail { State::Live } else { State::Behind };
         match page {

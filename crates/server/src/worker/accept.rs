@@ -6,7 +6,9 @@ use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER, SECURED_LISTENER};
 use super::secured::Secured;
 use super::slots::{Channel, Phase, Slot};
+use crate::limits::Caller;
 use crate::peer::Peer;
+use crate::story::Story;
 use rustix::net::sockopt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -65,8 +67,14 @@ impl Worker {
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr, entrance: Entrance) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
         if self.core.settings.max_connections.min(self.common.descriptors) <= open {
-            return self.refuse(&socket, entrance);
+            return self.refuse(&socket, entrance, &Problem::too_busy(1));
         }
+        let is_secure = entrance == Entrance::Secured;
+        let peer = Peer::new(address, &self.core.settings).with_secure(is_secure);
+        let share = match self.core.limits.connect(peer, &self.core.settings, self.core.now_ms) {
+            Ok(share) => share,
+            Err(problem) => return self.refuse(&socket, entrance, &problem),
+        };
         let prepared = socket.set_nonblocking(true).is_ok()
             && sockopt::set_tcp_nodelay(&socket, true).is_ok()
             && sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES).is_ok()
@@ -75,8 +83,7 @@ impl Worker {
         if !prepared {
             return;
         }
-        let peer = Peer::new(address, &self.core.settings).with_secure(entrance == Entrance::Secured);
-        let arrival = Arrival { socket, peer, entrance };
+        let arrival = Arrival { socket, caller: Caller { peer, share }, entrance };
         if let Some(arrival) = self.pass_on(arrival) {
             self.welcome(arrival);
         }
@@ -84,10 +91,12 @@ impl Worker {
 
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
-        let Arrival { socket, peer, entrance } = arrival;
+        let Arrival { socket, caller, entrance } = arrival;
         let Some(channel) = self.channel(socket, entrance) else { return };
+        let peer = caller.peer;
         self.core.metrics.accepted.count();
-        let slot = Slot::new(channel, peer, self.core.now_ms);
+        let mut slot = Slot::new(channel, caller, self.core.now_ms);
+        slot.story = self.core.notes.is_on.then(|| Box::new(Story::new(peer, self.core.now_ms)));
         let settings = &self.core.settings;
         let is_stranger = slot.phase == Phase::Handshake;
         let within = if is_stranger { settings.tls_handshake_timeout } else { settings.request_timeout };
@@ -131,12 +140,13 @@ impl Worker {
     }
 
     /// One connection too many: it gets its answer without being asked anything; over TLS there is none before the handshake.
-    fn refuse(&mut self, socket: &TcpStream, entrance: Entrance) {
+    fn refuse(&mut self, socket: &TcpStream, entrance: Entrance, problem: &Problem) {
+        self.core.metrics.problems.of(problem.code).count();
         if entrance == Entrance::Secured {
             return;
         }
         let mut answer = Vec::new();
-        let response = Response::problem(&Problem::too_busy(1));
+        let response = Response::problem(problem);
         let form = Http1Form {
             version: Version::Http11,
             connection: Connection::Close,

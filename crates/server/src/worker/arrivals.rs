@@ -7,7 +7,7 @@ use super::Worker;
 use super::accept::Entrance;
 use super::poller::Waker;
 use super::survey::Notes;
-use crate::peer::Peer;
+use crate::limits::Caller;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -15,7 +15,7 @@ use std::sync::{Mutex, OnceLock};
 /// A fresh connection, and who has made it.
 pub(super) struct Arrival {
     pub(super) socket: TcpStream,
-    pub(super) peer: Peer,
+    pub(super) caller: Caller,
     /// Where it came in.
     pub(super) entrance: Entrance,
 }

@@ -3,7 +3,9 @@
 use super::Worker;
 use super::output::Written;
 use super::poller::{Interest, Ready};
-use super::slots::{Inbound, Phase};
+use super::slots::{Inbound, Phase, Slot};
+use crate::story::{self, End};
+use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use rustix::io::Errno;
 use tidings_protocol::websocket::input::Input;
@@ -52,6 +54,9 @@ impl Worker {
             Ok(count) => {
                 slot.seen_ms = now_ms;
                 slot.asked = false;
+                if let Some(story) = &mut slot.story {
+                    story.on_received(count);
+                }
                 if slot.phase == Phase::Request && start == 0 {
                     slot.due_ms = due_ms;
                 }
@@ -116,7 +121,7 @@ impl Worker {
             Phase::Request => self.on_requests(key, input),
             Phase::Duplex => self.on_duplex_input(key, input),
             Phase::ProxyHeader | Phase::Handshake | Phase::Answer | Phase::Last => {
-                self.keep_input(key, input)
+                self.keep_input(key, input);
             }
         }
     }
@@ -129,11 +134,20 @@ impl Worker {
         let Some(mut exchange) = slot.exchange.take() else { return };
         let mut out = Vec::new();
         exchange.on_input(&mut Input::new(input), Owner(key), &mut self.core, &mut out);
+        self.tell(key);
         if let Some(slot) = self.slots.get(key) {
             slot.exchange = Some(exchange);
         }
         self.flush(key, &mut out);
         self.queue(Owner(key));
+    }
+
+    /// A step was taken for it.
+    pub(super) fn tell(&mut self, key: u64) {
+        if self.core.notes.is_on {
+            let story = self.slots.get(key).and_then(|slot| slot.story.as_deref_mut());
+            story::tell(story, &mut self.core.notes);
+        }
     }
 
     pub(super) fn close(&mut self, key: u64) {
@@ -143,8 +157,23 @@ impl Worker {
         if let Some(secured) = &mut slot.secured {
             super::tls::say_closed(&slot.socket, secured);
         }
+        if let Some(story) = slot.story.take() {
+            story.tell(end_of(&slot, &self.core), self.core.now_ms);
+        }
         if let Some(exchange) = slot.exchange.as_mut() {
             exchange.leave(&mut self.core);
         }
+    }
+}
+
+/// Why the connection of a slot ends, by what it was doing.
+fn end_of(slot: &Slot, core: &Core) -> End {
+    match slot.inbound {
+        Inbound::HungUp | Inbound::Ended => End::Peer,
+        Inbound::Open if core.draining => End::Drained,
+        Inbound::Open if slot.phase == Phase::Last => End::Server,
+        // The hand of the clock has stood here: it leaves no time limit behind.
+        Inbound::Open if slot.due_ms == u64::MAX && slot.phase == Phase::Request => End::TimedOut,
+        Inbound::Open => End::Broken,
     }
 }

@@ -102,8 +102,11 @@ impl Worker {
         match write_all(&slot.socket, &mut queue) {
             Err(_broken) => return Written::Broken,
             Ok(0) => {}
-            Ok(_) => {
+            Ok(count) => {
                 slot.sent_ms = now_ms;
+                if let Some(story) = &mut slot.story {
+                    story.on_sent(count);
+                }
                 // A full socket that takes bytes again has a peer that reads: slow, but there.
                 if was_blocked {
                     slot.seen_ms = now_ms;
@@ -193,6 +196,9 @@ impl Worker {
         match sent {
             Ok(count) => {
                 slot.sent_ms = now_ms;
+                if let Some(story) = &mut slot.story {
+                    story.on_sent(count);
+                }
                 if count == bytes.len() {
                     return Written::All;
                 }

@@ -7,7 +7,7 @@ use super::slots::Phase;
 use crate::peer::Peer;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use tidings_protocol::ProxyHeader;
+use tidings_protocol::{Connection, ProxyHeader, Response};
 
 impl Worker {
     /// A connection is readable whose proxy has not said yet for whom it is.
@@ -52,6 +52,22 @@ impl Worker {
         }
         slot.phase = Phase::after_proxy_header(slot.secured.as_deref());
         slot.slim();
+        let limited = self.core.limits.connect(slot.peer, &self.core.settings, self.core.now_ms);
+        match limited {
+            Ok(share) => slot.share = share,
+            // Before the handshake there is nothing to say.
+            Err(problem) if slot.phase == Phase::Handshake => {
+                self.core.metrics.problems.of(problem.code).count();
+                slot.phase = Phase::Last;
+                return self.close(key);
+            }
+            Err(problem) => {
+                self.core.metrics.problems.of(problem.code).count();
+                let mut out = Vec::new();
+                self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
+                return self.flush(key, &mut out);
+            }
+        }
         if slot.phase == Phase::Handshake {
             self.on_stranger(key);
         }

@@ -3,7 +3,9 @@
 use super::pages::Pages;
 use super::secured::Secured;
 use crate::exchange::Exchange;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
+use crate::story::Story;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -30,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) inbound: Inbound,
     /// Who has made it.
     pub(crate) peer: Peer,
+    /// What it takes of what its address may have.
+    pub(crate) share: Option<Box<ConnectionShare>>,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
     /// The peer was asked to speak and has not spoken since.
@@ -46,6 +50,8 @@ pub(crate) struct Slot {
     pub(crate) opened_s: u32,
     pub(crate) exchange: Option<Box<dyn Exchange>>,
     pub(crate) rare: Option<Box<Rare>>,
+    /// What it has done, where somebody wants to know.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// What a connection is doing.
@@ -94,7 +100,7 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(channel: Channel, peer: Peer, now_ms: u64) -> Slot {
+    pub(crate) fn new(channel: Channel, caller: Caller, now_ms: u64) -> Slot {
         let Channel { socket, secured } = channel;
         Slot {
             socket,
@@ -104,7 +110,8 @@ impl Slot {
             queued: false,
             interest: super::poller::Interest::Read,
             inbound: Inbound::Open,
-            peer,
+            peer: caller.peer,
+            share: caller.share,
             streaming: false,
             asked: false,
             http10: false,
@@ -115,6 +122,7 @@ impl Slot {
             opened_s: u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX),
             exchange: None,
             rare: None,
+            story: None,
         }
     }
 
@@ -122,11 +130,6 @@ impl Slot {
     pub(crate) fn is_blocked(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
             || self.secured.as_ref().is_some_and(|secured| secured.has_sealed())
-    }
-
-    /// What it speaks through, to be used by somebody else.
-    pub(crate) fn into_channel(self) -> Channel {
-        Channel { socket: self.socket, secured: self.secured }
     }
 
     /// Whether bytes of a request wait for the rest of it.
@@ -151,7 +154,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 96, "a parked connection costs at most 96 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 112, "a parked connection costs at most 112 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

@@ -1,10 +1,11 @@
 //! One connection to the server, seen byte by byte.
 
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_testkit::{PATIENCE, Server};
@@ -79,6 +80,19 @@ impl Wire {
         self.tls.as_mut().expect("it is secured")
     }
 
+    /// From that address, which is one of this machine's: the whole of `127.0.0.0/8` is.
+    pub(crate) fn connect_from(server: &Server, address: &str) -> Wire {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has a socket");
+        let address: IpAddr = address.parse().expect("it is an address");
+        bind(&socket, &SocketAddr::new(address, 0)).expect("it is an address of this machine");
+        rustix::net::connect(&socket, &server.address()).expect("the server accepts");
+        let socket = TcpStream::from(socket);
+        socket.set_nodelay(true).expect("a socket has this option");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket has this option");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a socket has this option");
+        Wire { socket, tls: None, arrived: Vec::new() }
+    }
+
     /// Its own port.
     pub(crate) fn port(&self) -> u16 {
         self.socket.local_addr().expect("it is connected").port()
@@ -133,6 +147,25 @@ impl Wire {
     pub(crate) fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request);
         self.answer()
+    }
+
+    /// Asks; `None` where the connection ends before it is answered.
+    pub(crate) fn try_ask(&mut self, request: impl AsRef<[u8]>) -> Option<Answer> {
+        let _refused = self.socket.write_all(request.as_ref());
+        while !self.arrived.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.answer())
+    }
+
+    /// Waits for the end, with a reset too.
+    ///
+    /// # Panics
+    /// When anything comes before it.
+    pub(crate) fn expect_end_of_any_kind(&mut self) {
+        assert!(!self.fill(), "{:?}", String::from_utf8_lossy(&self.arrived));
     }
 
     /// Asks, and tells the status and the code of the answer.
@@ -317,13 +350,12 @@ impl Wire {
             None => self.socket.read(&mut self.arrived[before..]),
             Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).read(&mut self.arrived[before..]),
         };
-        let count = match read {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+        self.arrived.truncate(before + read.as_ref().map_or(0, |count| *count));
+        match read {
+            Ok(count) => 0 < count,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
             Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&self.arrived[..before])),
-        };
-        self.arrived.truncate(before + count);
-        0 < count
+        }
     }
 }
 

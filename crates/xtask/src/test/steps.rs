@@ -57,7 +57,7 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         ),
         run(
             "foreign clients",
-            "curl, ws, node's http2, @durable-streams/client; servers of others, compared",
+            "curl, ws, node's http2, @durable-streams/client, the grammar of Prometheus; servers of others, compared",
             node_tests(
                 workspace,
                 &[
@@ -65,6 +65,7 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
                     "clients/websocket.test.mjs",
                     "clients/http2.test.mjs",
                     "clients/durable-streams.test.mjs",
+                    "clients/metrics.test.mjs",
                     "clients/compare.test.mjs",
                 ],
             ),
@@ -72,7 +73,14 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         run(
             "browser",
             "EventSource and WebSocket of Chromium",
-            node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
+            node_tests(
+                workspace,
+                &[
+                    "clients/browser.test.mjs",
+                    "clients/browser-websocket.test.mjs",
+                    "clients/browser-origins.test.mjs",
+                ],
+            ),
         ),
     ]
 }
@@ -216,6 +224,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/sleep.test.mjs",
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
+    "scenarios/real_address.test.mjs",
 ];
 
 fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {

@@ -70,7 +70,8 @@ impl Met {
         }
         let mut rest = &said[..];
         while !rest.is_empty() {
-            let count = (1 + chance.below(if chance.below(2) == 0 { 7 } else { 5_000 })).min(rest.len());
+            let most = if chance.below(2) == 0 { 7 } else { 5_000 };
+            let count = (1 + chance.below(most)).min(rest.len());
             let mut records = self.secured.take_incoming();
             records.extend_from_slice(&rest[..count]);
             rest = &rest[count..];
