@@ -80,7 +80,7 @@ impl Policy {
         with_any_token.extend(&anybodys);
         let facts = Facts { grants: anybodys, rules: Some(rules), ..Facts::new(PrincipalKind::Anybody) };
         let anybody = Principal::of(facts);
-        Policy { anybody, keys, with_any_token, with_token, tokens, rules }
+        Policy { anybody, with_token, with_any_token, keys, tokens, rules }
     }
 
     /// The same, whose keys of tokens are in files with that digest: others of the same names are other keys.

@@ -224,8 +224,11 @@ fn descriptors_for_connections() -> usize {
         .max(1)
 }
 
+/// What one worker listens on, and what for.
+type Place = (Vec<Listening>, Purpose);
+
 /// The listeners of each worker that serves streams.
-fn listen_all(settings: &Settings) -> Result<(Listens, Vec<(Vec<Listening>, Purpose)>), RunError> {
+fn listen_all(settings: &Settings) -> Result<(Listens, Vec<Place>), RunError> {
     let (plain, listeners) = listen_for(settings.listen, settings.workers, Entrance::Plain)?;
     let mut listens = Listens { plain, secured: None };
     let mut places: Vec<_> = listeners.into_iter().map(|one| (vec![one], Purpose::Serve)).collect();

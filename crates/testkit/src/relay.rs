@@ -35,6 +35,7 @@ impl Relay {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "tasks end with the runtime, which ends with the relay")]
 async fn accept(listener: TcpListener, to: SocketAddr, tls: TlsConnector) {
     while let Ok((client, _)) = listener.accept().await {
         let tls = tls.clone();

@@ -109,9 +109,9 @@ fn names_of(certificate: &CertificateDer<'_>) -> Result<Vec<String>, String> {
         .map_err(|error| format!("its certificate can't be read ({error})"))?;
     let names = parsed.subject_alternative_name().ok().flatten();
     let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
-    let hosts = names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(host) => Some(host.to_ascii_lowercase()),
-        _ => None,
+    let hosts = names.iter().filter_map(|name| {
+        let GeneralName::DNSName(host) = name else { return None };
+        Some(host.to_ascii_lowercase())
     });
     Ok(hosts.collect())
 }

@@ -69,7 +69,8 @@ impl Worker {
         if self.core.settings.max_connections.min(self.common.descriptors) <= open {
             return self.refuse(&socket, entrance, &Problem::too_busy(1));
         }
-        let peer = Peer::new(address, &self.core.settings).with_secure(entrance == Entrance::Secured);
+        let is_secure = entrance == Entrance::Secured;
+        let peer = Peer::new(address, &self.core.settings).with_secure(is_secure);
         let share = match self.core.limits.connect(peer, &self.core.settings, self.core.now_ms) {
             Ok(share) => share,
             Err(problem) => return self.refuse(&socket, entrance, &problem),
@@ -91,8 +92,8 @@ impl Worker {
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, caller, entrance } = arrival;
-        let peer = caller.peer;
         let Some(channel) = self.channel(socket, entrance) else { return };
+        let peer = caller.peer;
         self.core.metrics.accepted.count();
         let mut slot = Slot::new(channel, caller, self.core.now_ms);
         slot.story = self.core.notes.is_on.then(|| Box::new(Story::new(peer, self.core.now_ms)));

@@ -133,14 +133,13 @@ impl Worker {
     pub(super) fn resume(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
         match slot.phase {
-            Phase::Handshake => self.wait_by_phase(key),
             Phase::Last => self.linger(key),
             Phase::Answer | Phase::Duplex => {
                 // While the socket was full nobody asked the exchange, whatever happened meanwhile.
                 self.wait_by_phase(key);
                 self.queue(Owner(key));
             }
-            Phase::ProxyHeader => self.wait_by_phase(key),
+            Phase::ProxyHeader | Phase::Handshake => self.wait_by_phase(key),
             Phase::Request => {
                 // Bytes that were read before make no readiness.
                 let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();

@@ -121,7 +121,7 @@ impl Worker {
             Phase::Request => self.on_requests(key, input),
             Phase::Duplex => self.on_duplex_input(key, input),
             Phase::ProxyHeader | Phase::Handshake | Phase::Answer | Phase::Last => {
-                self.keep_input(key, input)
+                self.keep_input(key, input);
             }
         }
     }

@@ -94,7 +94,7 @@ impl Secured {
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append(&mut said, 0, |room| data.encode(room).map_err(size_of_encoded))
+                    append(&mut said, 0, |room| data.encode(room).map_err(|error| size_of_encoded(&error)))
                         .map_err(|error| rustls::Error::General(error.to_string()))?;
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
@@ -126,7 +126,7 @@ impl Secured {
         let records = plain.len().div_ceil(Secured::RECORD_BYTES);
         let bytes = plain.len() + records * Secured::OVERHEAD_BYTES;
         self.write(out, |traffic, out| {
-            append(out, bytes, |room| traffic.encrypt(plain, room).map_err(size_of_encrypted))
+            append(out, bytes, |room| traffic.encrypt(plain, room).map_err(|error| size_of_encrypted(&error)))
         })
     }
 
@@ -138,7 +138,7 @@ impl Secured {
         let mut said = Vec::new();
         let sealed = self.write(&mut said, |traffic, out| {
             append(out, Secured::OVERHEAD_BYTES, |room| {
-                traffic.queue_close_notify(room).map_err(size_of_encrypted)
+                traffic.queue_close_notify(room).map_err(|error| size_of_encrypted(&error))
             })
         });
         self.is_closed = true;
@@ -163,7 +163,8 @@ impl Secured {
             let UnbufferedStatus { discard, state } = self.tls.process_tls_records(&mut incoming[at..]);
             match state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    let encoded = append(out, 0, |room| data.encode(room).map_err(size_of_encoded));
+                    let encoded =
+                        append(out, 0, |room| data.encode(room).map_err(|error| size_of_encoded(&error)));
                     if let Err(error) = encoded {
                         break Err(io::Error::other(error));
                     }
@@ -268,14 +269,14 @@ fn append(
     filled.map(drop).map_err(|_| io::Error::other("TLS has no more to say"))
 }
 
-fn size_of_encoded(error: EncodeError) -> Option<usize> {
+fn size_of_encoded(error: &EncodeError) -> Option<usize> {
     match error {
         EncodeError::InsufficientSize(size) => Some(size.required_size),
         EncodeError::AlreadyEncoded => None,
     }
 }
 
-fn size_of_encrypted(error: EncryptError) -> Option<usize> {
+fn size_of_encrypted(error: &EncryptError) -> Option<usize> {
     match error {
         EncryptError::InsufficientSize(size) => Some(size.required_size),
         EncryptError::EncryptExhausted => None,

@@ -5,8 +5,8 @@
 use crate::wire::Wire;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use std::io::Read as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use tidings_testkit::{Authority, Server, eventually};
 
@@ -30,33 +30,42 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a listener has an address").port()
 }
 
-/// A name server of one answer: every name is this machine. Where it listens.
+/// A name server of one answer, over TCP as Pebble asks: every name is this machine. Where it listens.
 fn name_server() -> SocketAddr {
-    const HEAD_BYTES: usize = 12;
-    const QUESTION_TAIL_BYTES: usize = 4;
-    const A_OF_THE_QUESTION: [u8; 16] = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1];
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    let address = socket.local_addr().expect("a socket has an address");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    let address = listener.local_addr().expect("a listener has an address");
     std::thread::spawn(move || {
-        let mut query = [0; 512];
-        while let Ok((count, client)) = socket.recv_from(&mut query) {
-            let Some(name_bytes) = query[HEAD_BYTES..count].iter().position(|byte| *byte == 0) else {
-                continue;
-            };
-            let end = HEAD_BYTES + name_bytes + 1 + QUESTION_TAIL_BYTES;
-            let asks_for_a = query[end - QUESTION_TAIL_BYTES..end] == [0, 1, 0, 1];
-            let mut answer = query[..2].to_vec();
-            // A response, with recursion, one question, and an answer where an address of IPv4 is asked for.
-            answer.extend([0x81, 0x80, 0, 1, 0, u8::from(asks_for_a), 0, 0, 0, 0]);
-            answer.extend(&query[HEAD_BYTES..end]);
-            if asks_for_a {
-                answer.extend(A_OF_THE_QUESTION);
-            }
-            // Who does not get it asks again.
-            let _sent = socket.send_to(&answer, client);
+        for client in listener.incoming().flatten() {
+            // Who does not get its answer asks again.
+            std::thread::spawn(move || answer_names(client));
         }
     });
     address
+}
+
+/// Answers until the client has no more questions.
+fn answer_names(mut client: TcpStream) -> std::io::Result<()> {
+    const HEAD_BYTES: usize = 12;
+    const QUESTION_TAIL_BYTES: usize = 4;
+    const A_OF_THE_QUESTION: [u8; 16] = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1];
+    loop {
+        let mut length = [0; 2];
+        client.read_exact(&mut length)?;
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        client.read_exact(&mut query)?;
+        let name_bytes = query[HEAD_BYTES..].iter().position(|byte| *byte == 0).expect("a name ends");
+        let end = HEAD_BYTES + name_bytes + 1 + QUESTION_TAIL_BYTES;
+        let asks_for_a = query[end - QUESTION_TAIL_BYTES..end] == [0, 1, 0, 1];
+        let mut answer = query[..2].to_vec();
+        // A response, with recursion, one question, and an answer where an address of IPv4 is asked for.
+        answer.extend([0x81, 0x80, 0, 1, 0, u8::from(asks_for_a), 0, 0, 0, 0]);
+        answer.extend(&query[HEAD_BYTES..end]);
+        if asks_for_a {
+            answer.extend(A_OF_THE_QUESTION);
+        }
+        let length = u16::try_from(answer.len()).expect("a name is short").to_be_bytes();
+        client.write_all(&[&length[..], &answer].concat())?;
+    }
 }
 
 /// Starts it, with a certificate of its own from that authority, so that it finds `NAME` at `tls_port`.
@@ -85,7 +94,7 @@ fn pebble(program: &std::ffi::OsStr, authority: &Authority, tls_port: u16) -> Pe
         .spawn()
         .expect("TIDINGS_PEBBLE can be run");
     let pebble = Pebble { child, directory: format!("https://localhost:{port}/dir") };
-    eventually("Pebble listens", || std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
+    eventually("Pebble listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
     pebble
 }
 
@@ -119,7 +128,7 @@ fn shown(address: SocketAddr) -> Option<Vec<u8>> {
     let config = Authority::new().client_config(None);
     let name = ServerName::try_from(NAME).expect("it is the name of a host");
     let mut tls = rustls::ClientConnection::new(config, name).expect("the configuration is complete");
-    let mut socket = std::net::TcpStream::connect(address).ok()?;
+    let mut socket = TcpStream::connect(address).ok()?;
     while tls.is_handshaking() && tls.complete_io(&mut socket).is_ok() {}
     let mut rest = Vec::new();
     let _ended = socket.read_to_end(&mut rest);

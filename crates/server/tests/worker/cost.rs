@@ -14,7 +14,7 @@ use tidings_testkit::{Api, Server};
 
 /// Followers where nobody says how many.
 const FOLLOWERS: usize = 8;
-/// WebSockets on one connection of HTTP/2.
+/// Followers on one connection of HTTP/2.
 const STREAMS: usize = 100;
 /// Published one by one; the first ones are not counted.
 const MESSAGES: usize = 20;
@@ -88,7 +88,9 @@ impl Crowd {
             Crowd::Http1(wires) => wires.iter_mut().for_each(|wire| drop(wire.message("message"))),
             Crowd::Http2(connections) => {
                 for (http2, sockets) in connections {
-                    sockets.iter().for_each(|socket| drop(socket.message(http2, "message")));
+                    for socket in sockets {
+                        socket.message(http2, "message");
+                    }
                 }
             }
         }

@@ -64,7 +64,7 @@ impl Http2 {
     pub(crate) fn connect_without_windows(server: &Server) -> Http2 {
         const INITIAL_WINDOW_SIZE_MAX: [u8; 6] = [0, 4, 0x7f, 0xff, 0xff, 0xff];
         let settings = [HEADER_TABLE_SIZE_0, INITIAL_WINDOW_SIZE_MAX].concat();
-        let mut http2 = Http2::over_with(Wire::connect(server), &settings);
+        let mut http2 = Http2::with_settings(Wire::connect(server), &settings);
         http2.grants = false;
         http2.grant(0, 1 << 30);
         http2
@@ -72,10 +72,10 @@ impl Http2 {
 
     /// Over a connection that is there, with TLS or without.
     pub(crate) fn over(wire: Wire) -> Http2 {
-        Http2::over_with(wire, &HEADER_TABLE_SIZE_0)
+        Http2::with_settings(wire, &HEADER_TABLE_SIZE_0)
     }
 
-    fn over_with(mut wire: Wire, settings: &[u8]) -> Http2 {
+    fn with_settings(mut wire: Wire, settings: &[u8]) -> Http2 {
         wire.send(PREFACE);
         wire.send(frame(SETTINGS, 0, 0, settings));
         Http2 {

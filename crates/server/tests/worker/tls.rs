@@ -125,7 +125,8 @@ fn who_speaks_http_to_the_port_of_tls_is_told_so() {
 fn what_is_no_tls_ends_with_an_alert() {
     const ALERT: u8 = 21;
     let server = server(&[]);
-    for garbage in [&[0_u8; 64][..], &[22, 3, 1, 0, 4, 1, 0, 0, 0], &[23, 3, 3, 0, 1, 0], &[0xff; 20_000]] {
+    let long = vec![0xff; 20_000];
+    for garbage in [&[0_u8; 64][..], &[22, 3, 1, 0, 4, 1, 0, 0, 0], &[23, 3, 3, 0, 1, 0], &long] {
         let mut socket = to_secured(&server);
         socket.write_all(garbage).expect("the server reads");
         let answer = rest(socket);
