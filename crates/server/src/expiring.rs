@@ -159,7 +159,8 @@ impl Exchange for Expiring {
                 self.expires_ms = 0;
             }
         }
-        self.exchange.on_access_changed(core) || self.over.is_some()
+        // The exchange itself only knows of nobody in particular.
+        self.over.is_some()
     }
 
     fn asked(&self) -> Asked {
