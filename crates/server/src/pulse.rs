@@ -31,6 +31,8 @@ struct State {
 
 #[derive(Clone, Copy)]
 struct UnderWay {
+    /// The first number that did not come back; those after it were sent since it may be lost.
+    first: u64,
     since: Duration,
     /// Whether the engine has it, which may have too much to do.
     taken: bool,
@@ -90,6 +92,12 @@ impl Pulse {
         }
     }
 
+    /// A worker begins: what was sent before it was there it does not hear of.
+    pub(crate) fn on_begun(&self, worker: usize) {
+        let number = self.state().number;
+        self.on_heard(worker, number);
+    }
+
     /// A worker has heard of that one, and has nothing left to pass on.
     pub(crate) fn on_heard(&self, worker: usize, number: u64) {
         if let Some(heard) = self.heard.get(worker) {
@@ -130,24 +138,33 @@ impl Pulse {
 impl State {
     fn look(&mut self, pulse: &Pulse, heart: &impl Heart, rhythm: Rhythm, now: Duration) -> Beat {
         let (stored, refused) = heart.answers();
-        if let Some(UnderWay { since, taken }) = self.under_way {
-            if self.number <= stored && pulse.is_heard(self.number) {
+        while let Some(UnderWay { first, since, taken }) = self.under_way
+            && first <= stored
+            && pulse.is_heard(first)
+        {
+            self.good = Some(since);
+            let later = || UnderWay { first: self.number, since: self.sent.unwrap_or(now), taken };
+            self.under_way = (first < self.number).then(later);
+        }
+        if let Some(under_way) = &mut self.under_way {
+            if self.number <= refused {
                 self.under_way = None;
-                self.good = Some(since);
-            } else if self.number <= refused {
-                self.under_way = None;
-            } else if !taken {
-                self.under_way = Some(UnderWay { since, taken: heart.send(self.number) });
+            } else if !under_way.taken {
+                under_way.taken = heart.send(self.number);
             }
         }
-        if self.under_way.is_none() && self.sent.is_none_or(|sent| sent + rhythm.interval <= now) {
+        let is_late = |under_way: &UnderWay| under_way.since + rhythm.limit < now;
+        // What is stored and not heard in time may be lost: to a worker that was not there yet, for one.
+        let may_send = self.under_way.as_ref().is_none_or(|it| is_late(it) && self.number <= stored);
+        if may_send && self.sent.is_none_or(|sent| sent + rhythm.interval <= now) {
             self.number += 1;
             self.sent = Some(now);
-            self.under_way = Some(UnderWay { since: now, taken: heart.send(self.number) });
+            let taken = heart.send(self.number);
+            let (first, since) = self.under_way.map_or((self.number, now), |it| (it.first, it.since));
+            self.under_way = Some(UnderWay { first, since, taken });
         }
-        let is_late = self.under_way.is_some_and(|under_way| under_way.since + rhythm.limit < now);
-        if is_late {
-            return if self.number <= stored { Beat::NotHeard } else { Beat::NotStored };
+        if let Some(late) = self.under_way.filter(is_late) {
+            return if late.first <= stored { Beat::NotHeard } else { Beat::NotStored };
         }
         // The next one may be under way for as long as it is allowed to.
         let is_recent = self.good.is_some_and(|good| now <= good + rhythm.interval + rhythm.limit);
@@ -228,6 +245,32 @@ mod tests {
         hand.stored.set(2);
         pulse.on_heard(0, 2);
         assert_eq!(pulse.ask(&hand, RHYTHM, ms(60_020)), Beat::Regular);
+    }
+
+    #[test]
+    fn what_a_worker_has_missed_is_made_good_by_the_next_one() {
+        let (pulse, hand) = (Pulse::new(2), taking());
+        assert_eq!(pulse.ask(&hand, RHYTHM, ms(0)), Beat::Awaited);
+        hand.stored.set(1);
+        pulse.on_heard(0, 1);
+        assert_eq!(pulse.ask(&hand, RHYTHM, ms(3_000)), Beat::NotHeard);
+        assert_eq!(hand.sent.get(), 1, "once in an interval");
+        assert_eq!(pulse.ask(&hand, RHYTHM, ms(5_000)), Beat::NotHeard);
+        assert_eq!(hand.sent.get(), 2);
+        hand.stored.set(2);
+        pulse.on_heard(0, 2);
+        pulse.on_heard(1, 2);
+        assert_eq!(pulse.ask(&hand, RHYTHM, ms(5_010)), Beat::Regular);
+    }
+
+    #[test]
+    fn a_worker_that_begins_while_one_is_under_way_need_not_hear_of_it() {
+        let (pulse, hand) = (Pulse::new(2), taking());
+        assert_eq!(pulse.ask(&hand, RHYTHM, ms(0)), Beat::Awaited);
+        hand.stored.set(1);
+        pulse.on_heard(0, 1);
+        pulse.on_begun(1);
+        assert_eq!(pulse.ask(&hand, RHYTHM, ms(10)), Beat::Regular);
     }
 
     #[test]

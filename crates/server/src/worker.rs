@@ -166,6 +166,7 @@ impl Worker {
         common.doors[index].open(Arc::clone(&waker));
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
+        common.pulse.on_begun(index);
         for Listening { socket, entrance } in &listeners {
             poller.add(socket, entrance.key(), poller::Interest::Read)?;
         }
