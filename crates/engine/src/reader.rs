@@ -160,6 +160,11 @@ impl Reader {
         self.next
     }
 
+    /// How many messages lie between here and the tail. Costs one short lock.
+    pub fn behind(&self) -> u64 {
+        self.stream.tail().0.saturating_sub(self.next)
+    }
+
     /// Where it stands.
     pub fn offset(&self) -> Offset {
         self.stream.offset(self.next)

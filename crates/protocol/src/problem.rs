@@ -145,6 +145,13 @@ impl Problem {
         Problem::new(ErrorCode::TooBusy, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
     }
 
+    /// "There is no memory for another follower."
+    pub fn short_of_memory(retry_after_s: u64) -> Problem {
+        let detail = "the server is short of memory and takes no new followers; poll, or try again after `Retry-After` seconds";
+        let facts = ProblemFacts::RetryAfter { seconds: retry_after_s };
+        Problem::new(ErrorCode::ShortOfMemory, detail).with(facts)
+    }
+
     /// "The server is about to end."
     pub fn draining(retry_after_s: u64) -> Problem {
         let detail = "the server is about to end; try again after `Retry-After` seconds";

@@ -41,6 +41,14 @@ pub(crate) trait Exchange {
     /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
     fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
+    /// The time to come back within, should the server be lost without a word, is another one.
+    fn on_window(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    /// How many messages lie between where it stands and the tail of what it follows: of many streams, in the worst of them.
+    fn behind(&self) -> u64 {
+        0
+    }
+
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);
 }

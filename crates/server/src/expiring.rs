@@ -71,6 +71,14 @@ impl Exchange for Expiring {
         self.exchange.on_expired(core, out);
     }
 
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        self.exchange.on_window(core, out);
+    }
+
+    fn behind(&self) -> u64 {
+        self.exchange.behind()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.exchange.leave(core);
     }

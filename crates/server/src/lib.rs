@@ -9,10 +9,13 @@ mod exchange;
 mod expiring;
 mod forms;
 mod health;
+mod ladder;
 mod list;
 mod logging;
+mod memory;
 mod operation;
 mod request;
+mod return_window;
 mod server;
 pub mod settings;
 mod slices;
@@ -22,3 +25,4 @@ mod worker;
 
 pub use examples::EXAMPLES;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};
+pub use tidings_sys::heap::CountingHeap;

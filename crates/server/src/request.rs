@@ -10,7 +10,9 @@ use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target};
+use tidings_protocol::{
+    Headers, Live, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target,
+};
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
 pub(crate) struct Request<'r, H: Headers + ?Sized> {
@@ -127,6 +129,9 @@ fn read<H: Headers + ?Sized>(
     let asked = ReadRequest::parse(query, request.headers)?;
     let transport = transport::of(asked.live)?;
     authorise(principal, Right::Read, name)?;
+    if asked.live != Live::POLL {
+        core.admit_follower()?;
+    }
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
@@ -143,6 +148,9 @@ fn read_many<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
     let transport = transport::of(asked.live)?;
+    if asked.live != Live::POLL {
+        core.admit_follower()?;
+    }
     let follower = Follower { owner: request.owner, chunked: request.chunked };
     Ok((transport.open_many)(&asked, principal, follower, core))
 }

@@ -1,5 +1,6 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::memory::Memory;
 use crate::settings::{Policies, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -64,6 +65,8 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let mut signals =
         signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
     let draining = AtomicBool::new(false);
+    let memory = Memory::new(settings.memory_budget_bytes);
+    let _watch = memory.watch(worker::now)?;
     let connections_max = settings.max_connections.min(descriptors_for_connections());
     if connections_max < settings.max_connections {
         log::warn!("the system allows {connections_max} connections, fewer than `max_connections`");
@@ -71,12 +74,14 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
         message_memory: Arc::new(websocket::message_memory(&settings)),
+        memory: Arc::clone(&memory),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
         settings,
         connections_max,
         doors: purposes.iter().map(|_| Door::default()).collect(),
         serving: workers,
         body_bytes: AtomicUsize::new(0),
+        drained_connections: AtomicUsize::new(0),
         draining,
     });
     let mut threads = Vec::new();
@@ -89,6 +94,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     on_ready(address);
     signals.forever().next();
     log::info!("draining: asked to end");
+    common.drained_connections.store(common.connections(), Ordering::Relaxed);
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
     for thread in threads {

@@ -9,6 +9,7 @@ pub(crate) mod arrivals;
 mod connection;
 pub(crate) mod core;
 mod drain;
+mod fetching;
 pub(crate) mod followers;
 mod liveness;
 mod load;
@@ -17,11 +18,15 @@ mod output;
 mod pages;
 mod parking;
 pub(crate) mod poller;
+mod pressure;
 mod requests;
+mod returning;
+mod shedding;
 mod slots;
 mod time_limits;
 mod turn;
 
+use crate::memory::Memory;
 use crate::settings::Settings;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -49,6 +54,8 @@ pub(crate) struct Common {
     pub(crate) settings: Arc<Settings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
+    /// How much memory is in use, of how much.
+    pub(crate) memory: Arc<Memory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
     /// How many connections may be open, over all workers.
@@ -59,6 +66,8 @@ pub(crate) struct Common {
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
     pub(crate) body_bytes: AtomicUsize,
+    /// How many connections there were when the server was asked to end.
+    pub(crate) drained_connections: AtomicUsize,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }
@@ -91,6 +100,8 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    /// Those who are still to be told of another time to come back within.
+    untold: Vec<u64>,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
 }
@@ -151,6 +162,7 @@ impl Worker {
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
+            untold: Vec::new(),
             alone_from_ms: 0,
         })
     }
@@ -175,12 +187,19 @@ impl Worker {
 }
 
 impl Common {
+    /// Connections of all workers, as far as they have told.
+    pub(crate) fn connections(&self) -> usize {
+        self.doors.iter().map(Door::connections).sum()
+    }
+
     /// Connections of all workers but one, as far as they have told.
     fn connections_of_others(&self, index: usize) -> usize {
         let others = self.doors.iter().enumerate().filter(|(other, _)| *other != index);
         others.map(|(_, door)| door.connections()).sum()
     }
 }
+
+pub(crate) use turn::now;
 
 /// A worker as its tasks see it: borrowed for a moment at a time, never across an await.
 pub(crate) type Shared = Rc<RefCell<Worker>>;

@@ -1,7 +1,8 @@
 //! The only unsafe code of tidings: what the safe wrappers of others lack.
 //!
-//! Knows descriptors. Does not know anything of tidings.
+//! Knows descriptors and memory. Does not know anything of tidings.
 
+pub mod heap;
 #[cfg_attr(not(target_os = "linux"), path = "no_send_ring.rs")]
 mod send_ring;
 

@@ -168,6 +168,7 @@ function frame([type, stream, ...rest]: Json[]): Frame {
       return { type, stream, reason: rest[0], earliest: offset(rest[1]), tail: offset(rest[2]) };
     case "error":
       return { type, stream, code: rest[0], message: "", retryable: rest[1] ?? false };
+    case "return":
     case "drain":
       return { type, within: stream / 1000 };
     case "heartbeat":

@@ -109,6 +109,11 @@ pub enum ServerMessage {
         /// The window.
         within: Duration,
     },
+    /// Should the server be lost without a word: come back within this time, spread out.
+    Return {
+        /// The window; zero where nobody needs to wait for others.
+        within: Duration,
+    },
     /// Of a type that only newer versions know; to be ignored.
     Unknown,
 }
@@ -190,6 +195,7 @@ impl ServerMessage {
             },
             "heartbeat" => ServerMessage::Heartbeat,
             "drain" => ServerMessage::Drain { within: seconds("within", members.within)? },
+            "return" => ServerMessage::Return { within: seconds("within", members.within)? },
             _ => ServerMessage::Unknown,
         })
     }

@@ -75,6 +75,11 @@ impl Feed {
         self.subscriptions.any_ready()
     }
 
+    /// How many messages it is behind, in the stream in which it is furthest.
+    pub(super) fn behind(&self) -> u64 {
+        self.subscriptions.behind()
+    }
+
     /// Lets another one begin than the first.
     pub(super) fn turn_by(&mut self, count: usize) {
         self.subscriptions.turn_by(count);

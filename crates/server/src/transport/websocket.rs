@@ -47,7 +47,10 @@ pub(crate) fn open<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
     if core.draining {
-        return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
+        return Err(core.refuse_draining());
+    }
+    if !core.echoes {
+        core.admit_follower()?;
     }
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
     let accept = Accept::check_as(handshake, headers)?.with_deflate(deflate);
@@ -85,6 +88,12 @@ pub(super) trait Talk {
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
+    /// The time to come back within is another one.
+    fn on_window(&self, _core: &Core, _out: &mut Vec<u8>) {}
+    /// How many messages lie between where it stands and the tail of what it follows.
+    fn behind(&self) -> u64 {
+        0
+    }
     /// Why the connection has to be closed, if it has.
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
@@ -295,6 +304,18 @@ impl<T: Talk> Exchange for Connection<T> {
             out.push(frames.into());
             self.state = State::Draining { since: Since::now(core) };
         }
+    }
+
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.state == State::Open {
+            let mut frames = Vec::new();
+            self.talk.on_window(core, &mut frames);
+            out.push(frames.into());
+        }
+    }
+
+    fn behind(&self) -> u64 {
+        self.talk.behind()
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -77,7 +77,7 @@ impl Worker {
     /// One connection too many: it gets its answer without being asked anything.
     fn refuse(&mut self, socket: &TcpStream) {
         let mut answer = Vec::new();
-        let response = Response::problem(&Problem::too_busy(1));
+        let response = Response::problem(&Problem::too_busy(self.core.spread_s(1)));
         let form = Http1Form {
             version: Version::Http11,
             connection: Connection::Close,

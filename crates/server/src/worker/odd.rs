@@ -85,6 +85,14 @@ impl Tasks {
         }
     }
 
+    /// Tells all of them within which time to come back, should the server be lost.
+    pub(super) fn tell_window(&mut self) {
+        for news in self.exchanges.values_mut() {
+            news.window = true;
+            news.wake();
+        }
+    }
+
     /// Tells all of them that the server is about to end.
     pub(super) fn drain(&mut self) {
         self.draining = true;

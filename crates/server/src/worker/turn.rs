@@ -75,7 +75,7 @@ fn turn_alone(worker: &Shared) -> std::io::Result<Turn> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place where a worker asks for the time, once a turn")]
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -121,6 +121,7 @@ impl Worker {
             }
         };
         self.ready = ready;
+        self.core.go_on_fetching();
         self.core.forms.forget();
         self.core.slices.forget_found();
         self.common.doors[self.index].tell(self.connection_count());
@@ -251,6 +252,8 @@ impl Worker {
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        self.tell_window();
+        self.shed();
         if self.hand_rests() {
             return;
         }

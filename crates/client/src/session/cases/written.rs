@@ -152,6 +152,7 @@ pub(super) fn frame(value: &Value) -> ServerMessage {
             message: String::new(),
             retryable: value[3].as_bool().unwrap_or(false),
         },
+        "return" => ServerMessage::Return { within: ms(&value[1]) },
         "drain" => ServerMessage::Drain { within: ms(&value[1]) },
         "heartbeat" => ServerMessage::Heartbeat,
         other => panic!("no such frame: {other}"),

@@ -117,6 +117,12 @@ impl Subscriptions {
         all.map(|it| (it.number, it.reader.stream().name().clone())).collect()
     }
 
+    /// How many messages lie before the tail of the stream that is furthest behind.
+    pub(super) fn behind(&self) -> u64 {
+        let others = self.others.iter().flat_map(|others| &others.all);
+        self.first.iter().chain(others).map(|it| it.reader.behind()).max().unwrap_or(0)
+    }
+
     pub(super) fn get(&mut self, number: u32) -> Option<&mut Subscription> {
         if self.first.as_ref().is_some_and(|first| first.number == number) {
             return self.first.as_mut();

@@ -15,6 +15,8 @@ pub(super) struct TaskNews {
     changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
     pub(super) draining: bool,
+    /// The time to come back within is another one.
+    pub(super) window: bool,
     waker: Option<Waker>,
 }
 
@@ -71,11 +73,15 @@ impl Seat {
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
         let draining = std::mem::take(&mut news.draining);
+        let window = std::mem::take(&mut news.window);
         for number in changed {
             exchange.on_changed(number);
         }
         for (number, reply) in replies {
             exchange.on_reply(number, reply);
+        }
+        if window {
+            exchange.on_window(&mut worker.core, out);
         }
         if draining {
             exchange.on_drain(&mut worker.core, out);
