@@ -160,8 +160,8 @@ impl Reader {
         self.next
     }
 
-    /// How many messages lie between here and the tail. Costs one short lock.
-    pub fn behind(&self) -> u64 {
+    /// How many messages come after it, up to the tail.
+    pub fn lag(&self) -> u64 {
         self.stream.tail().0.saturating_sub(self.next)
     }
 

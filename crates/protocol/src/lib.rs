@@ -3,6 +3,7 @@
 //! Knows `docs/protocol.md`, for the server and for clients. Does not know sockets, tasks, the source of time
 //! (`now` is a parameter) or the log.
 
+mod admin_path;
 mod cache_control;
 mod cache_cursor;
 mod civil;
@@ -11,6 +12,7 @@ mod digits;
 pub mod envelope;
 mod error_code;
 mod etag;
+mod forwarded;
 pub mod header_name;
 mod header_value;
 mod headers;
@@ -22,6 +24,7 @@ mod method;
 mod offset_text;
 mod percent;
 mod problem;
+mod proxy_header;
 mod publish_request;
 mod query;
 mod read_request;
@@ -32,12 +35,15 @@ mod target;
 mod ticket;
 pub mod websocket;
 
+pub use self::proxy_header::ProxyHeader;
+pub use admin_path::AdminPath;
 pub use cache_control::{CacheControl, PageLife};
 pub use cache_cursor::CacheCursor;
 pub use create_request::{CreateRequest, lifetime_header, retention_headers};
 pub use digits::{INTEGER_MAX, write_decimal};
 pub use error_code::ErrorCode;
 pub use etag::{ETag, IfNoneMatch, PageEnd, none_match_names};
+pub use forwarded::{ForwardedClient, ForwardedField, forwarded_client};
 pub use header_value::HeaderValue;
 pub use headers::Headers;
 pub use http_date::HttpDate;

@@ -1,7 +1,7 @@
 //! Targets of requests: which path means what, and how a stream's name stands in one.
 
 use crate::percent::{self, Plus};
-use crate::{ErrorCode, Method, Problem, TICKET_PATH};
+use crate::{AdminPath, ErrorCode, Method, Problem, TICKET_PATH};
 use tidings_model::StreamName;
 
 const STREAM_ROOT: &str = "/v1/stream/";
@@ -31,6 +31,10 @@ pub enum Route {
     Ticket,
     /// `/v1/streams`: the list of streams.
     Streams,
+    /// `/v1/admin/…`: for administrators.
+    Admin(AdminPath),
+    /// `/metrics`: what operators watch.
+    Metrics,
     /// `/health/live`
     HealthLive,
     /// `/health/ready`
@@ -76,8 +80,10 @@ impl Route {
             READ_PATH => Ok(Route::ReadMany),
             TICKET_PATH => Ok(Route::Ticket),
             "/v1/streams" => Ok(Route::Streams),
+            "/metrics" => Ok(Route::Metrics),
             "/health/live" => Ok(Route::HealthLive),
             "/health/ready" => Ok(Route::HealthReady),
+            _ if path.starts_with(AdminPath::ROOT) => AdminPath::parse(path).map(Route::Admin),
             _ => Err(Problem::not_found()),
         }
     }
@@ -88,18 +94,20 @@ impl Route {
             Route::Stream(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
             Route::ReadMany | Route::Ticket => "POST, OPTIONS",
             Route::WebSocket | Route::Streams => "GET, OPTIONS",
-            Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
+            Route::Admin(path) => path.methods(),
+            Route::Metrics | Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
         }
     }
 
     /// Refuses a method that the path does not have.
     pub fn check_method(&self, method: Method) -> Result<(), Problem> {
         let is_there = match (self, method) {
+            (Route::Admin(path), _) => path.methods().split(", ").any(|named| Method::parse(named) == method),
             (_, Method::Other) | (Route::ReadMany | Route::Ticket, Method::Get) => false,
             (Route::Stream(_), _)
             | (Route::ReadMany | Route::Ticket, Method::Post)
             | (_, Method::Get | Method::Options)
-            | (Route::HealthLive | Route::HealthReady, Method::Head) => true,
+            | (Route::Metrics | Route::HealthLive | Route::HealthReady, Method::Head) => true,
             (_, Method::Head | Method::Put | Method::Post | Method::Delete) => false,
         };
         if is_there { Ok(()) } else { Err(Problem::method_not_allowed(self.methods())) }
@@ -158,6 +166,7 @@ mod tests {
         assert_eq!(route("/v1/read?live=sse"), Ok(Route::ReadMany));
         assert_eq!(route("/v1/ticket"), Ok(Route::Ticket));
         assert_eq!(route("/v1/streams?prefix=a"), Ok(Route::Streams));
+        assert_eq!(route("/metrics"), Ok(Route::Metrics));
         assert_eq!(route("/health/live"), Ok(Route::HealthLive));
         assert_eq!(route("/health/ready"), Ok(Route::HealthReady));
         for path in
@@ -194,8 +203,10 @@ mod tests {
             "/v1/read",
             "/v1/ticket",
             "/v1/streams",
+            "/metrics",
             "/health/live",
             "/health/ready",
+            "/v1/admin/me",
         ] {
             let route = Target::parse(path).unwrap().route;
             for (method, word) in words {

@@ -3,6 +3,7 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -44,8 +45,13 @@ pub(crate) trait Exchange {
     /// The time to come back within, should the server be lost without a word, is another one.
     fn on_window(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
-    /// How many messages lie between where it stands and the tail of what it follows: of many streams, in the worst of them.
-    fn behind(&self) -> u64 {
+    /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
+    fn asked(&self) -> Asked {
+        Asked::Other
+    }
+
+    /// How many messages it is behind: the furthest, of many streams. Asked only of who can't be written to.
+    fn lag(&self) -> u64 {
         0
     }
 

@@ -2,6 +2,7 @@
 
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -75,8 +76,12 @@ impl Exchange for Expiring {
         self.exchange.on_window(core, out);
     }
 
-    fn behind(&self) -> u64 {
-        self.exchange.behind()
+    fn asked(&self) -> Asked {
+        self.exchange.asked()
+    }
+
+    fn lag(&self) -> u64 {
+        self.exchange.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

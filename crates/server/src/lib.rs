@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod admin;
 mod authorise;
 mod examples;
 mod exchange;
@@ -13,7 +14,9 @@ mod ladder;
 mod list;
 mod logging;
 mod memory;
+mod metrics;
 mod operation;
+mod peer;
 mod request;
 mod return_window;
 mod server;
@@ -24,5 +27,6 @@ mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
+pub use metrics::metrics_markdown;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};
 pub use tidings_sys::heap::CountingHeap;

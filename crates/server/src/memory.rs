@@ -5,6 +5,7 @@
 pub(crate) mod machine;
 
 use crate::ladder::{Amounts, Ladder, Share, Step};
+use crate::metrics::ServerMetrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -16,12 +17,9 @@ use tidings_sys::heap;
 pub(crate) struct Memory {
     budget_bytes: usize,
     step: AtomicU8,
-    used_bytes: AtomicUsize,
     resident_bytes: AtomicUsize,
     /// How often the step has changed.
     changes: AtomicU64,
-    /// How many connections were ended to have room.
-    ended_connections: AtomicU64,
     ended: AtomicBool,
 }
 
@@ -33,10 +31,8 @@ impl Memory {
         Arc::new(Memory {
             budget_bytes,
             step: AtomicU8::new(Step::Calm as u8),
-            used_bytes: AtomicUsize::new(0),
             resident_bytes: AtomicUsize::new(0),
             changes: AtomicU64::new(0),
-            ended_connections: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         })
     }
@@ -51,9 +47,13 @@ impl Memory {
         Share::of(used_bytes(), self.budget_bytes) < Step::Ending.until()
     }
 
-    /// A connection is ended to have room.
-    pub(crate) fn on_ended(&self) {
-        self.ended_connections.fetch_add(1, Ordering::Relaxed);
+    /// For the page of metrics.
+    pub(crate) fn report(&self, metrics: &ServerMetrics) {
+        metrics.ladder.set(u64::from(self.step.load(Ordering::Relaxed)));
+        metrics.ladder_changes.set(self.changes.load(Ordering::Relaxed));
+        metrics.memory_used.set(used_bytes() as u64);
+        metrics.memory_held.set(self.resident_bytes.load(Ordering::Relaxed) as u64);
+        metrics.memory_budget.set(self.budget_bytes as u64);
     }
 
     /// Starts the thread that measures.
@@ -75,7 +75,6 @@ impl Memory {
                 heap::give_back();
                 amounts.resident_bytes = resident_bytes();
             }
-            self.used_bytes.store(amounts.used_bytes, Ordering::Relaxed);
             self.resident_bytes.store(amounts.resident_bytes, Ordering::Relaxed);
             let before = ladder.step();
             if let Some(step) = ladder.on_amounts(amounts, now_ms) {
@@ -109,8 +108,8 @@ struct GivingBack {
 }
 
 impl GivingBack {
-    /// It takes a while, and others wait meanwhile.
-    const PAUSE_MS: u64 = 10_000;
+    /// It takes a moment, and others may wait meanwhile.
+    const PAUSE_MS: u64 = 500;
 
     /// Where little of the budget is left and a good part of what is held is not in use.
     fn is_due(&mut self, amounts: Amounts, budget_bytes: usize, now_ms: u64) -> bool {

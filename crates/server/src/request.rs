@@ -2,10 +2,12 @@
 
 use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
 use crate::exchange::Opened;
+use crate::metrics::{self, Asked};
+use crate::peer::Peer;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{examples, expiring, health, list, operation, ticket};
+use crate::{admin, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -25,16 +27,32 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     pub(crate) owner: Owner,
+    /// Who asks, as far as the network tells.
+    pub(crate) peer: Peer,
 }
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    dispatch(request, core).unwrap_or_else(Opened::from)
+    let mut asked = Asked::Other;
+    let opened = dispatch(request, core, &mut asked).unwrap_or_else(Opened::from);
+    match &opened {
+        Opened::Response(response) | Opened::Stream(response, _) | Opened::Upgrade(response, _) => {
+            core.metrics.on_answer(asked, response);
+        }
+        // Counted when it is answered.
+        Opened::Held(_) => {}
+    }
+    opened
 }
 
-fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
+/// Says in `asked` what it was about, as far as that was understood.
+fn dispatch<H: Headers + ?Sized>(
+    request: &Request<'_, H>,
+    core: &mut Core,
+    asked: &mut Asked,
+) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.websocket, (None, ""), core);
+        return transport::websocket::open(request, (None, ""), core);
     }
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -44,6 +62,7 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         }
     }
     let Target { route, query } = target?;
+    *asked = Asked::of(&route, request.method);
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
@@ -56,9 +75,22 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
-        (Route::WebSocket | Route::ReadMany | Route::Ticket | Route::Streams | Route::Stream(_), _) => {
+        (Route::Metrics, _) => {
+            let principal = identify(request.headers, core)?;
+            metrics::scrape(&principal, request.headers, core).map(Opened::Response)
+        }
+        (
+            Route::WebSocket
+            | Route::ReadMany
+            | Route::Ticket
+            | Route::Streams
+            | Route::Stream(_)
+            | Route::Admin(_),
+            _,
+        ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
+                *asked = Asked::WebSocket;
                 return websocket(&route, query, request, core);
             }
             let principal = match (&route, request.method) {
@@ -83,6 +115,7 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
+        (Route::Admin(path), _) => admin::open(principal, *path, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
         (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),
@@ -93,7 +126,7 @@ fn for_principal<H: Headers + ?Sized>(
             operation::delete::delete(principal, name, request.owner, core)
         }
         (Route::Stream(_), Method::Options | Method::Other)
-        | (Route::WebSocket | Route::HealthLive | Route::HealthReady, _) => {
+        | (Route::WebSocket | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
             Err(Problem::method_not_allowed(route.methods()))
         }
     }
@@ -116,7 +149,7 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request.headers, request.websocket, (first, query), core)
+    transport::websocket::open(request, (first, query), core)
 }
 
 fn read<H: Headers + ?Sized>(
@@ -135,7 +168,10 @@ fn read<H: Headers + ?Sized>(
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
-    let reader = reader.map_err(Problem::reset)?;
+    let reader = reader.map_err(|reset| {
+        core.metrics.resets.of(reset.reason).count();
+        Problem::reset(reset)
+    })?;
     let read = Read::new(&asked, reader, request.chunked);
     Ok((transport.open)(read, request.owner, &asked, core))
 }

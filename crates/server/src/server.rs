@@ -1,6 +1,7 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::memory::Memory;
+use crate::metrics::Registry;
 use crate::settings::{Policies, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -73,6 +74,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     }
     let common = Arc::new(Common {
         engine: Arc::clone(&engine),
+        registry: Arc::new(Registry::new(purposes.len(), engine.now())),
         message_memory: Arc::new(websocket::message_memory(&settings)),
         memory: Arc::clone(&memory),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),

@@ -11,6 +11,7 @@ pub(crate) mod core;
 mod drain;
 mod fetching;
 pub(crate) mod followers;
+mod lagging;
 mod liveness;
 mod load;
 mod odd;
@@ -19,6 +20,7 @@ mod pages;
 mod parking;
 pub(crate) mod poller;
 mod pressure;
+mod proxied;
 mod requests;
 mod returning;
 mod shedding;
@@ -27,10 +29,12 @@ mod time_limits;
 mod turn;
 
 use crate::memory::Memory;
+use crate::metrics::Registry;
 use crate::settings::Settings;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
+use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
 use crate::worker::poller::{Poller, Ready};
@@ -52,6 +56,8 @@ use tidings_protocol::websocket::memory::MessageMemory;
 pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
+    /// What all workers count.
+    pub(crate) registry: Arc<Registry>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
     /// How much memory is in use, of how much.
@@ -95,6 +101,7 @@ pub(crate) struct Worker {
     /// How many of `ready` were attended to.
     heard: usize,
     under_the_hand: Vec<u64>,
+    lagging: Lagging,
     /// How many ticks there were.
     tick: usize,
     /// Connections that hyper is to have; the loop starts a task for each.
@@ -142,7 +149,7 @@ impl Worker {
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
-        let core = Core::new(&common, inbox, now);
+        let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,
@@ -159,6 +166,7 @@ impl Worker {
             said: Vec::new(),
             heard: 0,
             under_the_hand: Vec::new(),
+            lagging: Lagging::default(),
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,

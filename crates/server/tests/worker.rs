@@ -34,6 +34,8 @@ mod http2_websocket;
 mod ladder;
 #[path = "worker/memory.rs"]
 mod memory;
+#[path = "worker/metrics.rs"]
+mod metrics;
 #[path = "worker/odd.rs"]
 mod odd;
 #[path = "worker/parity.rs"]

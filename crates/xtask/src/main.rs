@@ -5,9 +5,10 @@
 #![expect(clippy::print_stdout, reason = "printing is what a chore is for")]
 
 mod clock;
+mod deny;
 mod fuzz;
 mod paint;
-mod settings_page;
+mod printed_page;
 mod test;
 mod tidy;
 mod workspace;
@@ -22,7 +23,9 @@ usage: cargo xtask <chore>
   tidy       layers, module docs, error codes, file sizes, generated pages
   fuzz [SECONDS] [TARGET]
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
-  settings   writes docs/settings.md";
+  deny       licences, bans and sources of what is built in
+  settings   writes docs/settings.md
+  metrics    writes docs/metrics.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +33,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
-        ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
+        ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
+        ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
+        ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {
             eprintln!("{USAGE}");

@@ -21,6 +21,7 @@ impl SettingsInput {
         self.join_memory_budget(&mut settings)?;
         self.check_segment(&settings)?;
         self.join_request_memory(&mut settings)?;
+        self.check_proxies(&settings)?;
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
         }
@@ -69,6 +70,17 @@ impl SettingsInput {
             values: format!("{memory}, {cache} and {said_of_budget}"),
             rule: "what messages may take in memory must leave a quarter of the budget for followers",
             advice: "raise memory_budget_bytes or lower memory_bytes and tail_cache_bytes".to_owned(),
+        })
+    }
+
+    fn check_proxies(&self, settings: &Settings) -> Result<(), SettingsError> {
+        if !settings.proxy_protocol || !settings.trusted_proxies.is_empty() {
+            return Ok(());
+        }
+        Err(SettingsError::Conflict {
+            values: said("proxy_protocol", self.proxy_protocol.as_ref()),
+            rule: "the PROXY protocol needs proxies that are trusted, and none are named",
+            advice: "write their addresses into trusted_proxies".to_owned(),
         })
     }
 

@@ -4,13 +4,14 @@ use super::access::AccessTables;
 use super::definition::{Given, hidden, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
-use super::{Definition, EventLoop, LogLevel, Origin, Policies, Range, Sends, SettingsError, kind};
+use super::{Definition, EventLoop, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::Policy;
 use tidings_model::Durability;
+use tidings_protocol::ForwardedField;
 
 settings_table! {
     group "Server" {
@@ -55,6 +56,17 @@ settings_table! {
         ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
         /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
         max_tickets: usize = COUNT "10000" in "1"..="10000000",
+    }
+    group "Behind a proxy" {
+        /// The addresses of the proxies in front, and of nobody else. What they say of a client's address is believed; of others it is
+        /// not even looked at. Where this is empty, the client is whoever has made the connection.
+        trusted_proxies: Networks = NETWORKS "",
+        /// Which header the trusted proxies write: `x-forwarded-for` (with `X-Forwarded-Proto` beside it) or `forwarded` (RFC 7239). The
+        /// other one passes through them as the client has sent it, and is not looked at.
+        forwarded_header: ForwardedField = FORWARDED_FIELD "x-forwarded-for",
+        /// Whether the trusted proxies begin each connection with a header of the PROXY protocol, version 1 or 2. If so, they must, and
+        /// nobody else may.
+        proxy_protocol: bool = SWITCH "false",
     }
     group "Following" {
         /// How long a long poll is held when nothing is published and the request has no `timeout`.

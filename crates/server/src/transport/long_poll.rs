@@ -3,6 +3,7 @@
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
@@ -82,8 +83,8 @@ impl Exchange for LongPoll {
         self.expired = true;
     }
 
-    fn behind(&self) -> u64 {
-        self.read.reader.behind()
+    fn asked(&self) -> Asked {
+        Asked::Read
     }
 
     fn leave(&mut self, core: &mut Core) {

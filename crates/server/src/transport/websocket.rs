@@ -10,6 +10,8 @@ mod session;
 
 use crate::authorise::{Principal, identify_upgrade};
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::peer::Peer;
+use crate::request::Request;
 use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -23,7 +25,7 @@ use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
-use tidings_protocol::websocket::handshake::{Accept, Handshake};
+use tidings_protocol::websocket::handshake::Accept;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::memory::MessageMemory;
 use tidings_protocol::websocket::{Compression, Role, Violation};
@@ -33,32 +35,43 @@ use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 pub(crate) struct FirstSubscription {
     subscription: Option<(StreamName, Start)>,
     deflate: Option<Agreement>,
+    /// Who has asked for it.
+    peer: Peer,
     principal: Principal,
     /// Why the token is not believed that came with it.
     refused: Option<Box<Problem>>,
 }
 
+impl FirstSubscription {
+    /// Who has asked for it.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
+    }
+}
+
 /// Grants the WebSocket, over HTTP/1.1 or HTTP/2. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
 pub(crate) fn open<H: Headers + ?Sized>(
-    headers: &H,
-    asked: Option<Handshake>,
+    request: &Request<'_, H>,
     (first, query): (Option<(StreamName, Start)>, &str),
     core: &mut Core,
 ) -> Result<Opened, Problem> {
-    let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
+    let Some(handshake) = request.websocket else { return Err(Problem::upgrade_required()) };
     if core.draining {
         return Err(core.refuse_draining());
     }
     if !core.echoes {
         core.admit_follower()?;
     }
-    let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
-    let accept = Accept::check_as(handshake, headers)?.with_deflate(deflate);
-    let (principal, refused) = identify_upgrade(headers, query, core)?;
+    let deflate = core.settings.websocket_compression.then(|| Agreement::choose(request.headers)).flatten();
+    let accept = Accept::check_as(handshake, request.headers)?.with_deflate(deflate);
+    let (principal, refused) = identify_upgrade(request.headers, query, core)?;
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);
-    Ok(Opened::Upgrade(head, FirstSubscription { subscription: first, deflate, principal, refused }))
+    Ok(Opened::Upgrade(
+        head,
+        FirstSubscription { subscription: first, deflate, peer: request.peer, principal, refused },
+    ))
 }
 
 /// The exchange that owns an upgraded connection.
@@ -90,14 +103,14 @@ pub(super) trait Talk {
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
     /// The time to come back within is another one.
     fn on_window(&self, _core: &Core, _out: &mut Vec<u8>) {}
-    /// How many messages lie between where it stands and the tail of what it follows.
-    fn behind(&self) -> u64 {
-        0
-    }
     /// Why the connection has to be closed, if it has.
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
     fn owes_an_answer(&self) -> bool;
+    /// See [`Exchange`].
+    fn lag(&self) -> u64 {
+        0
+    }
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -314,8 +327,8 @@ impl<T: Talk> Exchange for Connection<T> {
         }
     }
 
-    fn behind(&self) -> u64 {
-        self.talk.behind()
+    fn lag(&self) -> u64 {
+        self.talk.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

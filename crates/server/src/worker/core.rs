@@ -3,6 +3,7 @@
 use crate::authorise::Access;
 use crate::forms::Forms;
 use crate::memory::Memory;
+use crate::metrics::{Metrics, Registry};
 use crate::return_window::ReturnWindow;
 use crate::settings::Settings;
 use crate::slices::Slices;
@@ -26,6 +27,10 @@ pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) access: Access,
+    /// What this worker counts.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What all workers count.
+    pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) forms: Forms,
@@ -57,15 +62,20 @@ pub(crate) struct Core {
     /// Operations that the commit thread has and has not answered.
     submitted: usize,
     fetching: Fetching,
+    /// When the first of those messages was committed that this worker has not yet passed on, by the engine's clock.
+    passing_on: Option<Duration>,
     random: u64,
 }
 
 impl Core {
-    pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, message_memory, tickets, memory, .. } = common;
+    pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
+        let Common { engine, settings, registry, message_memory, tickets, memory, .. } = common;
+        let metrics = registry.of_worker(index);
         let time = engine.now();
         Core {
-            followers: Followers::new(inbox.worker()),
+            followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
+            metrics,
+            registry: Arc::clone(registry),
             forms: Forms::new(settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
@@ -83,6 +93,7 @@ impl Core {
             in_memory: Vec::new(),
             submitted: 0,
             fetching: Fetching::default(),
+            passing_on: None,
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
             access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
@@ -158,6 +169,7 @@ impl Core {
         if self.submitted == 0
             && let Some(news) = self.engine.commit_in_memory(self.inbox.worker(), &mut self.in_memory)
         {
+            self.on_changes(&news);
             return news;
         }
         let mut waiting = std::mem::take(&mut self.in_memory).into_iter();
@@ -226,6 +238,7 @@ impl Core {
     pub(crate) fn take_news(&mut self) -> News {
         self.slices.forget_found();
         let news = self.inbox.take();
+        self.on_changes(&news);
         for (_, reply) in &news.replies {
             match reply {
                 Reply::Operation(_) => self.submitted -= 1,
@@ -236,6 +249,19 @@ impl Core {
             }
         }
         news
+    }
+
+    fn on_changes(&mut self, news: &News) {
+        if !news.changed.is_empty() && self.passing_on.is_none() {
+            self.passing_on = Some(news.since);
+        }
+    }
+
+    /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
+    pub(crate) fn on_passed_on(&mut self) {
+        if let Some(since) = self.passing_on.take() {
+            self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
     }
 
     /// Who asked under that token, and under which number of its own.

@@ -31,7 +31,7 @@ impl Worker {
             if self.core.memory.is_enough() {
                 return;
             }
-            self.core.memory.on_ended();
+            self.core.metrics.shed.count();
             // A peer that takes nothing can't be told anything either.
             self.close(key);
         }
@@ -45,6 +45,6 @@ fn claim(slot: &Slot) -> Option<Claim> {
         return None;
     }
     let follows = matches!(slot.phase, Phase::Answer | Phase::Duplex);
-    let behind = slot.exchange.as_ref().map_or(0, |exchange| exchange.behind());
+    let behind = slot.exchange.as_ref().map_or(0, |exchange| exchange.lag());
     Some((!follows, behind, held))
 }

@@ -1,6 +1,7 @@
 //! The loop of a worker. Read it with `docs/decisions/` at hand: each line of its order was paid for.
 
 use super::{Shared, Worker, odd, poller};
+use crate::metrics::HeldBy;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
@@ -122,6 +123,9 @@ impl Worker {
         };
         self.ready = ready;
         self.core.go_on_fetching();
+        if self.core.ready.is_empty() {
+            self.core.on_passed_on();
+        }
         self.core.forms.forget();
         self.core.slices.forget_found();
         self.common.doors[self.index].tell(self.connection_count());
@@ -175,7 +179,7 @@ impl Worker {
     }
 
     /// Whoever it concerns can go on.
-    fn hear_news(&mut self, News { changed, replies }: News) {
+    fn hear_news(&mut self, News { changed, replies, .. }: News) {
         for (token, reply) in replies {
             self.on_reply(token, reply);
         }
@@ -249,6 +253,7 @@ impl Worker {
     }
 
     fn on_tick(&mut self) {
+        self.count_connections();
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
@@ -270,6 +275,14 @@ impl Worker {
         }
         self.send_together();
         self.under_the_hand = keys;
+        self.lagging.on_looked(share, self.slots.places(), &self.core.metrics);
+    }
+
+    /// Tells how many connections there are.
+    fn count_connections(&self) {
+        let connections = &self.core.metrics.connections;
+        connections.of(HeldBy::Worker).set(self.slots.len() as u64);
+        connections.of(HeldBy::Task).set((self.handed_over.len() + self.tasks.connections) as u64);
     }
 
     /// Whether the hand of the clock has gone round, and it is too early for another round.

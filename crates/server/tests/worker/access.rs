@@ -1,11 +1,15 @@
 //! Who may do what: every request and every frame with every kind of token, generated from lists, against the real server.
 
+#[path = "access/admin.rs"]
+mod admin;
 #[path = "access/expiry.rs"]
 mod expiry;
 #[path = "access/frames.rs"]
 mod frames;
 #[path = "access/listing.rs"]
 mod listing;
+#[path = "access/metrics.rs"]
+mod metrics;
 #[path = "access/requests.rs"]
 mod requests;
 #[path = "access/tickets.rs"]

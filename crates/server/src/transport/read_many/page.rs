@@ -6,6 +6,7 @@
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::Wrapping;
+use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
 use crate::transport::page::with_windows;
 use crate::transport::{Follower, LONG_POLL};
@@ -71,6 +72,9 @@ fn open(
     // A poll watches nothing: what others found before it came may be older than what its client knows.
     core.slices.forget_found();
     let mut feed = Feed::new(Wrapping::Element, asked.streams.len());
+    if kind.is_some() {
+        feed.transport = Transport::LongPoll;
+    }
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
@@ -184,8 +188,8 @@ impl Exchange for Page {
         }
     }
 
-    fn behind(&self) -> u64 {
-        self.feed.behind()
+    fn asked(&self) -> Asked {
+        Asked::ReadMany
     }
 
     fn leave(&mut self, core: &mut Core) {

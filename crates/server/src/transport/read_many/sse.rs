@@ -137,8 +137,8 @@ impl Exchange for Events {
         self.push(events, out);
     }
 
-    fn behind(&self) -> u64 {
-        self.feed.behind()
+    fn lag(&self) -> u64 {
+        self.feed.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -49,7 +49,7 @@ struct Rare {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, refused } = first;
+        let FirstSubscription { subscription, deflate, principal, refused, .. } = first;
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
         let is_plain = subscription.is_none() && identity.is_none() && refused.is_none();
@@ -273,10 +273,6 @@ impl Talk for Session {
         write_text_frame(out, |text| write_return(text, core.return_window.duration()));
     }
 
-    fn behind(&self) -> u64 {
-        self.feed.behind()
-    }
-
     fn is_over(&self) -> Option<Violation> {
         let violation = Violation { code: CloseCode::UNAUTHENTICATED, reason: "come back with a new token" };
         self.has_ended().then_some(violation)
@@ -284,6 +280,10 @@ impl Talk for Session {
 
     fn owes_an_answer(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.publishing.is_waiting())
+    }
+
+    fn lag(&self) -> u64 {
+        self.feed.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

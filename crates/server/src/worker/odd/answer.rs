@@ -41,7 +41,7 @@ pub(super) async fn answer(
         }
     };
     let seat = Seat::new(&worker, open_request);
-    Ok(match open(&worker, seat.index(), &parts, body) {
+    Ok(match open(&worker, &seat, &parts, body) {
         Opened::Response(response) => whole(response),
         Opened::Held(exchange) => whole(ExchangeTask::new(seat, exchange).respond().await),
         Opened::Stream(head, exchange) => {

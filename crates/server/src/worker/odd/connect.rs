@@ -17,7 +17,7 @@ pub(super) fn connect(worker: &Shared, request: OpenRequest, mut asked: hyper::R
         return whole(Response::problem(&Problem::protocol_not_served()));
     }
     let seat = Seat::new(worker, request);
-    match open(worker, seat.index(), &parts, Bytes::new()) {
+    match open(worker, &seat, &parts, Bytes::new()) {
         Opened::Upgrade(head, first) => {
             tokio::task::spawn_local(async move {
                 // It fails when the peer takes its request back before it hears the answer.

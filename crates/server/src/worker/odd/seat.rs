@@ -1,6 +1,6 @@
 //! The place of an exchange among the tasks of a worker: what happened to it while its task slept, and its next step.
 
-use super::{OpenRequest, Shared};
+use super::{ConnectionState, OpenRequest, Shared};
 use crate::exchange::{Advance, Exchange};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -41,18 +41,23 @@ pub(super) struct Seat {
     index: usize,
     exchange: Option<Box<dyn Exchange>>,
     /// Says that the request is open for as long as this lives.
-    _request: OpenRequest,
+    request: OpenRequest,
 }
 
 impl Seat {
     /// A place for an exchange that is about to be opened.
     pub(super) fn new(worker: &Shared, request: OpenRequest) -> Seat {
         let index = worker.borrow_mut().tasks.insert_exchange();
-        Seat { worker: Rc::clone(worker), index, exchange: None, _request: request }
+        Seat { worker: Rc::clone(worker), index, exchange: None, request }
     }
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    /// The connection that the request came over.
+    pub(super) fn connection(&self) -> &ConnectionState {
+        &self.request.0
     }
 
     pub(super) fn worker(&self) -> &Shared {
@@ -86,7 +91,11 @@ impl Seat {
         if draining {
             exchange.on_drain(&mut worker.core, out);
         }
-        exchange.advance(Owner::of_task(self.index), &mut worker.core, out)
+        let advance = exchange.advance(Owner::of_task(self.index), &mut worker.core, out);
+        if let Advance::Respond(response) = &advance {
+            worker.core.metrics.on_answer(exchange.asked(), response);
+        }
+        advance
     }
 
     /// Tells it something else, at the time that it is now.
