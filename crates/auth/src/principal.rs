@@ -1,6 +1,7 @@
 //! Principals: who asks, and what they may do.
 
 use crate::Right;
+use crate::digest::Digest;
 use crate::grants::Grants;
 use std::sync::Arc;
 use tidings_model::{StreamName, Timestamp};
@@ -9,12 +10,35 @@ use tidings_model::{StreamName, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Principal(Arc<Facts>);
 
-#[derive(Debug)]
-struct Facts {
-    kind: PrincipalKind,
-    subject: Option<String>,
-    grants: Grants,
-    expires: Option<Timestamp>,
+/// All that is known of somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) kind: PrincipalKind,
+    /// The `sub` of a token, or the name of a key.
+    pub(crate) subject: Option<String>,
+    /// The `jti` of a token.
+    pub(crate) token_id: Option<String>,
+    /// The `iat` of a token.
+    pub(crate) issued: Option<Timestamp>,
+    /// The hash of a key.
+    pub(crate) key: Option<Digest>,
+    pub(crate) grants: Grants,
+    pub(crate) expires: Option<Timestamp>,
+}
+
+impl Facts {
+    /// One of that kind of whom nothing else is known, and who may do nothing.
+    pub(crate) fn new(kind: PrincipalKind) -> Facts {
+        Facts {
+            kind,
+            subject: None,
+            token_id: None,
+            issued: None,
+            key: None,
+            grants: Grants::default(),
+            expires: None,
+        }
+    }
 }
 
 /// What somebody is known by.
@@ -35,22 +59,17 @@ pub enum PrincipalKind {
 impl Principal {
     /// Everybody, where there are no rules.
     pub fn unruled() -> Principal {
-        Principal::new(PrincipalKind::Unruled, None, Grants::default(), None)
+        Principal::of(Facts::new(PrincipalKind::Unruled))
     }
 
-    pub(crate) fn new(
-        kind: PrincipalKind,
-        subject: Option<String>,
-        grants: Grants,
-        expires: Option<Timestamp>,
-    ) -> Principal {
-        Principal(Arc::new(Facts { kind, subject, grants, expires }))
+    pub(crate) fn of(facts: Facts) -> Principal {
+        Principal(Arc::new(facts))
     }
 
     /// One that may do nothing but that, until the end of who has asked for it.
     #[must_use]
     pub fn with_ticket(&self, grants: Grants) -> Principal {
-        Principal::new(PrincipalKind::Ticket, self.0.subject.clone(), grants, self.0.expires)
+        Principal::of(Facts { kind: PrincipalKind::Ticket, grants, ..Facts::clone(&self.0) })
     }
 
     /// Whether they have that right on that stream, whether it exists or not.
@@ -86,6 +105,26 @@ impl Principal {
     /// The `sub` of the token, or the name of the key.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
+    }
+
+    /// The `jti` of the token.
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.token_id.as_deref()
+    }
+
+    /// When the token was made, if it says so.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.0.issued
+    }
+
+    /// Whether they are known by an API key, or who has asked for their ticket is.
+    pub fn is_of_key(&self) -> bool {
+        self.0.key.is_some()
+    }
+
+    /// The hash of that key.
+    pub(crate) fn key(&self) -> Option<&Digest> {
+        self.0.key.as_ref()
     }
 
     /// From when on they have to say anew who they are.

@@ -3,9 +3,10 @@
 
 pub(crate) use tidings_auth::{Principal, Right};
 
+use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_auth::{Grants, Policy, Tickets, TokenCache};
+use tidings_auth::{Grants, Policy, Revocations, Tickets, TokenCache};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
 use tidings_protocol::{ErrorCode, Headers, Problem, header_name, ticket_of};
@@ -16,11 +17,52 @@ pub(crate) struct Access {
     cache: TokenCache,
     /// Those of all workers: a ticket is used on whatever connection. The lock is held for one look-up.
     tickets: Arc<Mutex<Tickets>>,
+    revoking: Arc<Revoking>,
+    /// What was revoked when it was last looked, and the version of that.
+    revoked: Arc<Revocations>,
+    version: u64,
+    /// How often any of it has changed.
+    edition: u64,
 }
 
 impl Access {
-    pub(crate) fn new(policy: Arc<Policy>, tickets: Arc<Mutex<Tickets>>) -> Access {
-        Access { policy, cache: TokenCache::default(), tickets }
+    pub(crate) fn new(policy: Arc<Policy>, tickets: Arc<Mutex<Tickets>>, revoking: Arc<Revoking>) -> Access {
+        let (revoked, version) = revoking.all();
+        Access { policy, cache: TokenCache::default(), tickets, revoking, revoked, version, edition: 0 }
+    }
+
+    /// Other rules hold from here on. Tokens are looked at anew: what they grant may be another now.
+    pub(crate) fn on_policy(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+        self.cache.clear();
+        self.edition += 1;
+    }
+
+    /// What was revoked, for all workers.
+    pub(crate) fn revoking(&self) -> &Arc<Revoking> {
+        &self.revoking
+    }
+
+    /// Looks whether something was revoked. Hot: one load where nothing was.
+    pub(crate) fn refresh(&mut self) {
+        if self.revoking.version() != self.version {
+            (self.revoked, self.version) = self.revoking.all();
+            self.edition += 1;
+        }
+    }
+
+    /// How often who may do what has changed: when it has, whoever goes on has to be looked at ([`Access::is_still`]).
+    pub(crate) fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// Whether somebody who was believed still is, but for the end of their token.
+    pub(crate) fn is_still(&self, principal: &Principal, now: Timestamp) -> bool {
+        !self.is_revoked(principal, now) && self.policy.still_has_key_of(principal)
+    }
+
+    fn is_revoked(&self, principal: &Principal, now: Timestamp) -> bool {
+        !self.revoked.is_empty() && self.revoked.concern(principal, now)
     }
 
     /// A ticket to read these streams; `None` when there are as many as may be.
@@ -35,10 +77,12 @@ impl Access {
         tickets.issue(rand::random(), principal, grants, now)
     }
 
-    fn redeem(&self, ticket: &str, now: Timestamp) -> Result<Principal, Problem> {
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = tickets.redeem(ticket, now);
-        known.ok_or_else(|| Problem::token_refused("the ticket was used, or has ended; ask for another"))
+    fn redeem(&mut self, ticket: &str, now: Timestamp) -> Result<Principal, Problem> {
+        let known = self.tickets.lock().unwrap_or_else(PoisonError::into_inner).redeem(ticket, now);
+        let known = known
+            .ok_or_else(|| Problem::token_refused("the ticket was used, or has ended; ask for another"))?;
+        self.refresh();
+        if self.is_still(&known, now) { Ok(known) } else { Err(Problem::revoked()) }
     }
 
     /// Whether there are rules. Without any, no token is looked at.
@@ -58,8 +102,10 @@ impl Access {
 
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
+        self.refresh();
         let known = self.policy.identify(token, &mut self.cache, now);
-        known.map_err(|refused| Problem::token_refused(refused.to_string()))
+        let known = known.map_err(|refused| Problem::token_refused(refused.to_string()))?;
+        if self.is_revoked(&known, now) { Err(Problem::revoked()) } else { Ok(known) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod about;
 mod admin;
 mod authorise;
 mod examples;
@@ -12,13 +13,16 @@ mod forms;
 mod health;
 mod ladder;
 mod list;
+mod live_settings;
 mod logging;
 mod memory;
 mod metrics;
 mod operation;
 mod peer;
+mod reloading;
 mod request;
 mod return_window;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

@@ -58,6 +58,7 @@ impl Memory {
 
     /// Starts the thread that measures.
     pub(crate) fn watch(self: &Arc<Memory>, now: fn() -> Instant) -> std::io::Result<Watch> {
+        heap::map_large_pieces();
         let memory = Arc::clone(self);
         let thread = thread::Builder::new().name("memory".to_owned()).spawn(move || memory.measure(now))?;
         Ok(Watch { memory: Arc::clone(self), thread: Some(thread) })
@@ -115,7 +116,7 @@ impl GivingBack {
     fn is_due(&mut self, amounts: Amounts, budget_bytes: usize, now_ms: u64) -> bool {
         let is_much = Share(850) <= Share::of(amounts.resident_bytes, budget_bytes);
         let is_due =
-            is_much && amounts.used_bytes < amounts.resident_bytes / 4 * 3 && self.not_before_ms <= now_ms;
+            is_much && amounts.used_bytes < amounts.resident_bytes / 8 * 7 && self.not_before_ms <= now_ms;
         if is_due {
             self.not_before_ms = now_ms + GivingBack::PAUSE_MS;
         }
@@ -179,7 +180,7 @@ mod tests {
         let mut giving_back = GivingBack::default();
         let holds = |used_bytes, resident_bytes| Amounts { used_bytes, resident_bytes };
         assert!(!giving_back.is_due(holds(100, 800), 1_000, 0), "there is room");
-        assert!(!giving_back.is_due(holds(700, 900), 1_000, 0), "most of it is in use");
+        assert!(!giving_back.is_due(holds(800, 900), 1_000, 0), "most of it is in use");
         assert!(giving_back.is_due(holds(100, 900), 1_000, 0));
         assert!(!giving_back.is_due(holds(100, 900), 1_000, GivingBack::PAUSE_MS - 1));
         assert!(giving_back.is_due(holds(100, 900), 1_000, GivingBack::PAUSE_MS));

@@ -115,7 +115,7 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
-        (Route::Admin(path), _) => admin::open(principal, *path, request, core),
+        (Route::Admin(path), _) => admin::open(principal, *path, query, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
         (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),

@@ -23,14 +23,19 @@ mod pressure;
 mod proxied;
 mod requests;
 mod returning;
+mod revisit;
 mod shedding;
 mod slots;
+pub(crate) mod survey;
 mod time_limits;
 mod turn;
 
+use crate::live_settings::LiveSettings;
 use crate::memory::Memory;
 use crate::metrics::Registry;
+use crate::revoking::Revoking;
 use crate::settings::Settings;
+use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -44,7 +49,7 @@ use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tidings_auth::Tickets;
 use tidings_engine::Engine;
@@ -55,19 +60,22 @@ use tidings_protocol::websocket::memory::MessageMemory;
 /// What all workers share.
 pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) settings: Arc<Settings>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Those of the moment; a worker has them in its `Core`.
+    pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
     /// How much memory is in use, of how much.
     pub(crate) memory: Arc<Memory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
-    /// How many connections may be open, over all workers.
-    pub(crate) connections_max: usize,
+    /// How many connections the system allows, over all workers.
+    pub(crate) descriptors: usize,
+    /// What is not believed any more.
+    pub(crate) revoking: Arc<Revoking>,
     /// Every worker as the others see it.
-    pub(crate) doors: Vec<Door>,
+    pub(crate) doors: Arc<[Door]>,
     /// How many of these serve streams: the first ones.
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
@@ -109,6 +117,7 @@ pub(crate) struct Worker {
     drain_until_ms: Option<u64>,
     /// Those who are still to be told of another time to come back within.
     untold: Vec<u64>,
+    revisit: revisit::Revisit,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
 }
@@ -136,8 +145,9 @@ impl Worker {
         index: usize,
         now: Instant,
     ) -> std::io::Result<Worker> {
-        let mut poller = Poller::new(common.settings.event_loop, Worker::TICK_MS)?;
-        let together = Together::new(common.settings.sends).map_err(|error| {
+        let settings = common.settings.get();
+        let mut poller = Poller::new(settings.event_loop, Worker::TICK_MS)?;
+        let together = Together::new(settings.sends).map_err(|error| {
             let detail = format!("io_uring can't be had ({error}); write `sends = \"auto\"`");
             std::io::Error::new(error.kind(), detail)
         })?;
@@ -171,6 +181,7 @@ impl Worker {
             handed_over: Vec::new(),
             drain_until_ms: None,
             untold: Vec::new(),
+            revisit: revisit::Revisit::default(),
             alone_from_ms: 0,
         })
     }
@@ -198,6 +209,18 @@ impl Common {
     /// Connections of all workers, as far as they have told.
     pub(crate) fn connections(&self) -> usize {
         self.doors.iter().map(Door::connections).sum()
+    }
+
+    /// Other settings count from now on.
+    pub(crate) fn on_settings(&self, settings: Settings) {
+        crate::logging::set_level(settings.log);
+        crate::server::shout_if_insecure(&settings);
+        self.message_memory.set_bytes_max(websocket::unfinished_bytes_max(&settings));
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.set_limits(settings.ticket_timeout, settings.max_tickets);
+        drop(tickets);
+        self.settings.replace(settings);
+        self.engine.wake_workers();
     }
 
     /// Connections of all workers but one, as far as they have told.

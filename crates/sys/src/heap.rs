@@ -35,6 +35,18 @@ pub fn allocated_bytes() -> Option<usize> {
     }
 }
 
+/// From here on each large piece is mapped by itself and given back as soon as it is freed. Left alone, the allocator learns from the first such piece
+/// that is freed to keep the next ones: bodies of half a megabyte that came and went left holes of as much again as was in use.
+pub fn map_large_pieces() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        /// Smaller ones are more, and quicker had from what was freed.
+        const LARGE_BYTES: libc::c_int = 256 << 10;
+        // SAFETY: it takes two numbers, and may be called at any time.
+        let _is_set = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
+    }
+}
+
 /// Gives memory that is not in use back to the system, as far as its allocator can. May take milliseconds, in which others wait.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

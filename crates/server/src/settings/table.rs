@@ -1,7 +1,7 @@
 //! The table: every setting of the server, once.
 
 use super::access::AccessTables;
-use super::definition::{Given, hidden, range, settings_table, written};
+use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
 use super::{Definition, EventLoop, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError, kind};
@@ -16,24 +16,24 @@ use tidings_protocol::ForwardedField;
 settings_table! {
     group "Server" {
         /// The folder that holds all streams. It is made if it is missing; one server at a time may use it.
-        data: PathBuf = PATH "tidings-data",
+        data: PathBuf = PATH "tidings-data"; restart,
         /// The address and port to listen on, for HTTP, SSE and WebSocket alike. Port 0 takes any free port.
         /// On an address that others can reach the server starts only with rules of who may do what, or with `insecure`.
-        listen: SocketAddr = ADDRESS "127.0.0.1:4437",
+        listen: SocketAddr = ADDRESS "127.0.0.1:4437"; restart,
         /// How many worker threads serve connections. 0 is one for each core.
-        workers: usize = COUNT "0" in "0"..="1024",
+        workers: usize = COUNT "0" in "0"..="1024"; restart,
         /// What workers wait for connections with: `epoll` (Linux), `portable` (any Unix; slower), or `auto`, the better one.
-        event_loop: EventLoop = EVENT_LOOP "auto",
+        event_loop: EventLoop = EVENT_LOOP "auto"; restart,
         /// How a worker sends what is new to many followers: `io-uring` is one system call for up to 512 of them (Linux;
         /// where it is forbidden the server does not start), `send` is one for each, `auto` is `io-uring` where it works.
-        sends: Sends = SENDS "auto",
+        sends: Sends = SENDS "auto"; restart,
         /// Which lines go to the log on standard error: `error`, `warn`, `info` or `debug`, each with those before it.
         log: LogLevel = LOG_LEVEL "info",
         /// Whether the example programs, a chat and live figures of this machine, are served as pages at `/examples/`, with the
         /// streams that they need. Whoever reaches the address may use them.
-        examples: bool = SWITCH "false",
+        examples: bool = SWITCH "false"; restart,
         /// A test listener that sends every WebSocket message back. It has no other use.
-        ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden,
+        ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden; restart,
     }
     group "Who may do what" {
         /// Whether the server may listen on an address that others can reach without any rules. Whoever reaches it may then read, publish
@@ -56,6 +56,8 @@ settings_table! {
         ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
         /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
         max_tickets: usize = COUNT "10000" in "1"..="10000000",
+        /// How many revocations of tokens, subjects and keys may hold. Above it: 507.
+        max_revocations: usize = COUNT "10000" in "1"..="1000000",
     }
     group "Behind a proxy" {
         /// The addresses of the proxies in front, and of nobody else. What they say of a client's address is believed; of others it is
@@ -90,21 +92,21 @@ settings_table! {
         /// `memory` is gone after a restart, and readers are told so.
         default_durability: Durability = DURABILITY "disk",
         /// The size of one file of the log. It must have room for two of the largest messages.
-        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="1 GiB",
+        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="1 GiB"; restart,
         /// What all `memory` streams may take together. When it is used up, publishing to them is answered 507. A message to
         /// one of them takes at most about an eighth of this. Above it: 413.
-        memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
+        memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB"; restart,
         /// How much of the newest messages is kept in memory, over all streams. Older ones are read from disk.
-        tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB",
+        tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB"; restart,
     }
     group "Limits" {
         /// How much memory the server may use, all in all. As it is used up, pollers are advised to come less often, long polls are answered at
         /// once, new followers are refused with 503, and those furthest behind are ended. `0` is three quarters of what the machine has, or its
         /// control group may use. The other limits of memory that are not set are lowered until they fit: `memory_bytes` to a
         /// quarter of this, `tail_cache_bytes`, `request_memory_bytes` and `max_unfinished_bytes` to an eighth each.
-        memory_budget_bytes: usize = BYTES "0" in "0"..="1 TiB",
+        memory_budget_bytes: usize = BYTES "0" in "0"..="1 TiB"; restart,
         /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.
-        max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB",
+        max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB"; restart,
         /// How many messages one publish may hold (the elements of a JSON array). Above it: 413.
         max_batch_messages: usize = COUNT "10000" in "1"..="1000000",
         /// The largest request head. Above it: 431, or 414 when the address alone is too long.
@@ -121,11 +123,11 @@ settings_table! {
         /// How many streams one request to `/v1/read` may list. Above it: 429.
         max_read_streams: usize = COUNT "100" in "1"..="10000",
         /// How many streams the server holds. Above it, creating one is answered 507.
-        max_streams: usize = COUNT "1000000" in "1"..="1000000000",
+        max_streams: usize = COUNT "1000000" in "1"..="1000000000"; restart,
         /// How many producers (`Producer-Id`) one stream remembers. Above it: 429.
-        max_producers: usize = COUNT "10000" in "1"..="10000000",
+        max_producers: usize = COUNT "10000" in "1"..="10000000"; restart,
         /// How many publishes may wait to be stored. Above it: 503 with `Retry-After`.
-        max_pending_publishes: usize = COUNT "8192" in "1"..="1000000",
+        max_pending_publishes: usize = COUNT "8192" in "1"..="1000000"; restart,
         /// What the bodies of large, chunked and HTTP/2 requests may take together, each until it is answered.
         /// Above it: 503 with `Retry-After`.
         request_memory_bytes: usize = BYTES "256 MiB" in "1 KiB"..="1 TiB",

@@ -8,6 +8,7 @@ mod identity;
 mod publishing;
 mod session;
 
+use crate::about::About;
 use crate::authorise::{Principal, identify_upgrade};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::peer::Peer;
@@ -27,7 +28,6 @@ use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
 use tidings_protocol::websocket::handshake::Accept;
 use tidings_protocol::websocket::input::Input;
-use tidings_protocol::websocket::memory::MessageMemory;
 use tidings_protocol::websocket::{Compression, Role, Violation};
 use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 
@@ -97,6 +97,10 @@ pub(super) trait Talk {
     fn on_changed(&mut self, number: u32);
     /// Goes on as far as it can, and says whole frames.
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+    /// See [`Exchange`].
+    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
+        false
+    }
     /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
@@ -111,6 +115,9 @@ pub(super) trait Talk {
     fn lag(&self) -> u64 {
         0
     }
+    fn place(&self, number: u32) -> Option<u64>;
+    /// See [`Exchange`].
+    fn describe(&self, about: &mut About);
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -331,6 +338,18 @@ impl<T: Talk> Exchange for Connection<T> {
         self.talk.lag()
     }
 
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.talk.on_access_changed(core)
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.talk.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.talk.describe(about);
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.talk.leave(core);
     }
@@ -344,9 +363,9 @@ fn message_bytes_max(settings: &Settings) -> usize {
 }
 
 /// What all messages that have not fully arrived may take: at least as much as one of them does.
-pub(crate) fn message_memory(settings: &Settings) -> MessageMemory {
+pub(crate) fn unfinished_bytes_max(settings: &Settings) -> usize {
     /// For inflating it, and for a little room at its end.
     const BESIDE_BYTES: usize = 64 << 10;
     let one = message_bytes_max(settings).saturating_add(BESIDE_BYTES);
-    MessageMemory::new(settings.max_unfinished_bytes.max(one))
+    settings.max_unfinished_bytes.max(one)
 }

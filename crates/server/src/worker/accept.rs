@@ -39,7 +39,7 @@ impl Worker {
 
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
-        if self.common.connections_max <= open {
+        if self.core.settings.max_connections.min(self.common.descriptors) <= open {
             return self.refuse(&socket);
         }
         let prepared = socket.set_nonblocking(true).is_ok()

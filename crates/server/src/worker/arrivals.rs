@@ -5,6 +5,7 @@
 
 use super::Worker;
 use super::poller::Waker;
+use super::survey::Notes;
 use crate::peer::Peer;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,8 @@ pub(crate) struct Door {
     connections: AtomicUsize,
     /// Bounded by `max_connections`, as all connections are.
     arrivals: Mutex<Vec<Arrival>>,
+    /// Questions of other workers, and their answers.
+    pub(super) notes: Notes,
     /// There once the worker runs.
     waker: OnceLock<Waker>,
 }
@@ -46,6 +49,11 @@ impl Door {
     fn leave(&self, arrival: Arrival) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.arrivals().push(arrival);
+        self.wake();
+    }
+
+    /// So that the worker looks at what was left here.
+    pub(super) fn wake(&self) {
         if let Some(wake) = self.waker.get() {
             wake();
         }

@@ -2,6 +2,7 @@
 
 use crate::authorise::Access;
 use crate::forms::Forms;
+use crate::live_settings::LiveSettings;
 use crate::memory::Memory;
 use crate::metrics::{Metrics, Registry};
 use crate::return_window::ReturnWindow;
@@ -11,6 +12,7 @@ use crate::worker::Common;
 use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -26,6 +28,8 @@ use tidings_protocol::websocket::memory::MessageMemory;
 pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
+    /// Which of those that the process had.
+    settings_generation: usize,
     pub(crate) access: Access,
     /// What this worker counts.
     pub(crate) metrics: Arc<Metrics>,
@@ -33,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -69,14 +74,18 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, registry, message_memory, tickets, memory, .. } = common;
+        let Common { engine, registry, message_memory, tickets, memory, revoking, .. } = common;
         let metrics = registry.of_worker(index);
         let time = engine.now();
+        let mut settings_generation = 0;
+        let newer = common.settings.newer_than(&mut settings_generation);
+        let settings = newer.unwrap_or_else(|| common.settings.get());
         Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
-            forms: Forms::new(settings),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
+            forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
             load: Load::default(),
@@ -96,11 +105,26 @@ impl Core {
             passing_on: None,
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
-            settings: Arc::clone(settings),
+            settings,
+            settings_generation,
             inbox,
         }
+    }
+
+    /// Takes settings that are newer than these, if there are any.
+    pub(crate) fn look_for_settings(&mut self, newest: &LiveSettings) {
+        if let Some(settings) = newest.newer_than(&mut self.settings_generation) {
+            self.on_settings(settings);
+        }
+    }
+
+    /// Other settings count from now on, in whatever begins after this. What follows from them follows from the new ones.
+    fn on_settings(&mut self, settings: Arc<Settings>) {
+        self.forms.on_settings(&settings);
+        self.access.on_policy(Arc::clone(&settings.access));
+        self.settings = settings;
     }
 
     /// The time of this turn, taken once.

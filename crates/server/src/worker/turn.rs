@@ -171,9 +171,12 @@ impl Worker {
     /// Something was committed or answered elsewhere.
     fn on_news(&mut self) {
         self.take_arrivals();
+        self.core.look_for_settings(&self.common.settings);
+        self.take_notes();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
+        self.revisit();
         let news = self.core.take_news();
         self.hear_news(news);
     }
@@ -259,6 +262,7 @@ impl Worker {
         self.resume_accepting();
         self.tell_window();
         self.shed();
+        self.revisit();
         if self.hand_rests() {
             return;
         }

@@ -58,7 +58,7 @@ fn hold_until(advised: u64, holders: &mut Vec<Wire>, poller: &mut Wire, server: 
         }
         holders.push(hold(server));
     }
-    panic!("{} MiB are held, and pollers are advised {}", holders.len() * BODY_BYTES >> 20, advice(poller));
+    panic!("{} MiB are held, and pollers are advised {}", (holders.len() * BODY_BYTES) >> 20, advice(poller));
 }
 
 #[test]

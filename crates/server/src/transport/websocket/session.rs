@@ -3,11 +3,12 @@
 use super::identity::{Believed, Identity};
 use super::publishing::{self, Publishing, write_refusal};
 use super::{FirstSubscription, Talk};
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::Advance;
 use crate::forms::Wrapping;
 use crate::transport::WEBSOCKET;
-use crate::transport::feed::{EXPIRED, Feed};
+use crate::transport::feed::Feed;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -49,7 +50,11 @@ struct Rare {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, refused, .. } = first;
+        let FirstSubscription { subscription, deflate, principal, mut refused, .. } = first;
+        if refused.is_none() && !core.access.is_still(&principal, core.now) {
+            // While the connection was upgraded.
+            refused = Some(Box::new(Problem::revoked()));
+        }
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
         let is_plain = subscription.is_none() && identity.is_none() && refused.is_none();
@@ -102,8 +107,8 @@ impl Session {
         match rare.identity.as_mut().map(|identity| identity.on_time(core, out)) {
             None => u64::MAX,
             Some(Believed::Until { ms }) => ms,
-            Some(Believed::Over) => {
-                self.end(&EXPIRED, out);
+            Some(Believed::Not(over)) => {
+                self.end(&over.frame(), out);
                 u64::MAX
             }
         }
@@ -265,6 +270,11 @@ impl Talk for Session {
         SILENCE
     }
 
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        let identity = self.rare.as_mut().and_then(|rare| rare.identity.as_mut());
+        identity.is_some_and(|identity| identity.on_access_changed(core))
+    }
+
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
         write_text_frame(out, |text| write_drain(text, core.drain_window()));
     }
@@ -284,6 +294,16 @@ impl Talk for Session {
 
     fn lag(&self) -> u64 {
         self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        about.subject = identity.and_then(|identity| identity.principal().subject()).map(str::to_owned);
+        self.feed.describe("websocket", about);
     }
 
     fn leave(&mut self, core: &mut Core) {
