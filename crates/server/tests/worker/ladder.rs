@@ -1,9 +1,10 @@
 //! The memory budget: as it is used up, the server goes up the ladder step by step, and comes down in the reverse order.
 
-use crate::process::anonymous_bytes;
-use crate::requests::{FOLLOW, SSE, get};
+use crate::process::{anonymous_bytes, clients_by_worker};
+use crate::requests::{FOLLOW, SSE, get, publish};
 use crate::wire::{TEXT, Wire};
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tidings_testkit::{Api, Reader, Server, Start, Transport, eventually};
 
 const BUDGET_MIB: usize = 64;
@@ -153,7 +154,9 @@ fn the_furthest_behind_are_ended_and_lose_nothing() {
     let most = anonymous_bytes(&server);
     assert!(most <= BUDGET_MIB << 20, "{} MiB", most >> 20);
     eventually("there is room again", || (advice(&mut poller) < 20).then_some(()));
-    let ended: Vec<bool> = stalled.iter_mut().map(has_ended).collect();
+    let ports: Vec<u16> = stalled.iter().map(Wire::port).collect();
+    let open = clients_by_worker(&server, &ports).concat();
+    let ended: Vec<bool> = ports.iter().map(|port| !open.contains(port)).collect();
     assert!(ended[0] && !ended[ended.len() - 1], "{ended:?}");
     assert!(ended.is_sorted_by(|before, after| before >= after), "those furthest behind first: {ended:?}");
     drop(holders);
@@ -164,15 +167,55 @@ fn the_furthest_behind_are_ended_and_lose_nothing() {
     back.follow_until_count(Transport::WebSocket, stalled.len() + 1);
 }
 
-/// Whether the connection is at its end, behind whatever was sent before.
-fn has_ended(wire: &mut Wire) -> bool {
-    wire.socket().set_nonblocking(true).expect("a socket has this option");
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match std::io::Read::read(&mut wire.socket(), &mut piece) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(error) => return error.kind() != ErrorKind::WouldBlock,
-        }
-    }
+/// Publishers that don't wait for each other, readers that catch up, and connections that do nothing, all at once.
+#[test]
+fn a_flood_and_a_crowd_that_catches_up_stay_in_the_budget() {
+    const STORED: usize = 256;
+    const READERS: usize = 16;
+    const PUBLISHERS: usize = 8;
+    const PUBLISHES: usize = 150;
+    let server =
+        Server::builder().argument("--memory-budget-bytes").argument(format!("{BUDGET_MIB}MiB")).start();
+    let mut api = Api::new(server.address());
+    api.create("a", &[]);
+    api.create("b", &[]);
+    let filler = "x".repeat(60 << 10);
+    (0..STORED).for_each(|number| {
+        api.publish("a", &format!("[{{\"number\":{number},\"filler\":\"{filler}\"}}]"));
+    });
+    let idle: Vec<Wire> = (0..200).map(|_| Wire::connect(&server)).collect();
+    let most = AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                most.fetch_max(anonymous_bytes(&server), Ordering::Relaxed);
+                tidings_testkit::pause(std::time::Duration::from_millis(10));
+            }
+        });
+        let publishers = (0..PUBLISHERS).map(|_| {
+            scope.spawn(|| {
+                let mut wire = Wire::connect(&server);
+                for number in 0..PUBLISHES {
+                    let answer = wire.ask(publish("b", &format!("[{number},\"{filler}\"]")));
+                    assert!(matches!(answer.status, 204 | 503), "{}", answer.head);
+                }
+            })
+        });
+        let publishers: Vec<_> = publishers.collect();
+        let readers = (0..READERS).map(|_| {
+            scope.spawn(|| {
+                let mut reader = Reader::new(server.address(), "a", Start::beginning());
+                reader.follow_until_count(Transport::WebSocket, STORED);
+            })
+        });
+        let readers: Vec<_> = readers.collect();
+        let ended = publishers.into_iter().chain(readers).all(|thread| thread.join().is_ok());
+        done.store(true, Ordering::Relaxed);
+        assert!(ended, "each has all that it wanted");
+    });
+    let most = most.into_inner();
+    eprintln!("at most {} MiB of {BUDGET_MIB}", most >> 20);
+    assert!(most <= BUDGET_MIB << 20, "{} MiB", most >> 20);
+    drop(idle);
 }
