@@ -146,8 +146,8 @@ mod tests {
                         break;
                     }
                 }
-                let tenth = (at - away).as_secs_f64() / (WINDOW.as_secs_f64() / 10.0);
-                tenths[tenth as usize] += 1;
+                let tenth = at.saturating_sub(away).as_millis() * 10 / WINDOW.as_millis();
+                tenths[usize::try_from(tenth).unwrap()] += 1;
             }
             assert!(tenths.iter().all(|count| *count <= CROWD / 10 * 3 / 2), "{away:?}: {tenths:?}");
         }

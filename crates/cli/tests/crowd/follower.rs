@@ -72,10 +72,10 @@ impl Crowd {
             let follower = Follower { transport, crowd: Rc::clone(&crowd), told: Told::default(), tries: 0 };
             crowd.followers.borrow_mut().spawn_local(follower.follow());
             if number % 64 == 0 {
-                crowd.until(Duration::from_secs(60), |crowd| number < crowd.connected.get() + 64).await;
+                crowd.until(Duration::from_mins(1), |crowd| number < crowd.connected.get() + 64).await;
             }
         }
-        crowd.until(Duration::from_secs(60), |crowd| crowd.connected.get() == count).await;
+        crowd.until(Duration::from_mins(1), |crowd| crowd.connected.get() == count).await;
         crowd
     }
 

@@ -106,7 +106,7 @@ fn judge(crowd: &Rc<Crowd>, lost: Instant, window: Duration) {
         let part = window / u32::try_from(parts).expect("there are a few");
         let mut counts = vec![0_usize; 8 * parts];
         for time in &times {
-            let at = (time.as_millis() / part.as_millis()) as usize;
+            let at = usize::try_from(time.as_millis() / part.as_millis()).unwrap_or(usize::MAX);
             counts[at.min(8 * parts - 1)] += 1;
         }
         while counts.last() == Some(&0) {
