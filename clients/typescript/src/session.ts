@@ -161,7 +161,8 @@ export const createSession = (
     attempt.streams_.delete(stream);
     follow.polledAt_ = 0;
     if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });
-    follow.retryAt_ = time + backoff(follow.troubles_++, timing.missingMax);
+    const wait = backoff(follow.troubles_++, timing.missingMax);
+    follow.retryAt_ = time + ((frame.retry_after as number) * 1000 * (1 + random() / 4) || wait);
     if (isMissing) {
       // Whatever is published from now on comes after the beginning.
       follow.place_ = "beginning";

@@ -64,7 +64,7 @@ impl TokenRules {
     /// The claims, if one of the keys has signed them.
     fn signed_claims(&self, token: &str, header: &Header) -> Result<Claims, RefusedToken> {
         let mut refused = RefusedToken::NoKey;
-        for key in self.keys.candidates(header.alg, header.kid.as_deref()) {
+        for key in self.keys.candidates(header.alg, header.kid.as_deref()).take(KeySet::TRIED_MAX) {
             match decode::<Claims>(token, &key.decoding, &validation(key.algorithm)) {
                 Ok(data) => return Ok(data.claims),
                 Err(error) => {

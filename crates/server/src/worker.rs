@@ -3,7 +3,7 @@
 //! The loop is plain code over an epoll of its own; tokio turns around it for what is rare (hyper, in `odd`). See
 //! ARCHITECTURE.md for the rules that this order of things keeps.
 
-mod accept;
+pub(crate) mod accept;
 mod answers;
 pub(crate) mod arrivals;
 mod connection;
@@ -11,6 +11,7 @@ pub(crate) mod core;
 mod drain;
 mod fetching;
 pub(crate) mod followers;
+mod handshakes;
 mod lagging;
 mod liveness;
 mod load;
@@ -24,21 +25,29 @@ mod proxied;
 mod requests;
 mod returning;
 mod revisit;
+mod secured;
 mod shedding;
 mod slots;
 pub(crate) mod survey;
 mod time_limits;
+mod tls;
 mod turn;
 
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::memory::Memory;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::revoking::Revoking;
 use crate::settings::Settings;
+use crate::tls::Tls;
+use crate::traces::Collector;
 use crate::transport::websocket;
+use crate::worker::accept::Listening;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
+use crate::worker::handshakes::Strangers;
 use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
@@ -46,7 +55,6 @@ use crate::worker::poller::{Poller, Ready};
 use crate::worker::slots::Slots;
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +70,10 @@ pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Where traces go, if anywhere.
+    pub(crate) collector: Option<Collector>,
+    /// Whether a publish would reach followers.
+    pub(crate) pulse: Arc<Pulse>,
     /// Those of the moment; a worker has them in its `Core`.
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
@@ -70,6 +82,10 @@ pub(crate) struct Common {
     pub(crate) memory: Arc<Memory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What one address, subject or stream has and does, over all workers.
+    pub(crate) limits: Arc<Limits>,
+    /// What those who come through the secured entrance get, if there is one.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
     /// What is not believed any more.
@@ -91,7 +107,8 @@ pub(crate) struct Worker {
     core: Core,
     common: Arc<Common>,
     poller: Poller,
-    listener: Option<TcpListener>,
+    listeners: Vec<Listening>,
+    strangers: Strangers,
     /// The system has no descriptor for another connection: asked again at the next tick.
     accepting_paused: bool,
     /// Its own place in `Common::doors`.
@@ -100,6 +117,8 @@ pub(crate) struct Worker {
     tasks: Tasks,
     /// What every read goes into, and what is parsed in place.
     buffer: Vec<u8>,
+    /// What was decrypted of it: kept for its capacity only.
+    plain: Vec<u8>,
     date: (u64, HttpDate),
     ready: Vec<Ready>,
     /// What the exchanges say in a step is sent in one go, if the system can.
@@ -141,7 +160,7 @@ impl Worker {
 
     fn new(
         common: Arc<Common>,
-        listener: TcpListener,
+        listeners: Vec<Listening>,
         index: usize,
         now: Instant,
     ) -> std::io::Result<Worker> {
@@ -158,19 +177,23 @@ impl Worker {
         common.doors[index].open(Arc::clone(&waker));
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
-        poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
+        for Listening { socket, entrance } in &listeners {
+            poller.add(socket, entrance.key(), poller::Interest::Read)?;
+        }
         let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,
             common,
             poller,
-            listener: Some(listener),
+            listeners,
+            strangers: Strangers::default(),
             accepting_paused: false,
             index,
             slots: Slots::default(),
             tasks: Tasks::default(),
             buffer: vec![0; Worker::BUFFER_BYTES],
+            plain: Vec::new(),
             ready: Vec::new(),
             together,
             said: Vec::new(),
@@ -247,14 +270,14 @@ pub(crate) enum Purpose {
 /// Runs a worker until it has drained. Blocks the thread.
 pub(crate) fn run(
     common: Arc<Common>,
-    listener: TcpListener,
+    listeners: Vec<Listening>,
     index: usize,
     purpose: Purpose,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let mut worker = Worker::new(common, listener, index, turn::now())?;
+        let mut worker = Worker::new(common, listeners, index, turn::now())?;
         worker.core.echoes = purpose == Purpose::Echo;
         // Others may have begun earlier, and could not wake this one.
         worker.take_arrivals();

@@ -2,10 +2,12 @@
 //!
 //! Knows descriptors and memory. Does not know anything of tidings.
 
+mod clock;
 pub mod heap;
 #[cfg_attr(not(target_os = "linux"), path = "no_send_ring.rs")]
 mod send_ring;
 
+pub use clock::{ClockState, clock_state};
 pub use send_ring::SendRing;
 
 use std::io;

@@ -86,19 +86,27 @@ impl Session {
                 self.on_left(id, &stream);
                 Ok(())
             }
-            ServerMessage::Error { id: None, stream: Some(stream), code, message, retryable } => {
+            ServerMessage::Error {
+                id: None,
+                stream: Some(stream),
+                code,
+                message,
+                retryable,
+                retry_after,
+            } => {
                 let Ok(stream) = StreamName::parse(&stream) else { return Ok(()) };
                 if ErrorCode::parse(&code) == Some(ErrorCode::NotSubscribed) {
                     self.on_left(id, &stream);
                     return Ok(());
                 }
-                let refusal = Refusal { status: 0, code, detail: message, retryable, retry_after: None };
+                let refusal = Refusal { status: 0, code, detail: message, retryable, retry_after };
                 self.on_said(id, &stream, Said::Refused(refusal))
             }
             // Of a publish, of no stream, or of the future.
             ServerMessage::Error { .. }
             | ServerMessage::Published { .. }
             | ServerMessage::Heartbeat
+            | ServerMessage::Renew { .. }
             | ServerMessage::Unknown => Ok(()),
         }
     }
@@ -249,6 +257,7 @@ impl Session {
             let gone = Reset { reason: ResetReason::Deleted, earliest: None, tail: None };
             return self.on_reset(id, stream, reached, gone);
         }
+        let retry_after = refusal.retry_after;
         let is_final = if is_missing { !followed.wait } else { !refusal.retryable };
         self.attempt(id).listed.remove(stream);
         if is_final {
@@ -257,7 +266,7 @@ impl Session {
                 if is_missing { StreamEvent::NotFound } else { StreamEvent::Failed(Failure::from(refusal)) };
             return self.tell(stream, end);
         }
-        let after = self.ask_later(stream);
+        let after = self.ask_later(stream, retry_after);
         if is_missing {
             // Whatever is published from now on comes after the beginning.
             if let Some(followed) = self.streams.get_mut(stream) {
@@ -268,10 +277,13 @@ impl Session {
     }
 
     /// Notes that a stream is in trouble; when it is asked for again.
-    fn ask_later(&mut self, stream: &StreamName) -> Duration {
+    fn ask_later(&mut self, stream: &StreamName, retry_after: Option<Duration>) -> Duration {
         let Some(followed) = self.streams.get_mut(stream) else { return Duration::ZERO };
         let doubled = self.timing.backoff_base.saturating_mul(1 << followed.troubles.min(16));
-        let wait = self.chance.within(doubled.min(self.timing.missing_max));
+        let wait = match retry_after {
+            Some(wait) => self.chance.at_least(wait),
+            None => self.chance.within(doubled.min(self.timing.missing_max)),
+        };
         followed.troubles += 1;
         followed.polled_at = None;
         followed.retry_at = Some(self.now + wait);

@@ -21,13 +21,25 @@ impl SettingsInput {
         self.join_memory_budget(&mut settings)?;
         self.check_segment(&settings)?;
         self.join_request_memory(&mut settings)?;
+        self.check_tls(&settings)?;
         self.check_proxies(&settings)?;
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
         }
         settings.access = Arc::new(self.policy(&settings)?);
+        self.check_cookie(&settings)?;
         settings.policies = Policies::new(&settings, self.rules);
         Ok(settings)
+    }
+
+    fn check_cookie(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let Some(begin) = self.origins.cookie_origin().filter(|_| settings.token_cookie.is_none()) else {
+            return Ok(());
+        };
+        Err(SettingsError::UnknownName {
+            place: format!("{begin}: this `[[origins]]` lets a cookie count, and none is named"),
+            advice: "name it by token_cookie, or leave `cookie` out".to_owned(),
+        })
     }
 
     fn join_long_poll_timeouts(&self, settings: &mut Settings) -> Result<(), SettingsError> {
@@ -100,6 +112,46 @@ impl SettingsInput {
             rule: "the bodies that arrive must have room for one of the largest messages",
             advice: "raise request_memory_bytes or lower max_message_bytes".to_owned(),
         })
+    }
+
+    fn check_tls(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let certificates = said("tls_certificate_file", self.tls_certificate_file.as_ref());
+        let conflict = |other: String, rule, advice: &str| {
+            let values = format!("{certificates} and {other}");
+            Err(SettingsError::Conflict { values, rule, advice: advice.to_owned() })
+        };
+        if settings.tls_certificate_file.len() != settings.tls_key_file.len() {
+            return conflict(
+                said("tls_key_file", self.tls_key_file.as_ref()),
+                "each certificate needs the key that it was made for",
+                "name as many files in tls_key_file as in tls_certificate_file, in the same order",
+            );
+        }
+        let listen = said("tls_listen", self.tls_listen.as_ref());
+        let domains = said("acme_domains", self.acme_domains.as_ref());
+        let has_files = !settings.tls_certificate_file.is_empty();
+        let has_domains = !settings.acme_domains.is_empty();
+        if settings.tls_listen.is_some() && !has_files && !has_domains {
+            let advice = "name its file by tls_certificate_file and that of its key by tls_key_file, or the server by acme_domains";
+            return conflict(listen, "TLS needs a certificate", advice);
+        }
+        if settings.tls_listen.is_none() && (has_files || has_domains) {
+            let values = format!("{} and {listen}", if has_files { certificates } else { domains });
+            return Err(SettingsError::Conflict {
+                values,
+                rule: "a certificate is for an address that speaks TLS",
+                advice: "write that address, such as tls_listen = \"0.0.0.0:443\"".to_owned(),
+            });
+        }
+        if has_domains && settings.tls_client_ca_file.is_some() && !settings.tls_client_optional {
+            let required = said("tls_client_ca_file", self.tls_client_ca_file.as_ref());
+            return Err(SettingsError::Conflict {
+                values: format!("{domains} and {required}"),
+                rule: "the authority comes to see whether the names lead here, and has no certificate of a client",
+                advice: "say tls_client_optional, or get the certificates in another way".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     fn check_segment(&self, settings: &Settings) -> Result<(), SettingsError> {

@@ -118,6 +118,8 @@ macro_rules! settings_table {
             pub policies: Policies,
             /// Who may do what.
             pub access: Arc<Policy>,
+            /// Which pages of other origins may use the server.
+            pub origins: Arc<Origins>,
         }
 
         /// What the file, the environment and flags said, each value with its origin. Nothing is complete here.
@@ -128,6 +130,8 @@ macro_rules! settings_table {
             pub(super) rules: Vec<Rule>,
             /// The tables that say who may do what.
             pub(super) access: AccessTables,
+            /// The tables `[[origins]]`.
+            pub(super) origins: Origins,
         }
 
         /// Every setting, in the order of the documentation.
@@ -169,6 +173,8 @@ macro_rules! settings_table {
                     $($( $key: self.$key.or(weaker.$key), )+)+
                     rules: self.rules,
                     access: self.access.or(weaker.access),
+                    // Only the file has any.
+                    origins: if self.origins.is_empty() { weaker.origins } else { self.origins },
                 }
             }
 
@@ -198,6 +204,7 @@ macro_rules! settings_table {
                     )+)+
                     policies: Policies::default(),
                     access: Arc::new(Policy::without_rules()),
+                    origins: Arc::new(self.origins.clone()),
                 };
                 filled
             }

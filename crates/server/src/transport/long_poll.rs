@@ -3,6 +3,7 @@
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::about::About;
+use crate::authorise::{Principal, Right};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::metrics::Asked;
@@ -83,6 +84,15 @@ impl Exchange for LongPoll {
     fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
+    }
+
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        principal.may(Right::Read, self.read.reader.stream().name())
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.expired |= !self.is_permitted(&core.access.anybody());
+        self.expired
     }
 
     fn asked(&self) -> Asked {

@@ -32,16 +32,17 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
     let is_known = read.given != StartKind::Now && read.has(&tag);
     if let Some(page) = page.filter(|_| !is_known) {
         let transport = if read.waits { Transport::LongPoll } else { Transport::Poll };
-        core.metrics.deliveries.of(transport).add(page.end - page.start);
+        core.on_delivered(transport, page.end - page.start);
     }
     let mut response = if is_known { Response::new(304) } else { whole(read, page, core) };
     if read.given != StartKind::Now {
         response = response.with(header_name::ETAG, tag);
     }
     // A cache asks nobody for a token: what not everybody may read has to be asked for again.
-    let is_private = end == PageEnd::Inside && !core.access.anybody_may_read(stream.name());
+    let is_private = !core.access.anybody_may_read(stream.name());
     let life = if is_private { PageLife::Unknown } else { life(stream, page, core.now) };
     let cache = CacheControl::of_page(read.given, end, life);
+    let cache = if is_private { cache.in_private() } else { cache };
     response = response.with(header_name::CACHE_CONTROL, cache);
     if read.waits && !closed {
         response = response.with(header_name::STREAM_CURSOR, next_cursor(read, core));

@@ -1,13 +1,17 @@
 //! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
 
-use crate::authorise::Access;
+use crate::authorise::{Access, Principal};
 use crate::forms::Forms;
+use crate::limits::{Account, Amount, Client, Limits};
 use crate::live_settings::LiveSettings;
 use crate::memory::Memory;
-use crate::metrics::{Metrics, Registry};
+use crate::metrics::{Metrics, Registry, Transport};
+use crate::pulse::{Pulse, Rhythm};
 use crate::return_window::ReturnWindow;
 use crate::settings::Settings;
 use crate::slices::Slices;
+use crate::story::Notes;
+use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
 use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
@@ -21,7 +25,8 @@ use std::time::{Duration, Instant};
 use tidings_engine::{
     Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Reply, Stream, Token, TooBusy,
 };
-use tidings_model::{Batch, Timestamp};
+use tidings_model::{Batch, StreamName, Timestamp};
+use tidings_protocol::Problem;
 use tidings_protocol::websocket::memory::MessageMemory;
 
 /// The part of a worker that has no connections.
@@ -31,10 +36,23 @@ pub(crate) struct Core {
     /// Which of those that the process had.
     settings_generation: usize,
     pub(crate) access: Access,
+    pub(crate) limits: Arc<Limits>,
+    /// That of the WebSocket which is being attended to, where anything is counted.
+    pub(crate) account: Option<Box<Account>>,
     /// What this worker counts.
     pub(crate) metrics: Arc<Metrics>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    pub(crate) pulse: Arc<Pulse>,
+    /// Traces of publishes, if anybody wants them.
+    pub(crate) tracer: Option<Box<Tracer>>,
+    /// When the last commit that was heard of began, and was synced, by the engine's clock.
+    committed: (Duration, Duration),
+    index: usize,
+    /// What happens in this step, for who tells of connections.
+    pub(crate) notes: Notes,
+    /// A message of the server to itself that this worker has yet to pass on.
+    probe: Option<u64>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) colleagues: Colleagues,
@@ -74,8 +92,12 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, memory, revoking, .. } = common;
+        let Common { engine, registry, message_memory, tickets, memory, revoking, limits, .. } = common;
         let metrics = registry.of_worker(index);
+        let tracer = common.collector.clone().map(|collector| {
+            let now = Duration::from_millis(engine.now().0);
+            Box::new(Tracer::new(collector, Arc::clone(&metrics), now, engine.elapsed()))
+        });
         let time = engine.now();
         let mut settings_generation = 0;
         let newer = common.settings.newer_than(&mut settings_generation);
@@ -84,6 +106,12 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            pulse: Arc::clone(&common.pulse),
+            tracer,
+            committed: (Duration::ZERO, Duration::ZERO),
+            index,
+            notes: Notes::new(settings.access_log),
+            probe: None,
             colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
@@ -105,6 +133,8 @@ impl Core {
             passing_on: None,
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
+            limits: Arc::clone(limits),
+            account: None,
             access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
             engine: Arc::clone(engine),
             settings,
@@ -123,7 +153,11 @@ impl Core {
     /// Other settings count from now on, in whatever begins after this. What follows from them follows from the new ones.
     fn on_settings(&mut self, settings: Arc<Settings>) {
         self.forms.on_settings(&settings);
-        self.access.on_policy(Arc::clone(&settings.access));
+        // Where the rules are what they were, nobody is looked at anew.
+        if !settings.access.is_like(&self.settings.access) {
+            self.access.on_policy(Arc::clone(&settings.access));
+        }
+        self.notes.is_on = settings.access_log;
         self.settings = settings;
     }
 
@@ -141,6 +175,47 @@ impl Core {
     /// How much one answer may hold.
     pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
         PageLimit { bytes: self.settings.page_bytes, messages: messages.unwrap_or(u64::MAX) }
+    }
+
+    /// That client is about to publish these messages: whether it may, as far as it is limited. What is refused counts nowhere.
+    pub(crate) fn count_publish(
+        &self,
+        client: Client<'_>,
+        stream: &StreamName,
+        messages: &[Bytes],
+    ) -> Result<(), Problem> {
+        let bytes = || messages.iter().map(|message| message.len() as u64).sum();
+        let amount = || Amount { messages: messages.len() as u64, bytes: bytes() };
+        self.limits.publish(client, stream, amount, &self.settings, self.now_ms)
+    }
+
+    /// The WebSocket that is being attended to is about to publish this message.
+    pub(crate) fn count_message(
+        &self,
+        principal: &Principal,
+        stream: &StreamName,
+        message: &Bytes,
+    ) -> Result<(), Problem> {
+        let Some(account) = &self.account else { return Ok(()) };
+        let client = Client { peer: account.peer, principal };
+        self.count_publish(client, stream, std::slice::from_ref(message))
+    }
+
+    /// The WebSocket that is being attended to is about to follow one stream more.
+    pub(crate) fn count_follow(&mut self) -> Result<(), Problem> {
+        match &mut self.account {
+            None => Ok(()),
+            Some(account) => account.follows.add(1, &self.settings),
+        }
+    }
+
+    /// Whether one more may follow the stream. Each worker counts by itself at this moment, so it may be one more for each of them.
+    pub(crate) fn count_follower(&self, stream: &Stream) -> Result<(), Problem> {
+        match self.settings.max_follows_per_stream {
+            0 => Ok(()),
+            most if stream.follower_count() < most => Ok(()),
+            _ => Err(self.limits.stream_is_full(&self.settings)),
+        }
     }
 
     /// Asks for an operation; its outcome comes to `Exchange::on_reply` with `number`.
@@ -242,6 +317,7 @@ impl Core {
 
     /// A clock tick: what the disk was too busy for is asked again.
     pub(crate) fn on_tick(&mut self) {
+        self.pulse.on_tick(&*self.engine, Rhythm::of(&self.settings), self.engine.elapsed());
         self.slices.on_tick();
         self.go_on_fetching();
     }
@@ -255,6 +331,7 @@ impl Core {
         kind: FollowerKind,
     ) -> Following {
         self.slices.forget_found();
+        self.notes.on_followed();
         self.followers.follow(stream, owner, number, kind)
     }
 
@@ -275,16 +352,38 @@ impl Core {
         news
     }
 
+    /// So many messages go to a reader.
+    pub(crate) fn on_delivered(&mut self, transport: Transport, messages: u64) {
+        self.metrics.deliveries.of(transport).add(messages);
+        self.notes.on_delivered(transport, messages);
+    }
+
+    /// A publish that is traced is about to be answered.
+    pub(crate) fn on_traced(&mut self, trace: Trace, is_stored: bool) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_answered(trace, is_stored, self.committed, self.engine.elapsed());
+        }
+    }
+
     fn on_changes(&mut self, news: &News) {
+        self.committed = news.committed.unwrap_or(self.committed);
         if !news.changed.is_empty() && self.passing_on.is_none() {
             self.passing_on = Some(news.since);
         }
+        self.probe = news.probe.or(self.probe);
     }
 
     /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
     pub(crate) fn on_passed_on(&mut self) {
-        if let Some(since) = self.passing_on.take() {
+        let since = self.passing_on.take();
+        if let Some(since) = since {
             self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_passed_on(since, self.engine.elapsed());
+        }
+        if let Some(number) = self.probe.take() {
+            self.pulse.on_heard(self.index, number);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The end of a worker: everybody is told, then it waits for them to go, for a while.
 
 use super::output::Written;
-use super::slots::Phase;
+use super::slots::{Phase, Slot};
 use super::{Owner, Worker};
 use crate::return_window;
 use crate::settings::Settings;
@@ -47,7 +47,9 @@ impl Worker {
 
     /// A connection that waits for requests is closed, after those that were sent before it could know.
     fn drain_idle(&mut self, key: u64) {
-        if self.slots.get(key).is_some_and(|slot| slot.phase == Phase::ProxyHeader) {
+        let is_stranger = |slot: &Slot| matches!(slot.phase, Phase::ProxyHeader | Phase::Handshake);
+        if self.slots.peek(key).is_some_and(is_stranger) {
+            // It has asked for nothing yet.
             return self.close(key);
         }
         let waits = |worker: &mut Worker| {

@@ -2,6 +2,7 @@
 
 use super::{Shared, Worker, odd, poller};
 use crate::metrics::HeldBy;
+use crate::worker::accept::Entrance;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
@@ -152,7 +153,8 @@ impl Worker {
 
     fn on_ready(&mut self, event: Ready) {
         match event.key {
-            poller::LISTENER => self.accept(),
+            poller::LISTENER => self.accept(Entrance::Plain),
+            poller::SECURED_LISTENER => self.accept(Entrance::Secured),
             poller::WAKE => {
                 // What it brings may concern whoever is about to be answered.
                 self.send_together();
@@ -258,6 +260,7 @@ impl Worker {
     fn on_tick(&mut self) {
         self.count_connections();
         self.core.on_tick();
+        self.common.doors[self.index].tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
         self.tell_window();

@@ -151,6 +151,7 @@ pub(super) fn frame(value: &Value) -> ServerMessage {
             code: value[2].as_str().expect("a code").to_owned(),
             message: String::new(),
             retryable: value[3].as_bool().unwrap_or(false),
+            retry_after: (!value[4].is_null()).then(|| ms(&value[4])),
         },
         "return" => ServerMessage::Return { within: ms(&value[1]) },
         "drain" => ServerMessage::Drain { within: ms(&value[1]) },

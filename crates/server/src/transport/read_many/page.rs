@@ -190,6 +190,17 @@ impl Exchange for Page {
         }
     }
 
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.feed.is_permitted(principal)
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        if self.wait != Wait::No && !self.is_permitted(&core.access.anybody()) {
+            self.wait = Wait::Over;
+        }
+        self.wait == Wait::Over
+    }
+
     fn asked(&self) -> Asked {
         Asked::ReadMany
     }

@@ -20,6 +20,8 @@ struct Events {
     feed: Feed,
     /// What is said first.
     first: Vec<u8>,
+    /// Not all of it may be read any more.
+    forbidden: bool,
     ended: bool,
 }
 
@@ -45,7 +47,7 @@ pub(in crate::transport) fn sse(
     for (name, start) in &asked.streams {
         feed.subscribe(principal, (name, *start), Some(SSE), follower.owner, core, &mut first);
     }
-    Opened::Stream(head, Box::new(Events { feed, first, ended: false }))
+    Opened::Stream(head, Box::new(Events { feed, first, forbidden: false, ended: false }))
 }
 
 fn write_retry(out: &mut Vec<u8>, wait: Duration) {
@@ -79,6 +81,9 @@ impl Events {
 
 impl Exchange for Events {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        if std::mem::take(&mut self.forbidden) {
+            self.on_expired(Over::Forbidden, core, out);
+        }
         if self.ended {
             return Advance::End;
         }
@@ -137,6 +142,15 @@ impl Exchange for Events {
         let window = core.return_window.duration();
         self.feed.wrapping().write(&mut events, |text| write_return(text, window));
         self.push(events, out);
+    }
+
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.feed.is_permitted(principal)
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.forbidden = !self.is_permitted(&core.access.anybody());
+        self.forbidden
     }
 
     fn lag(&self) -> u64 {

@@ -2,9 +2,9 @@
 
 use super::identity::{Believed, Identity};
 use super::publishing::{self, Publishing, write_refusal};
-use super::{FirstSubscription, Talk};
+use super::{FirstSubscription, NARROW_MESSAGE_BYTES_MAX, Talk, message_bytes_max};
 use crate::about::About;
-use crate::authorise::Principal;
+use crate::authorise::{Principal, Right};
 use crate::exchange::Advance;
 use crate::forms::Wrapping;
 use crate::transport::WEBSOCKET;
@@ -12,8 +12,9 @@ use crate::transport::feed::Feed;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
+use std::sync::Arc;
 use tidings_engine::Reply;
-use tidings_model::{Start, StreamName};
+use tidings_model::{Pattern, Start, StreamName};
 use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::client_message::{ClientMessage, Publish};
 use tidings_protocol::websocket::close_code::CloseCode;
@@ -44,21 +45,25 @@ struct Rare {
     identity: Option<Identity>,
     /// Why the token is not believed that it began with.
     refused: Option<Box<Problem>>,
+    /// By other rules, not all that is followed may be read any more.
+    has_lost_rights: bool,
+    /// The streams that the page may use which opened the connection; `None` for all.
+    within: Option<Arc<[Pattern]>>,
     /// Nothing is said or done any more.
     over: bool,
 }
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, mut refused, .. } = first;
+        let FirstSubscription { subscription, deflate, principal, mut refused, within, .. } = first;
         if refused.is_none() && !core.access.is_still(&principal, core.now) {
             // While the connection was upgraded.
             refused = Some(Box::new(Problem::revoked()));
         }
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
-        let is_plain = subscription.is_none() && identity.is_none() && refused.is_none();
-        let rare = Rare { first: subscription, identity, refused, ..Rare::default() };
+        let is_plain = subscription.is_none() && identity.is_none() && refused.is_none() && within.is_none();
+        let rare = Rare { first: subscription, identity, refused, within, ..Rare::default() };
         let rare = (!is_plain).then(|| Box::new(rare));
         Session { feed: Feed::new(Wrapping::WebSocket { deflate }, 0), rare }
     }
@@ -66,7 +71,17 @@ impl Session {
     /// Who speaks.
     fn principal(&self, core: &Core) -> Principal {
         let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        identity.map_or_else(|| core.access.anybody(), |identity| identity.principal().clone())
+        let anybody = || core.access.anybody().within(self.within());
+        identity.map_or_else(anybody, |identity| identity.principal().clone())
+    }
+
+    fn within(&self) -> Option<Arc<[Pattern]>> {
+        self.rare.as_ref().and_then(|rare| rare.within.clone())
+    }
+
+    /// How many streams it follows.
+    pub(super) fn follow_count(&self) -> usize {
+        self.feed.len()
     }
 
     fn has_ended(&self) -> bool {
@@ -87,6 +102,10 @@ impl Session {
         match core.access.identify(token, core.now) {
             Err(problem) => self.end(&frame_of(&problem), out),
             Ok(principal) => {
+                let principal = principal.within(self.within());
+                if let Some(account) = &mut core.account {
+                    account.follows.rename(&principal);
+                }
                 let identity = Identity::of(&principal, core);
                 if let Some(identity) = &identity {
                     identity.write_authenticated(core, out);
@@ -114,11 +133,25 @@ impl Session {
         }
     }
 
+    /// Ends what may not be followed any more since the rules have changed.
+    fn end_what_is_lost(&mut self, core: &mut Core, out: &mut Vec<u8>) {
+        let has_lost = self.rare.as_mut().is_some_and(|rare| std::mem::take(&mut rare.has_lost_rights));
+        if has_lost && !self.has_ended() {
+            let principal = self.principal(core);
+            self.feed.end_forbidden(&principal, core, out);
+        }
+    }
+
     /// Frees what is empty: a connection that only follows is small.
     fn slim(&mut self) {
         self.rare.take_if(|rare| {
             let is_quiet = rare.first.is_none() && !rare.publishing.is_waiting() && rare.replies.is_empty();
-            is_quiet && rare.identity.is_none() && rare.refused.is_none() && !rare.over
+            is_quiet
+                && rare.identity.is_none()
+                && rare.refused.is_none()
+                && !rare.has_lost_rights
+                && rare.within.is_none()
+                && !rare.over
         });
     }
 
@@ -153,7 +186,7 @@ impl Session {
         core: &mut Core,
         out: &mut Vec<u8>,
     ) {
-        match self.check_subscription(name, core) {
+        match self.check_subscription(name, core).and_then(|()| core.count_follow()) {
             Err(problem) => self.feed.refuse(name, &problem, out),
             Ok(()) => {
                 let principal = self.principal(core);
@@ -251,6 +284,7 @@ impl Talk for Session {
         let mut own = Vec::new();
         self.greet(owner, core, &mut own);
         let until_ms = self.watch_identity(core, &mut own);
+        self.end_what_is_lost(core, &mut own);
         if let Some(rare) = &mut self.rare {
             for (number, reply) in std::mem::take(&mut rare.replies) {
                 rare.publishing.on_reply(number, &reply, &mut own);
@@ -270,9 +304,28 @@ impl Talk for Session {
         SILENCE
     }
 
+    fn message_bytes_max(&self, core: &Core) -> usize {
+        let may_publish = |principal: &Principal| principal.may_any(Right::Publish);
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        // Messages that do not fully arrive take the room of everybody's.
+        if identity.map_or_else(|| core.access.anybody_may_publish(), |known| may_publish(known.principal()))
+        {
+            message_bytes_max(&core.settings)
+        } else {
+            NARROW_MESSAGE_BYTES_MAX
+        }
+    }
+
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
         let identity = self.rare.as_mut().and_then(|rare| rare.identity.as_mut());
-        identity.is_some_and(|identity| identity.on_access_changed(core))
+        if identity.is_some_and(|identity| identity.on_access_changed(core)) {
+            return true;
+        }
+        let has_lost = !self.feed.is_permitted(&self.principal(core));
+        if has_lost {
+            self.rare.get_or_insert_default().has_lost_rights = true;
+        }
+        has_lost
     }
 
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {

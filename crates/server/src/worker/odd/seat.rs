@@ -131,6 +131,7 @@ impl Seat {
             exchange.on_drain(&mut worker.core, out);
         }
         let advance = exchange.advance(Owner::of_task(self.index), &mut worker.core, out);
+        self.request.0.tell(&mut worker.core);
         if let Advance::Respond(response) = &advance {
             worker.core.metrics.on_answer(exchange.asked(), response);
         }
