@@ -84,6 +84,8 @@ pub const STREAM_CLOSED: &str = "stream-closed";
 pub const STREAM_CURSOR: &str = "stream-cursor";
 /// `Stream-Duplicate`
 pub const STREAM_DUPLICATE: &str = "stream-duplicate";
+/// `Stream-Drain-Within`
+pub const STREAM_DRAIN_WITHIN: &str = "stream-drain-within";
 /// `Stream-Durability`
 pub const STREAM_DURABILITY: &str = "stream-durability";
 /// `Stream-Earliest-Offset`
@@ -104,6 +106,8 @@ pub const STREAM_RETENTION_AGE: &str = "stream-retention-age";
 pub const STREAM_RETENTION_BYTES: &str = "stream-retention-bytes";
 /// `Stream-Retention-Count`
 pub const STREAM_RETENTION_COUNT: &str = "stream-retention-count";
+/// `Stream-Return-Within`
+pub const STREAM_RETURN_WITHIN: &str = "stream-return-within";
 /// `Stream-Seq`
 pub const STREAM_SEQ: &str = "stream-seq";
 /// `Stream-SSE-Data-Encoding`

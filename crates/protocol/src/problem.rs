@@ -163,6 +163,13 @@ impl Problem {
         Problem::new(ErrorCode::TooBusy, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
     }
 
+    /// "There is no memory for another follower."
+    pub fn short_of_memory(retry_after_s: u64) -> Problem {
+        let detail = "the server is short of memory and takes no new followers; poll, or try again after `Retry-After` seconds";
+        let facts = ProblemFacts::RetryAfter { seconds: retry_after_s };
+        Problem::new(ErrorCode::ShortOfMemory, detail).with(facts)
+    }
+
     /// "One address, subject or stream has or does as much as it may."
     pub fn limit_reached(reached: LimitReached) -> Problem {
         let LimitReached { limit, amount, scope, words, .. } = reached;

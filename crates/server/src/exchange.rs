@@ -56,6 +56,9 @@ pub(crate) trait Exchange {
         false
     }
 
+    /// The time to come back within, should the server be lost without a word, is another one.
+    fn on_window(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
     /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
     fn asked(&self) -> Asked {
         Asked::Other

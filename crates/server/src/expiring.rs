@@ -163,6 +163,10 @@ impl Exchange for Expiring {
         self.over.is_some()
     }
 
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        self.exchange.on_window(core, out);
+    }
+
     fn asked(&self) -> Asked {
         self.exchange.asked()
     }

@@ -221,6 +221,9 @@ fn read<H: Headers + ?Sized>(
     let asked = ReadRequest::parse(query, request.headers)?;
     let transport = transport::of(asked.live)?;
     authorise(principal, Right::Read, name)?;
+    if asked.live != Live::POLL {
+        core.admit_follower()?;
+    }
     let stream = transport::find(core, name)?;
     let share = match asked.live {
         Live::POLL => None,
@@ -248,6 +251,9 @@ fn read_many<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
     let transport = transport::of(asked.live)?;
+    if asked.live != Live::POLL {
+        core.admit_follower()?;
+    }
     let follower = Follower { owner: request.owner, chunked: request.chunked };
     let share = match asked.live {
         Live::POLL => None,

@@ -2,6 +2,7 @@
 
 use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
+use crate::memory::Memory;
 use crate::metrics::Registry;
 use crate::pulse::Pulse;
 use crate::reloading::Reloading;
@@ -108,6 +109,8 @@ pub fn run_on(
     }
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let draining = AtomicBool::new(false);
+    let memory = Memory::new(settings.memory_budget_bytes);
+    let _watch = memory.watch(worker::now)?;
     let descriptors = descriptors_for_connections();
     if descriptors < settings.max_connections {
         log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
@@ -119,6 +122,7 @@ pub fn run_on(
         pulse: Arc::new(Pulse::new(workers)),
         registry,
         collector,
+        memory: Arc::clone(&memory),
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
@@ -129,6 +133,7 @@ pub fn run_on(
         doors: places.iter().map(|_| Door::default()).collect(),
         serving: workers,
         body_bytes: AtomicUsize::new(0),
+        drained_connections: AtomicUsize::new(0),
         draining,
     });
     let mut threads = Vec::new();
@@ -147,6 +152,7 @@ pub fn run_on(
     supervisor::tell_ready(&format!("serves on {}", listens.plain));
     signals.forever().take_while(|signal| *signal == SIGHUP).for_each(|_| reloading.ask());
     log::info!("draining: asked to end");
+    common.drained_connections.store(common.connections(), Ordering::Relaxed);
     reloading.stop();
     supervisor::tell_stopping(common.settings.get().drain_timeout);
     common.draining.store(true, Ordering::Relaxed);

@@ -9,6 +9,7 @@ pub(crate) mod arrivals;
 mod connection;
 pub(crate) mod core;
 mod drain;
+mod fetching;
 pub(crate) mod followers;
 mod handshakes;
 mod lagging;
@@ -19,10 +20,13 @@ mod output;
 mod pages;
 mod parking;
 pub(crate) mod poller;
+mod pressure;
 mod proxied;
 mod requests;
+mod returning;
 mod revisit;
 mod secured;
+mod shedding;
 mod slots;
 pub(crate) mod survey;
 mod time_limits;
@@ -31,6 +35,7 @@ mod turn;
 
 use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
+use crate::memory::Memory;
 use crate::metrics::Registry;
 use crate::pulse::Pulse;
 use crate::revoking::Revoking;
@@ -73,6 +78,8 @@ pub(crate) struct Common {
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
+    /// How much memory is in use, of how much.
+    pub(crate) memory: Arc<Memory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
     /// What one address, subject or stream has and does, over all workers.
@@ -89,6 +96,8 @@ pub(crate) struct Common {
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
     pub(crate) body_bytes: AtomicUsize,
+    /// How many connections there were when the server was asked to end.
+    pub(crate) drained_connections: AtomicUsize,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }
@@ -125,6 +134,8 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    /// Those who are still to be told of another time to come back within.
+    untold: Vec<u64>,
     revisit: revisit::Revisit,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
@@ -193,6 +204,7 @@ impl Worker {
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
+            untold: Vec::new(),
             revisit: revisit::Revisit::default(),
             alone_from_ms: 0,
         })
@@ -218,6 +230,11 @@ impl Worker {
 }
 
 impl Common {
+    /// Connections of all workers, as far as they have told.
+    pub(crate) fn connections(&self) -> usize {
+        self.doors.iter().map(Door::connections).sum()
+    }
+
     /// Other settings count from now on.
     pub(crate) fn on_settings(&self, settings: Settings) {
         crate::logging::set_level(settings.log);
@@ -236,6 +253,8 @@ impl Common {
         others.map(|(_, door)| door.connections()).sum()
     }
 }
+
+pub(crate) use turn::now;
 
 /// A worker as its tasks see it: borrowed for a moment at a time, never across an await.
 pub(crate) type Shared = Rc<RefCell<Worker>>;

@@ -40,6 +40,8 @@ mod http2_limits;
 mod http2_socket;
 #[path = "worker/http2_websocket.rs"]
 mod http2_websocket;
+#[path = "worker/ladder.rs"]
+mod ladder;
 #[path = "worker/limits.rs"]
 mod limits;
 #[path = "worker/memory.rs"]

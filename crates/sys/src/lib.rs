@@ -1,8 +1,9 @@
 //! The only unsafe code of tidings: what the safe wrappers of others lack.
 //!
-//! Knows descriptors. Does not know anything of tidings.
+//! Knows descriptors and memory. Does not know anything of tidings.
 
 mod clock;
+pub mod heap;
 #[cfg_attr(not(target_os = "linux"), path = "no_send_ring.rs")]
 mod send_ring;
 

@@ -175,6 +175,7 @@ function frame([type, stream, ...rest]: Json[]): Frame {
         retryable: rest[1] ?? false,
         ...(rest[2] && { retry_after: rest[2] / 1000 }),
       };
+    case "return":
     case "drain":
       return { type, within: stream / 1000 };
     case "heartbeat":

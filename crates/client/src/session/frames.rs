@@ -22,6 +22,18 @@ enum Said {
     Refused(Refusal),
 }
 
+/// Whether a frame says something of a stream; the others speak of the connection or the server.
+fn speaks_of_streams(frame: &ServerMessage) -> bool {
+    !matches!(
+        frame,
+        ServerMessage::Hello(_)
+            | ServerMessage::Heartbeat
+            | ServerMessage::Return { .. }
+            | ServerMessage::Drain { .. }
+            | ServerMessage::Unknown
+    )
+}
+
 impl Session {
     /// Bytes came: whoever sends them is alive.
     pub(super) fn on_life(&mut self, id: AttemptId) {
@@ -50,6 +62,10 @@ impl Session {
             ServerMessage::Hello(hello) => {
                 let now = self.now;
                 self.attempt(id).on_hello(hello.heartbeat, now);
+                Ok(())
+            }
+            ServerMessage::Return { within } => {
+                self.return_window = within;
                 Ok(())
             }
             ServerMessage::Drain { within } => {
@@ -282,7 +298,7 @@ impl Session {
 
     /// The whole answer to a poll or a long poll.
     pub(super) fn on_page(&mut self, id: AttemptId, page: FramePage) {
-        let count = page.frames.len();
+        let is_empty = !page.frames.iter().any(speaks_of_streams);
         self.has_spoken = true;
         self.is_turn_due = true;
         if self.on_frames(id, page.frames).is_err() {
@@ -303,8 +319,11 @@ impl Session {
         let attempt = self.attempt(id);
         let rest = match attempt.transport {
             Transport::Poll if page.up_to_date => self.poll_interval(page.poll_interval),
-            // It was not held, for whatever reason: asked again at once it would be a storm.
-            Transport::LongPoll if count == 0 && now < attempt.asked + held_min => held_min,
+            // It was not held, for whatever reason: asked again at once it would be a storm. A server that has no room to
+            // hold anything says how often it may be asked.
+            Transport::LongPoll if is_empty && now < attempt.asked + held_min => {
+                held_min.max(page.poll_interval.unwrap_or_default())
+            }
             Transport::Poll | Transport::LongPoll | Transport::Sse | Transport::WebSocket => Duration::ZERO,
         };
         self.attempt(id).rest_until = Some(now + rest);

@@ -111,6 +111,11 @@ pub enum ServerMessage {
         /// The window.
         within: Duration,
     },
+    /// Should the server be lost without a word: come back within this time, spread out.
+    Return {
+        /// The window; zero where nobody needs to wait for others.
+        within: Duration,
+    },
     /// Who speaks is not believed much longer: say anew who one is.
     Renew {
         /// Within this.
@@ -199,6 +204,7 @@ impl ServerMessage {
             },
             "heartbeat" => ServerMessage::Heartbeat,
             "drain" => ServerMessage::Drain { within: seconds("within", members.within)? },
+            "return" => ServerMessage::Return { within: seconds("within", members.within)? },
             "renew" => ServerMessage::Renew { within: seconds("within", members.within)? },
             _ => ServerMessage::Unknown,
         })

@@ -42,6 +42,8 @@ fn update(core: &Core) {
         server.segments.of(log).set(segments);
         server.blocks.of(log).set(blocks);
     }
+    core.memory.report(server);
+    server.return_window.set(core.return_window.seconds());
     for limit in Limit::ALL {
         server.limits_hit.of(*limit).set(core.limits.refusal_count(*limit));
     }

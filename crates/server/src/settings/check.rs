@@ -4,6 +4,7 @@ use super::byte_size::show_bytes;
 use super::definition::Given;
 use super::rule::Rule;
 use super::{Policies, SETTINGS, Settings, SettingsError, SettingsInput};
+use crate::memory::machine;
 use std::sync::Arc;
 
 /// What a segment holds beside its messages: frame heads, and the records that open and end it.
@@ -17,6 +18,7 @@ impl SettingsInput {
             settings.workers = std::thread::available_parallelism().map_or(1, usize::from);
         }
         self.join_long_poll_timeouts(&mut settings)?;
+        self.join_memory_budget(&mut settings)?;
         self.check_segment(&settings)?;
         self.join_request_memory(&mut settings)?;
         self.check_tls(&settings)?;
@@ -55,6 +57,31 @@ impl SettingsInput {
             values: format!("{timeout} and {max}"),
             rule: "the time that a long poll is held can't be above its limit",
             advice: "raise long_poll_timeout_max or lower long_poll_timeout".to_owned(),
+        })
+    }
+
+    /// What is said stays as it is; the other limits of memory are lowered until they fit into the budget.
+    fn join_memory_budget(&self, settings: &mut Settings) -> Result<(), SettingsError> {
+        if settings.memory_budget_bytes == 0 {
+            // Where the system does not say, there is no limit.
+            settings.memory_budget_bytes = machine::memory_bytes().map_or(usize::MAX, |bytes| bytes / 4 * 3);
+        }
+        let budget = settings.memory_budget_bytes;
+        lower(&mut settings.memory_bytes, self.memory_bytes.is_some(), budget / 4);
+        lower(&mut settings.tail_cache_bytes, self.tail_cache_bytes.is_some(), budget / 8);
+        lower(&mut settings.request_memory_bytes, self.request_memory_bytes.is_some(), budget / 8);
+        lower(&mut settings.max_unfinished_bytes, self.max_unfinished_bytes.is_some(), budget / 8);
+        let kept = settings.memory_bytes.saturating_add(settings.tail_cache_bytes);
+        if self.memory_budget_bytes.is_none() || kept <= budget / 4 * 3 {
+            return Ok(());
+        }
+        let said_of_budget = said("memory_budget_bytes", self.memory_budget_bytes.as_ref());
+        let memory = said("memory_bytes", self.memory_bytes.as_ref());
+        let cache = said("tail_cache_bytes", self.tail_cache_bytes.as_ref());
+        Err(SettingsError::Conflict {
+            values: format!("{memory}, {cache} and {said_of_budget}"),
+            rule: "what messages may take in memory must leave a quarter of the budget for followers",
+            advice: "raise memory_budget_bytes or lower memory_bytes and tail_cache_bytes".to_owned(),
         })
     }
 
@@ -160,6 +187,13 @@ impl SettingsInput {
             rule: "no stream may have larger messages than the server",
             advice: "raise the server's or lower the table's".to_owned(),
         })
+    }
+}
+
+/// Takes a limit that nobody has set down to what fits.
+fn lower(limit: &mut usize, is_set: bool, most: usize) {
+    if !is_set {
+        *limit = (*limit).min(most);
     }
 }
 

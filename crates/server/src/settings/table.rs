@@ -136,6 +136,11 @@ settings_table! {
         tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB"; restart,
     }
     group "Limits" {
+        /// How much memory the server may use, all in all. As it is used up, pollers are advised to come less often, long polls are answered at
+        /// once, new followers are refused with 503, and those furthest behind are ended. `0` is three quarters of what the machine has, or its
+        /// control group may use. The other limits of memory that are not set are lowered until they fit: `memory_bytes` to a
+        /// quarter of this, `tail_cache_bytes`, `request_memory_bytes` and `max_unfinished_bytes` to an eighth each.
+        memory_budget_bytes: usize = BYTES "0" in "0"..="1 TiB"; restart,
         /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.
         max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB"; restart,
         /// How many messages one publish may hold (the elements of a JSON array). Above it: 413.
@@ -222,7 +227,11 @@ settings_table! {
         max_limited: usize = COUNT "100000" in "1000"..="100000000"; restart,
     }
     group "Draining" {
-        /// On SIGTERM, followers are told to come back within this time, spread out.
+        /// How many followers the server can take in a second when all come back at once. They are told to spread over as long as it takes:
+        /// over `drain_window` at least when it is asked to end, and as many seconds as are needed when it is lost without a word.
+        return_rate: usize = COUNT "2000" in "1"..="10000000",
+        /// On SIGTERM, followers are told to come back within this time, spread out; within a longer one, where so many would come
+        /// faster than `return_rate`.
         drain_window: Duration = DURATION "10s" in "1ms"..="1h",
         /// On SIGTERM, the server ends after this time at the latest.
         drain_timeout: Duration = DURATION "10s" in "1ms"..="1h",

@@ -10,7 +10,6 @@ use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
-use std::time::Duration;
 use tidings_engine::{Reply, Step};
 use tidings_protocol::ReadRequest;
 
@@ -30,10 +29,7 @@ const _: () = assert!(size_of::<LongPoll>() <= 64, "with what malloc adds, 80 by
 
 /// Answers at once when there are messages in memory or nothing will ever come; holds otherwise.
 pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Core) -> Opened {
-    let timeout = asked.timeout.unwrap_or(core.settings.long_poll_timeout);
-    let timeout = timeout.min(core.settings.long_poll_timeout_max);
-    // Draining, nothing is held any more.
-    let timeout = if core.draining { Duration::ZERO } else { timeout };
+    let timeout = core.hold(asked.timeout);
     let following = Some(core.follow(read.reader.stream(), owner, 0, LONG_POLL));
     let until_ms = core.ms_after(timeout);
     let mut held = LongPoll { read, following, fetched: None, fetching: false, expired: false, until_ms };

@@ -79,7 +79,10 @@ fn with_offsets(response: Response, read: &Read, end_index: u64, end: PageEnd, c
     let mut response = response
         .with(header_name::STREAM_NEXT_OFFSET, stream.offset(end_index))
         .with(header_name::STREAM_EARLIEST_OFFSET, stream.offset(earliest))
-        .with(header_name::STREAM_POLL_INTERVAL, core.load.poll_interval_s(advice));
+        .with(header_name::STREAM_POLL_INTERVAL, core.poll_interval_s(advice));
+    if read.waits {
+        response = with_windows(response, core);
+    }
     if end != PageEnd::Inside {
         response = response.with(header_name::STREAM_UP_TO_DATE, HeaderValue::TRUE);
     }
@@ -87,6 +90,17 @@ fn with_offsets(response: Response, read: &Read, end_index: u64, end: PageEnd, c
         response = response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
     }
     response
+}
+
+/// Says to a long poll within which time to come back: should the server be lost, and when it is about to end.
+pub(super) fn with_windows(response: Response, core: &Core) -> Response {
+    if core.draining {
+        return response.with(header_name::STREAM_DRAIN_WITHIN, core.drain_window().as_secs().max(1));
+    }
+    match core.return_window.seconds() {
+        0 => response,
+        seconds => response.with(header_name::STREAM_RETURN_WITHIN, seconds),
+    }
 }
 
 fn next_cursor(read: &Read, core: &mut Core) -> CacheCursor {

@@ -127,16 +127,25 @@ impl Sse {
     }
 
     /// Before the first event: when a browser comes back after a break.
-    fn begin(&mut self, core: &Core, out: &mut Vec<Bytes>) {
+    fn begin(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         if self.state == State::Begun {
             self.state = State::Behind;
-            self.push_retry(core.settings.sse_retry, out);
+            let retry = core.sse_retry();
+            self.push_retry(retry, out);
         }
     }
 
     fn push_retry(&self, wait: Duration, out: &mut Vec<Bytes>) {
         let mut field = Vec::new();
         sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        self.push(field, out);
+    }
+
+    /// The same between two events: what stands before an empty line is no event of its own without data.
+    fn push_new_retry(&self, wait: Duration, out: &mut Vec<Bytes>) {
+        let mut field = Vec::new();
+        sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        field.push(b'\n');
         self.push(field, out);
     }
 
@@ -205,13 +214,17 @@ impl Exchange for Sse {
 
     fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         if self.state != State::Ended {
-            let window_ms = u64::try_from(core.settings.drain_window.as_millis()).unwrap_or(u64::MAX).max(1);
-            let wait = Duration::from_millis(core.random() % window_ms);
-            let mut field = Vec::new();
-            sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-            field.push(b'\n');
-            self.push(field, out);
+            let wait = core.drain_wait();
+            self.push_new_retry(wait, out);
             let _end = self.end(out);
+        }
+    }
+
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        // One that has not begun is told with its first words.
+        if matches!(self.state, State::Behind | State::Live) {
+            let retry = core.sse_retry();
+            self.push_new_retry(retry, out);
         }
     }
 

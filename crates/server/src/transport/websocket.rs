@@ -63,7 +63,10 @@ pub(crate) fn open<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let Some(handshake) = request.websocket else { return Err(Problem::upgrade_required()) };
     if core.draining {
-        return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
+        return Err(core.refuse_draining());
+    }
+    if !core.echoes {
+        core.admit_follower()?;
     }
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(request.headers)).flatten();
     let accept = Accept::check_as(handshake, request.headers)?.with_deflate(deflate);
@@ -120,6 +123,8 @@ pub(super) trait Talk {
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
+    /// The time to come back within is another one.
+    fn on_window(&self, _core: &Core, _out: &mut Vec<u8>) {}
     /// Why the connection has to be closed, if it has.
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
@@ -356,6 +361,14 @@ impl<T: Talk> Exchange for Connection<T> {
             self.talk.on_drain(core, &mut frames);
             out.push(frames.into());
             self.state = State::Draining { since: Since::now(core) };
+        }
+    }
+
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.state == State::Open {
+            let mut frames = Vec::new();
+            self.talk.on_window(core, &mut frames);
+            out.push(frames.into());
         }
     }
 

@@ -4,13 +4,16 @@ use crate::authorise::{Access, Principal};
 use crate::forms::Forms;
 use crate::limits::{Account, Amount, Client, Limits};
 use crate::live_settings::LiveSettings;
+use crate::memory::Memory;
 use crate::metrics::{Metrics, Registry, Transport};
 use crate::pulse::{Pulse, Rhythm};
+use crate::return_window::ReturnWindow;
 use crate::settings::Settings;
 use crate::slices::Slices;
 use crate::story::Notes;
 use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
+use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
 use crate::worker::survey::Colleagues;
@@ -22,7 +25,7 @@ use std::time::{Duration, Instant};
 use tidings_engine::{
     Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Reply, Stream, Token, TooBusy,
 };
-use tidings_model::{StreamName, Timestamp};
+use tidings_model::{Batch, StreamName, Timestamp};
 use tidings_protocol::Problem;
 use tidings_protocol::websocket::memory::MessageMemory;
 
@@ -58,6 +61,11 @@ pub(crate) struct Core {
     pub(crate) message_memory: Arc<MessageMemory>,
     pub(crate) slices: Slices,
     pub(crate) load: Load,
+    pub(crate) memory: Arc<Memory>,
+    /// Over which time followers shall come back that are lost without a word.
+    pub(crate) return_window: ReturnWindow,
+    /// Over which time those shall come back who are told that the server is about to end.
+    pub(super) drain_window: Duration,
     /// The time of day of this turn.
     pub(crate) now: Timestamp,
     /// The worker's own clock, in milliseconds: it never goes back.
@@ -69,20 +77,22 @@ pub(crate) struct Core {
     /// Those who can go on.
     pub(crate) ready: VecDeque<Owner>,
     started: Instant,
-    asked: Slab<(Owner, u32)>,
+    asked: Slab<Asked>,
+    /// Bytes of the messages that were published and are not stored yet.
+    publishing_bytes: usize,
     /// Publishes to `memory` streams, in the order in which they came: committed by this worker itself, before the turn ends.
     in_memory: Vec<(Operation, Token)>,
     /// Operations that the commit thread has and has not answered.
     submitted: usize,
+    fetching: Fetching,
     /// When the first of those messages was committed that this worker has not yet passed on, by the engine's clock.
     passing_on: Option<Duration>,
-    refetch: Vec<(Reader, PageLimit, usize)>,
     random: u64,
 }
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, revoking, limits, .. } = common;
+        let Common { engine, registry, message_memory, tickets, memory, revoking, limits, .. } = common;
         let metrics = registry.of_worker(index);
         let tracer = common.collector.clone().map(|collector| {
             let now = Duration::from_millis(engine.now().0);
@@ -107,16 +117,20 @@ impl Core {
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
             load: Load::default(),
+            memory: Arc::clone(memory),
+            return_window: ReturnWindow::default(),
+            drain_window: settings.drain_window,
             now: time,
             now_ms: 0,
             draining: false,
             ready: VecDeque::new(),
             started: now,
             asked: Slab::new(),
+            publishing_bytes: 0,
             in_memory: Vec::new(),
             submitted: 0,
+            fetching: Fetching::default(),
             passing_on: None,
-            refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
             limits: Arc::clone(limits),
@@ -206,7 +220,12 @@ impl Core {
 
     /// Asks for an operation; its outcome comes to `Exchange::on_reply` with `number`.
     pub(crate) fn submit(&mut self, operation: Operation, owner: Owner, number: u32) -> Result<(), TooBusy> {
-        let token = self.asked.insert((owner, number));
+        let bytes = message_bytes(&operation);
+        if self.publishing_bytes != 0 && self.publishing_bytes_max() < self.publishing_bytes + bytes {
+            return Err(TooBusy(Box::new(operation)));
+        }
+        self.publishing_bytes += bytes;
+        let token = self.asked.insert(Asked { owner, number, bytes });
         // A task runs beside the turns: nobody would commit what it leaves.
         let submitted = if owner.task().is_none() && self.engine.is_in_memory(&operation) {
             self.keep_in_memory(operation, token as u64)
@@ -215,8 +234,14 @@ impl Core {
         };
         if submitted.is_err() {
             self.asked.remove(token);
+            self.publishing_bytes -= bytes;
         }
         submitted
+    }
+
+    /// What the publishes of one worker may take until they are stored: its share of what bodies may take.
+    fn publishing_bytes_max(&self) -> usize {
+        self.settings.request_memory_bytes / self.settings.workers.max(1)
     }
 
     fn keep_in_memory(&mut self, operation: Operation, token: Token) -> Result<(), TooBusy> {
@@ -259,15 +284,34 @@ impl Core {
 
     /// Asks for what the reader needs from the disk; it comes to `Exchange::on_reply` with `number`.
     pub(crate) fn fetch(&mut self, reader: &Reader, limit: PageLimit, owner: Owner, number: u32) {
-        let token = self.asked.insert((owner, number));
-        self.fetch_as(reader.clone(), limit, token);
+        let token = self.asked.insert(Asked { owner, number, bytes: 0 });
+        let wanted = Wanted { reader: reader.clone(), limit, token };
+        if self.fetching.is_free(self.ladder()) {
+            self.fetch_as(wanted);
+        } else {
+            self.fetching.wait(wanted);
+        }
     }
 
-    fn fetch_as(&mut self, reader: Reader, limit: PageLimit, token: usize) {
-        let fetch = Fetch::new(&reader, limit, &self.inbox, token as u64);
-        if self.engine.fetch(fetch).is_err() {
-            // Too many wait for the disk: asked again at the next tick. One a follower at most, so this is bounded.
-            self.refetch.push((reader, limit, token));
+    /// Says whether it has begun. Else too many wait for the disk, of all workers: it is asked again at the next tick.
+    fn fetch_as(&mut self, wanted: Wanted) -> bool {
+        let Wanted { reader, limit, token } = &wanted;
+        let fetch = Fetch::new(reader, *limit, &self.inbox, *token as u64);
+        let has_begun = self.engine.fetch(fetch).is_ok();
+        if has_begun {
+            self.fetching.on_begun();
+        } else {
+            self.fetching.wait_first(wanted);
+        }
+        has_begun
+    }
+
+    /// Those who wait for the disk ask it, as many as may.
+    pub(crate) fn go_on_fetching(&mut self) {
+        while let Some(wanted) = self.fetching.next(self.ladder()) {
+            if !self.fetch_as(wanted) {
+                return;
+            }
         }
     }
 
@@ -275,9 +319,7 @@ impl Core {
     pub(crate) fn on_tick(&mut self) {
         self.pulse.on_tick(&*self.engine, Rhythm::of(&self.settings), self.engine.elapsed());
         self.slices.on_tick();
-        for (reader, limit, token) in std::mem::take(&mut self.refetch) {
-            self.fetch_as(reader, limit, token);
-        }
+        self.go_on_fetching();
     }
 
     /// From here on the owner hears of every change of the stream. To be called before the step that may find the tail.
@@ -298,8 +340,15 @@ impl Core {
         self.slices.forget_found();
         let news = self.inbox.take();
         self.on_changes(&news);
-        let is_answer = |(_, reply): &&(Token, Reply)| matches!(reply, Reply::Operation(_));
-        self.submitted -= news.replies.iter().filter(is_answer).count();
+        for (_, reply) in &news.replies {
+            match reply {
+                Reply::Operation(_) => self.submitted -= 1,
+                Reply::Fetched(Ok(batches)) => {
+                    self.fetching.on_fetched(batches.iter().map(Batch::bytes).sum());
+                }
+                Reply::Fetched(Err(_)) => self.fetching.on_fetched(0),
+            }
+        }
         news
     }
 
@@ -340,7 +389,9 @@ impl Core {
 
     /// Who asked under that token, and under which number of its own.
     pub(crate) fn asker(&mut self, token: u64) -> Option<(Owner, u32)> {
-        self.asked.try_remove(usize::try_from(token).ok()?)
+        let asked = self.asked.try_remove(usize::try_from(token).ok()?)?;
+        self.publishing_bytes -= asked.bytes;
+        Some((asked.owner, asked.number))
     }
 
     /// 64 bits that nobody can call secret: for spreading load.
@@ -352,6 +403,23 @@ impl Core {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
     }
+}
+
+/// Somebody who waits for a reply.
+struct Asked {
+    owner: Owner,
+    number: u32,
+    /// Of messages that are to be stored.
+    bytes: usize,
+}
+
+fn message_bytes(operation: &Operation) -> usize {
+    let messages = match operation {
+        Operation::Publish(publish) => &publish.messages,
+        Operation::Create { first, .. } => first,
+        Operation::Close { .. } | Operation::Delete { .. } | Operation::Trim(_) => return 0,
+    };
+    messages.iter().map(Bytes::len).sum()
 }
 
 fn millis(duration: Duration) -> u64 {

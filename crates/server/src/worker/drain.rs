@@ -3,6 +3,9 @@
 use super::output::Written;
 use super::slots::{Phase, Slot};
 use super::{Owner, Worker};
+use crate::return_window;
+use crate::settings::Settings;
+use std::sync::atomic::Ordering;
 
 impl Worker {
     /// The server is about to end. Once.
@@ -11,6 +14,9 @@ impl Worker {
             return;
         }
         self.core.draining = true;
+        let connections = self.common.drained_connections.load(Ordering::Relaxed);
+        let Settings { drain_window, return_rate, .. } = *self.core.settings;
+        self.core.drain_window = return_window::drain_window(drain_window, connections, return_rate);
         self.drain_until_ms = Some(self.core.ms_after(self.core.settings.drain_timeout));
         self.stop_accepting();
         self.drain_slots();

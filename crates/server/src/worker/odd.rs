@@ -110,6 +110,14 @@ impl Tasks {
         }
     }
 
+    /// Tells all of them within which time to come back, should the server be lost.
+    pub(super) fn tell_window(&mut self) {
+        for news in self.exchanges.values_mut() {
+            news.window = true;
+            news.wake();
+        }
+    }
+
     /// Tells all of them that who may do what has changed.
     pub(super) fn on_access_changed(&mut self) {
         for news in self.exchanges.values_mut() {

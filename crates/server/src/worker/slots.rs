@@ -137,6 +137,12 @@ impl Slot {
         self.rare.as_ref().is_some_and(|rare| !rare.input.is_empty())
     }
 
+    /// What is kept for it that was not sent, or has not fully arrived.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let Some(rare) = &self.rare else { return 0 };
+        rare.input.capacity() + rare.output.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Frees what is empty: a connection that waits holds no buffer.
     pub(crate) fn slim(&mut self) {
         if self.rare.as_ref().is_some_and(|rare| rare.input.is_empty() && rare.output.is_empty()) {

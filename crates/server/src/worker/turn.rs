@@ -77,7 +77,7 @@ fn turn_alone(worker: &Shared) -> std::io::Result<Turn> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place where a worker asks for the time, once a turn")]
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -123,6 +123,7 @@ impl Worker {
             }
         };
         self.ready = ready;
+        self.core.go_on_fetching();
         if self.core.ready.is_empty() {
             self.core.on_passed_on();
         }
@@ -262,6 +263,8 @@ impl Worker {
         self.common.doors[self.index].tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        self.tell_window();
+        self.shed();
         self.revisit();
         if self.hand_rests() {
             return;

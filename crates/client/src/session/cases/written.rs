@@ -153,6 +153,7 @@ pub(super) fn frame(value: &Value) -> ServerMessage {
             retryable: value[3].as_bool().unwrap_or(false),
             retry_after: (!value[4].is_null()).then(|| ms(&value[4])),
         },
+        "return" => ServerMessage::Return { within: ms(&value[1]) },
         "drain" => ServerMessage::Drain { within: ms(&value[1]) },
         "heartbeat" => ServerMessage::Heartbeat,
         other => panic!("no such frame: {other}"),

@@ -67,6 +67,10 @@ fn each_message_reads_as_documented() {
             written(|out| write_drain(out, Duration::from_secs(30))),
             r#"{"type":"drain","within":30}"#.to_owned(),
         ),
+        (
+            written(|out| write_return(out, Duration::from_secs(6))),
+            r#"{"type":"return","within":6}"#.to_owned(),
+        ),
         (Bytes::from_static(HEARTBEAT), r#"{"type":"heartbeat"}"#.to_owned()),
     ];
     for (text, documented) in rows {
@@ -122,6 +126,7 @@ fn what_is_said_of_the_connection_reads_back() {
     assert_eq!(read_back(&Bytes::from_static(HEARTBEAT)), ServerMessage::Heartbeat);
     let within = Duration::from_secs(30);
     assert_eq!(read_back(&written(|out| write_drain(out, within))), ServerMessage::Drain { within });
+    assert_eq!(read_back(&written(|out| write_return(out, within))), ServerMessage::Return { within });
 }
 
 #[test]

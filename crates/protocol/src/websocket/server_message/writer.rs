@@ -187,6 +187,13 @@ pub fn write_drain(out: &mut Vec<u8>, within: Duration) {
     out.push(b'}');
 }
 
+/// Appends within which time to come back, should the server be lost without a word.
+pub fn write_return(out: &mut Vec<u8>, within: Duration) {
+    out.extend_from_slice(br#"{"type":"return","within":"#);
+    write_seconds(out, within);
+    out.push(b'}');
+}
+
 fn begin(out: &mut Vec<u8>, kind: &str, stream: &StreamName) {
     out.extend_from_slice(br#"{"type":""#);
     out.extend_from_slice(kind.as_bytes());

@@ -22,7 +22,7 @@ use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
-    ErrorFrame, HEARTBEAT, write_drain, write_error, write_hello, write_unsubscribed,
+    ErrorFrame, HEARTBEAT, write_drain, write_error, write_hello, write_return, write_unsubscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
 
@@ -165,6 +165,9 @@ impl Session {
             max_streams: core.settings.max_subscriptions as u64,
         };
         write_text_frame(out, |text| write_hello(text, &hello));
+        if core.return_window.seconds() != 0 {
+            self.on_window(core, out);
+        }
         self.watch_identity(core, out);
         if self.has_ended() {
             return;
@@ -192,11 +195,12 @@ impl Session {
         }
     }
 
-    fn check_subscription(&self, name: &StreamName, core: &Core) -> Result<(), Problem> {
+    fn check_subscription(&self, name: &StreamName, core: &mut Core) -> Result<(), Problem> {
         if self.feed.has(name) {
             let detail = "this connection follows the stream already; unsubscribe first to begin elsewhere";
             return Err(Problem::new(ErrorCode::AlreadySubscribed, detail));
         }
+        core.admit_follower()?;
         if core.settings.max_subscriptions <= self.feed.len() {
             let detail = "this connection follows as many streams as it may; open another one";
             return Err(Problem::new(ErrorCode::TooManySubscriptions, detail));
@@ -325,7 +329,11 @@ impl Talk for Session {
     }
 
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
-        write_text_frame(out, |text| write_drain(text, core.settings.drain_window));
+        write_text_frame(out, |text| write_drain(text, core.drain_window()));
+    }
+
+    fn on_window(&self, core: &Core, out: &mut Vec<u8>) {
+        write_text_frame(out, |text| write_return(text, core.return_window.duration()));
     }
 
     fn is_over(&self) -> Option<Violation> {

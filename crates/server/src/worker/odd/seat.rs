@@ -21,6 +21,8 @@ pub(super) struct TaskNews {
     changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
     pub(super) draining: bool,
+    /// The time to come back within is another one.
+    pub(super) window: bool,
     pub(super) access_changed: bool,
     waker: Option<Waker>,
 }
@@ -33,6 +35,7 @@ impl TaskNews {
             changed: Vec::new(),
             replies: Vec::new(),
             draining: false,
+            window: false,
             access_changed: false,
             waker: None,
         }
@@ -109,12 +112,16 @@ impl Seat {
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
         let draining = std::mem::take(&mut news.draining);
+        let window = std::mem::take(&mut news.window);
         let access_changed = std::mem::take(&mut news.access_changed);
         for number in changed {
             exchange.on_changed(number);
         }
         for (number, reply) in replies {
             exchange.on_reply(number, reply);
+        }
+        if window {
+            exchange.on_window(&mut worker.core, out);
         }
         if access_changed {
             // Stepped in any case.
