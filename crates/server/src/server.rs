@@ -102,19 +102,12 @@ pub fn run_on(
     shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
-    let (listens, mut places) = listen_all(settings)?;
-    if let Some(echo) = settings.ws_echo {
-        let (_, listeners) = listen_for(echo, 1, Entrance::Plain)?;
-        places.push((listeners, Purpose::Echo));
-    }
+    let (listens, places) = listen_all(settings)?;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let draining = AtomicBool::new(false);
     let memory = Memory::new(settings.memory_budget_bytes);
     let _watch = memory.watch(worker::now)?;
-    let descriptors = descriptors_for_connections();
-    if descriptors < settings.max_connections {
-        log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
-    }
+    let descriptors = descriptors_for_connections(settings);
     let registry = Arc::new(Registry::new(places.len(), engine.now()));
     let collector = Collector::start(settings, &registry)?;
     let common = Arc::new(Common {
@@ -216,7 +209,7 @@ fn start_engine(
 }
 
 /// How many connections the system lets this process have, after it was asked for as many as it may give.
-fn descriptors_for_connections() -> usize {
+fn descriptors_for_connections(settings: &Settings) -> usize {
     /// For segments, listeners, the workers' own, and what a library opens for a moment.
     const OTHERS: u64 = 256;
     let limit = getrlimit(Resource::Nofile);
@@ -225,15 +218,19 @@ fn descriptors_for_connections() -> usize {
         Ok(()) => limit.maximum,
         Err(_kept) => limit.current,
     };
-    current
+    let descriptors = current
         .map_or(usize::MAX, |count| usize::try_from(count.saturating_sub(OTHERS)).unwrap_or(usize::MAX))
-        .max(1)
+        .max(1);
+    if descriptors < settings.max_connections {
+        log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
+    }
+    descriptors
 }
 
 /// What one worker listens on, and what for.
 type Place = (Vec<Listening>, Purpose);
 
-/// The listeners of each worker that serves streams.
+/// The listeners of each worker that serves streams, and of the one that echoes.
 fn listen_all(settings: &Settings) -> Result<(Listens, Vec<Place>), RunError> {
     let (plain, listeners) = listen_for(settings.listen, settings.workers, Entrance::Plain)?;
     let mut listens = Listens { plain, secured: None };
@@ -244,6 +241,10 @@ fn listen_all(settings: &Settings) -> Result<(Listens, Vec<Place>), RunError> {
         for ((place, _), listener) in places.iter_mut().zip(listeners) {
             place.push(listener);
         }
+    }
+    if let Some(echo) = settings.ws_echo {
+        let (_, listeners) = listen_for(echo, 1, Entrance::Plain)?;
+        places.push((listeners, Purpose::Echo));
     }
     Ok((listens, places))
 }

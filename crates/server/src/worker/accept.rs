@@ -67,7 +67,8 @@ impl Worker {
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr, entrance: Entrance) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
         if self.core.settings.max_connections.min(self.common.descriptors) <= open {
-            return self.refuse(&socket, entrance, &Problem::too_busy(self.core.spread_s(1)));
+            let busy = Problem::too_busy(self.core.spread_s(1));
+            return self.refuse(&socket, entrance, &busy);
         }
         let is_secure = entrance == Entrance::Secured;
         let peer = Peer::new(address, &self.core.settings).with_secure(is_secure);
