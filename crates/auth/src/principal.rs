@@ -14,11 +14,11 @@ pub struct Principal(Arc<Facts>);
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) kind: PrincipalKind,
-    /// The `sub` of a token, or the name of a key.
+    /// The `sub` of a token, the name of a key, or whose certificate it is.
     pub(crate) subject: Option<String>,
     /// The `jti` of a token.
     pub(crate) token_id: Option<String>,
-    /// The `iat` of a token.
+    /// The `iat` of a token, or from when on a certificate is good.
     pub(crate) issued: Option<Timestamp>,
     /// The hash of a key.
     pub(crate) key: Option<Digest>,
@@ -60,6 +60,8 @@ pub enum PrincipalKind {
     Key,
     /// A ticket, which somebody else has asked for.
     Ticket,
+    /// The certificate that they have shown.
+    Certificate,
 }
 
 impl Principal {
@@ -132,7 +134,7 @@ impl Principal {
         matches!(self.0.kind, PrincipalKind::Unruled | PrincipalKind::Anybody)
     }
 
-    /// The `sub` of the token, or the name of the key.
+    /// The `sub` of the token, the name of the key, or whose certificate it is.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
@@ -142,7 +144,7 @@ impl Principal {
         self.0.token_id.as_deref()
     }
 
-    /// When the token was made, if it says so.
+    /// When the token was made, if it says so; from when on the certificate is good.
     pub fn issued(&self) -> Option<Timestamp> {
         self.0.issued
     }
@@ -150,6 +152,11 @@ impl Principal {
     /// Whether they are known by an API key, or who has asked for their ticket is.
     pub fn is_of_key(&self) -> bool {
         self.0.key.is_some()
+    }
+
+    /// What they may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.0.grants
     }
 
     /// Of the rules by which they are believed.

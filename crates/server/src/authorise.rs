@@ -8,7 +8,7 @@ use crate::expiring::Over;
 use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_auth::{Grants, Policy, RefusedToken, Revocations, Tickets, TokenCache};
+use tidings_auth::{ClientCertificate, Grants, Policy, RefusedToken, Revocations, Tickets, TokenCache};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
 use tidings_protocol::{ErrorCode, Headers, Problem, has_token, header_name, ticket_of};
@@ -119,6 +119,21 @@ impl Access {
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
         self.refresh();
         let known = self.policy.identify(token, &mut self.cache, now);
+        self.believed(known, now)
+    }
+
+    /// Whose certificate it is.
+    fn identify_certificate(
+        &mut self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        self.refresh();
+        let known = self.policy.identify_certificate(certificate, &mut self.cache, now);
+        self.believed(known, now)
+    }
+
+    fn believed(&self, known: Result<Principal, RefusedToken>, now: Timestamp) -> Result<Principal, Problem> {
         let known = known.map_err(|refused| {
             if refused == RefusedToken::Busy {
                 Problem::too_busy(1)
@@ -150,7 +165,7 @@ pub(crate) fn identify_reader<H: Headers + ?Sized>(
     known_by(headers, Some(query), caller, core)
 }
 
-/// What was said on purpose comes first, then the cookie, which a browser adds by itself.
+/// What was said on purpose comes first, then the cookie, which a browser adds by itself, and then what the connection is known by.
 fn known_by<H: Headers + ?Sized>(
     headers: &H,
     query: Option<&str>,
@@ -165,6 +180,8 @@ fn known_by<H: Headers + ?Sized>(
         core.access.redeem(&ticket, core.now)?
     } else if let Some(token) = cookie(headers, caller, core)? {
         core.access.identify(token, core.now)?
+    } else if let Some(certificate) = &caller.certificate {
+        core.access.identify_certificate(certificate, core.now)?
     } else {
         core.access.anybody()
     };
@@ -192,6 +209,8 @@ pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
         core.access.redeem(&ticket, core.now)
     } else if let Some(token) = cookie(headers, caller, core)? {
         core.access.identify(token, core.now)
+    } else if let Some(certificate) = &caller.certificate {
+        core.access.identify_certificate(certificate, core.now)
     } else {
         return Ok((nobody, None));
     };

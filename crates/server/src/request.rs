@@ -13,6 +13,8 @@ use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::{admin, console, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
+use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
@@ -35,6 +37,8 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) owner: Owner,
     /// Who asks, as far as the network tells.
     pub(crate) peer: Peer,
+    /// The certificate that was shown on its connection, if it is somebody's.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// Answers the request, or begins to.
