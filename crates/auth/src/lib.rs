@@ -28,4 +28,4 @@ pub use refused::RefusedToken;
 pub use right::{Right, Rights};
 pub use template::{Claims, InvalidTemplate, Template};
 pub use tickets::Tickets;
-pub use token::{TokenRules, Verified};
+pub use token::{Published, TokenRules, Verified};

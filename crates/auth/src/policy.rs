@@ -7,7 +7,7 @@ use crate::grants::{Grants, GrantsGiven};
 use crate::principal::{Principal, PrincipalKind};
 use crate::refused::RefusedToken;
 use crate::template::Claims;
-use crate::token::TokenRules;
+use crate::token::{Published, TokenRules};
 use serde_json::Value;
 use std::collections::HashMap;
 use tidings_model::Timestamp;
@@ -25,6 +25,8 @@ pub struct PolicyInput {
     pub tokens: Option<TokenRules>,
     /// Whether any rule was written, also one that grants nothing: whoever takes the last right away does not open everything.
     pub is_ruled: bool,
+    /// Whether principals remember the claims of their tokens, for others to be told.
+    pub keeps_claims: bool,
 }
 
 impl PolicyInput {
@@ -39,7 +41,7 @@ impl PolicyInput {
 }
 
 /// Who may do what. Never changes once it is made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     anybody: Principal,
     /// What anybody may do, which everybody else may too.
@@ -47,6 +49,7 @@ pub struct Policy {
     with_token: GrantsGiven,
     keys: HashMap<Digest, Principal>,
     tokens: Option<TokenRules>,
+    keeps_claims: bool,
 }
 
 impl Policy {
@@ -55,13 +58,14 @@ impl Policy {
         if input.is_empty() {
             return Policy::without_rules();
         }
-        let PolicyInput { anybody, with_token, keys, tokens, is_ruled: _ } = input;
+        let PolicyInput { anybody, with_token, keys, tokens, is_ruled: _, keeps_claims } = input;
         // Nobody in particular has no claims, and neither has a key.
         let anybodys = anybody.fill(&Claims::new());
         let keys = keys.into_iter().map(|ApiKey { name, hash, grants }| {
             let mut grants = grants.fill(&Claims::new());
             grants.extend(&anybodys);
-            (hash, Principal::new(PrincipalKind::Key, Some(name), grants, None))
+            let key = Principal::new(PrincipalKind::Key, Some(name), grants, None);
+            (hash, key.with_evidence(hash, None))
         });
         Policy {
             anybody: Principal::new(PrincipalKind::Anybody, None, anybodys.clone(), None),
@@ -69,7 +73,18 @@ impl Policy {
             anybodys,
             with_token,
             tokens,
+            keeps_claims,
         }
+    }
+
+    /// The same rules, with these keys of the issuer's.
+    #[must_use]
+    pub fn with_published(&self, published: Published) -> Policy {
+        let mut policy = self.clone();
+        if let Some(tokens) = &mut policy.tokens {
+            tokens.published = published;
+        }
+        policy
     }
 
     /// Everybody may do everything.
@@ -80,6 +95,7 @@ impl Policy {
             with_token: GrantsGiven::default(),
             keys: HashMap::new(),
             tokens: None,
+            keeps_claims: false,
         }
     }
 
@@ -116,7 +132,9 @@ impl Policy {
         grants.extend(&self.with_token.fill(&verified.claims));
         grants.extend(&self.anybodys);
         let subject = verified.claims.get("sub").and_then(Value::as_str).map(str::to_owned);
+        let claims = self.keeps_claims.then(|| Value::Object(verified.claims).to_string().into_boxed_str());
         let principal = Principal::new(PrincipalKind::Token, subject, grants, Some(verified.expires));
+        let principal = principal.with_evidence(digest, claims);
         cache.insert(digest, principal.clone());
         Ok(principal)
     }

@@ -1,6 +1,7 @@
 //! Principals: who asks, and what they may do.
 
 use crate::Right;
+use crate::digest::Digest;
 use crate::grants::Grants;
 use std::sync::Arc;
 use tidings_model::{StreamName, Timestamp};
@@ -9,12 +10,18 @@ use tidings_model::{StreamName, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Principal(Arc<Facts>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Facts {
     kind: PrincipalKind,
     subject: Option<String>,
     grants: Grants,
     expires: Option<Timestamp>,
+    /// Of the token or key that said who they are.
+    evidence: Option<Digest>,
+    /// What the token says, as JSON.
+    claims: Option<Box<str>>,
+    /// Streams that they may do nothing with, whatever was granted.
+    without: Vec<StreamName>,
 }
 
 /// What somebody is known by.
@@ -44,18 +51,31 @@ impl Principal {
         grants: Grants,
         expires: Option<Timestamp>,
     ) -> Principal {
-        Principal(Arc::new(Facts { kind, subject, grants, expires }))
+        let (evidence, claims, without) = (None, None, Vec::new());
+        Principal(Arc::new(Facts { kind, subject, grants, expires, evidence, claims, without }))
+    }
+
+    /// The same, who has said so by what has that digest.
+    pub(crate) fn with_evidence(self, evidence: Digest, claims: Option<Box<str>>) -> Principal {
+        Principal(Arc::new(Facts { evidence: Some(evidence), claims, ..Facts::clone(&self.0) }))
     }
 
     /// One that may do nothing but that, until the end of who has asked for it.
     #[must_use]
     pub fn with_ticket(&self, grants: Grants) -> Principal {
-        Principal::new(PrincipalKind::Ticket, self.0.subject.clone(), grants, self.0.expires)
+        Principal(Arc::new(Facts { kind: PrincipalKind::Ticket, grants, ..Facts::clone(&self.0) }))
+    }
+
+    /// The same, who may do nothing with these streams.
+    #[must_use]
+    pub fn without(&self, streams: Vec<StreamName>) -> Principal {
+        Principal(Arc::new(Facts { without: streams, ..Facts::clone(&self.0) }))
     }
 
     /// Whether they have that right on that stream, whether it exists or not.
     pub fn may(&self, right: Right, stream: &StreamName) -> bool {
-        self.0.kind == PrincipalKind::Unruled || self.0.grants.have(right, stream)
+        let is_granted = self.0.kind == PrincipalKind::Unruled || self.0.grants.have(right, stream);
+        is_granted && !self.0.without.contains(stream)
     }
 
     /// Whether they have that right on any stream.
@@ -81,6 +101,16 @@ impl Principal {
     /// The `sub` of the token, or the name of the key.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
+    }
+
+    /// The digest of the token or key by which they are known; of a ticket's the one that it was asked with. Nobody in particular has none.
+    pub fn evidence(&self) -> Option<Digest> {
+        self.0.evidence
+    }
+
+    /// What their token says, as JSON, where the policy keeps that.
+    pub fn claims(&self) -> Option<&str> {
+        self.0.claims.as_deref()
     }
 
     /// From when on they have to say anew who they are.

@@ -15,6 +15,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 fn rules(keys: KeySet) -> TokenRules {
     TokenRules {
+        published: tidings_auth::Published::Nowhere,
         keys,
         issuer: Some("https://issuer.test/".to_owned()),
         audience: Some("tidings".to_owned()),

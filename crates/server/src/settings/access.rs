@@ -5,7 +5,7 @@ use super::suggestion::nearest;
 use super::{InvalidValue, Origin, Settings, SettingsError, SettingsInput};
 use std::path::PathBuf;
 use tidings_auth::{
-    ApiKey, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Right, Template, TokenRules,
+    ApiKey, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Published, Right, Template, TokenRules,
 };
 
 /// The two kinds of tables.
@@ -224,7 +224,8 @@ impl SettingsInput {
     pub(super) fn policy(&self, settings: &Settings) -> Result<Policy, SettingsError> {
         let AccessTables { anybody, with_token, keys, any: is_ruled } = self.access.clone();
         let tokens = self.token_rules(settings)?;
-        let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled });
+        let keeps_claims = settings.webhook_url.is_some();
+        let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled, keeps_claims });
         if policy.has_rules() || settings.insecure || settings.listen.ip().to_canonical().is_loopback() {
             return Ok(policy);
         }
@@ -237,11 +238,13 @@ impl SettingsInput {
         let secret = self.token_secret_file.as_ref();
         let public = keys_of("token_keys", public, KeySet::parse)?;
         let secret = keys_of("token_secret_file", secret, KeySet::from_secret)?;
-        let Some(keys) = public.into_iter().chain(secret).reduce(KeySet::and) else {
+        let keys = public.into_iter().chain(secret).reduce(KeySet::and);
+        if keys.is_none() && settings.token_keys_url.is_none() {
             return self.check_no_tokens().map(|()| None);
-        };
+        }
         Ok(Some(TokenRules {
-            keys,
+            keys: keys.unwrap_or_default(),
+            published: if settings.token_keys_url.is_some() { Published::Awaited } else { Published::Nowhere },
             issuer: settings.token_issuer.clone(),
             audience: settings.token_audience.clone(),
             claim: settings.token_claim.clone(),
@@ -257,7 +260,7 @@ impl SettingsInput {
                 return Err(SettingsError::Conflict {
                     values: format!("{key} = `{}` ({})", given.text, given.origin),
                     rule: "no token is believed without keys",
-                    advice: format!("name them by token_keys or token_secret_file, or leave {key} out"),
+                    advice: format!("name them by token_keys, token_keys_url or token_secret_file, or leave {key} out"),
                 });
             }
         }

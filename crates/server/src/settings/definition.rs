@@ -110,6 +110,8 @@ macro_rules! settings_table {
             pub policies: Policies,
             /// Who may do what.
             pub access: Arc<Policy>,
+            /// What questions to the application are signed with.
+            pub webhook_key: Option<SigningKey>,
         }
 
         /// What the file, the environment and flags said, each value with its origin. Nothing is complete here.
@@ -174,6 +176,7 @@ macro_rules! settings_table {
                     )+)+
                     policies: Policies::default(),
                     access: Arc::new(Policy::without_rules()),
+                    webhook_key: None,
                 };
                 filled
             }

@@ -1,0 +1,131 @@
+//! Questions of all workers to the application: equal ones once, a limited number at a time, and none while it is away.
+
+use super::breaker::{Breaker, Change};
+use super::caller::{Caller, Limits};
+use super::{Answer, Asked, webhook};
+use crate::decision::question::Question;
+use crate::settings::AskUrl;
+use crate::worker::Common;
+use std::collections::{HashMap, VecDeque};
+use tidings_auth::Principal;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// The largest answer.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// What came of a question, or why nothing did.
+type Outcome = (Question, Result<Answer, String>);
+
+struct Line<'c> {
+    common: &'c Common,
+    url: &'c AskUrl,
+    caller: &'c Caller,
+    /// What is to be asked, in the order in which it came.
+    next: VecDeque<(Question, Principal)>,
+    /// Who wants to know, of all that is not answered yet.
+    wanted: HashMap<Question, Vec<usize>>,
+    running: JoinSet<Outcome>,
+    breaker: Breaker,
+}
+
+/// Answers the questions. Never ends.
+pub(super) async fn answer_all(
+    common: &Common,
+    caller: &Caller,
+    questions: Option<mpsc::Receiver<Asked>>,
+) {
+    let settings = &common.settings;
+    let Some((url, mut questions)) = settings.webhook_url.as_ref().zip(questions) else {
+        return std::future::pending().await;
+    };
+    let mut line = Line {
+        common,
+        url,
+        caller,
+        next: VecDeque::new(),
+        wanted: HashMap::new(),
+        running: JoinSet::new(),
+        breaker: Breaker::new(settings.webhook_failures, settings.webhook_pause),
+    };
+    loop {
+        line.begin();
+        tokio::select! {
+            // Both wait for what is kept elsewhere: the one that comes second is still there. What is answered makes room.
+            biased;
+            Some(outcome) = line.running.join_next() => {
+                // A question that panics is one that we got wrong: nobody is answered any more, and the log says why.
+                line.on_outcome(outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())));
+            }
+            asked = questions.recv() => match asked {
+                Some(asked) => line.on_asked(asked),
+                // All who could ask have gone.
+                None => return std::future::pending().await,
+            },
+        }
+    }
+}
+
+impl Line<'_> {
+    fn on_asked(&mut self, Asked { question, principal, worker }: Asked) {
+        let workers = self.wanted.entry(question.clone()).or_default();
+        workers.push(worker);
+        // The others are told with the first one.
+        if workers.len() == 1 {
+            self.next.push_back((question, principal));
+        }
+    }
+
+    /// Asks as many as may be asked at a time.
+    fn begin(&mut self) {
+        while self.running.len() < self.common.settings.webhook_concurrency {
+            let Some((question, principal)) = self.next.pop_front() else { return };
+            if self.breaker.may_ask(Instant::now()) {
+                self.ask(question, &principal);
+            } else {
+                self.tell(&question, Answer::Nothing);
+            }
+        }
+    }
+
+    fn ask(&mut self, question: Question, principal: &Principal) {
+        let settings = &self.common.settings;
+        let (key, now) = (settings.webhook_key.as_ref(), self.common.engine.now());
+        let request = webhook::request(self.url, key, (&question, principal), now);
+        let limits = Limits { bytes_max: ANSWER_BYTES_MAX, time_max: settings.webhook_timeout };
+        let caller = self.caller.clone();
+        self.running.spawn(async move {
+            let answer = caller.ask(request, limits).await.map_err(|reason| reason.to_string());
+            (question, answer.and_then(|answer| webhook::parse(&answer)))
+        });
+    }
+
+    fn on_outcome(&mut self, (question, outcome): Outcome) {
+        let place = self.url.place();
+        let answer = match outcome {
+            Ok(answer) => {
+                if self.breaker.on_answer() == Change::Closed {
+                    log::info!("the application at {place} answers again");
+                }
+                answer
+            }
+            Err(reason) => {
+                log::debug!("the application at {place} {reason}");
+                if self.breaker.on_failure(Instant::now()) == Change::Opened {
+                    log::warn!("the application at {place} {reason}; it is left alone for a while (`webhook_pause`)");
+                }
+                Answer::Nothing
+            }
+        };
+        self.tell(&question, answer);
+    }
+
+    /// Tells whoever wants to know.
+    fn tell(&mut self, question: &Question, answer: Answer) {
+        for worker in self.wanted.remove(question).unwrap_or_default() {
+            self.common.asks.on_answered();
+            self.common.doors[worker].tell_answer(question.clone(), answer);
+        }
+    }
+}

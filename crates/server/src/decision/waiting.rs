@@ -1,0 +1,149 @@
+//! A request that waits for others: for the application's answers, or for an issuer's keys. Once they are here it is dispatched again.
+
+use super::Verdict;
+use super::check::Verdicts;
+use super::question::Question;
+use crate::authorise::Principal;
+use crate::exchange::{Advance, Exchange, Opened};
+use crate::request::{self, Request};
+use crate::worker::core::Core;
+use crate::worker::followers::Owner;
+use bytes::Bytes;
+use std::net::IpAddr;
+use tidings_engine::Reply;
+use tidings_protocol::websocket::handshake::Handshake;
+use tidings_protocol::{Headers, Method, Problem};
+
+/// A request, kept whole.
+struct Kept {
+    method: Method,
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Bytes,
+    websocket: Option<Handshake>,
+    chunked: bool,
+    address: IpAddr,
+}
+
+/// The request, and what it waits for.
+pub(crate) struct Waiting {
+    kept: Kept,
+    wants: Wants,
+    /// Milliseconds of the worker's clock. Never reached, unless something else has gone wrong.
+    until_ms: u64,
+}
+
+enum Wants {
+    /// The end of a fetch of keys: nobody knows yet who asks.
+    Keys { fetched: bool },
+    /// Verdicts, on what this one asks for. Tickets are used once, so who it is is not asked again.
+    Verdicts { principal: Principal, verdicts: Verdicts },
+}
+
+impl Waiting {
+    /// Asks about all that is not known.
+    pub(crate) fn for_verdicts<H: Headers + ?Sized>(
+        request: &Request<'_, H>,
+        principal: &Principal,
+        verdicts: Verdicts,
+        core: &mut Core,
+    ) -> Result<Waiting, Problem> {
+        for (question, _) in verdicts.iter().filter(|(_, verdict)| verdict.is_none()) {
+            core.decisions.ask(question, principal, request.owner)?;
+        }
+        let wants = Wants::Verdicts { principal: principal.clone(), verdicts };
+        Ok(Waiting::new(request, wants, core))
+    }
+
+    /// Waits for the end of a fetch that is under way.
+    pub(crate) fn for_keys<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Waiting {
+        core.decisions.await_keys(request.owner);
+        Waiting::new(request, Wants::Keys { fetched: false }, core)
+    }
+
+    fn new<H: Headers + ?Sized>(request: &Request<'_, H>, wants: Wants, core: &Core) -> Waiting {
+        let until_ms = core.ms_after(core.decisions.patience());
+        Waiting { kept: Kept::of(request), wants, until_ms }
+    }
+
+    fn dispatch(&mut self, owner: Owner, core: &mut Core) -> Opened {
+        let Kept { method, target, headers, body, websocket, chunked, address } = &self.kept;
+        let request = Request {
+            method: *method,
+            target,
+            headers: &headers[..],
+            body: body.clone(),
+            websocket: *websocket,
+            chunked: *chunked,
+            owner,
+            address: *address,
+        };
+        let opened = match &mut self.wants {
+            Wants::Keys { .. } => request::open(&request, core),
+            Wants::Verdicts { principal, verdicts } => {
+                request::open_as(principal, &request, std::mem::take(verdicts), core)
+            }
+        };
+        match opened {
+            // Everybody was told to go while this one waited.
+            Opened::Stream(_, mut exchange) if core.draining => {
+                exchange.leave(core);
+                Problem::draining(core.settings.drain_window.as_secs().max(1)).into()
+            }
+            opened => opened,
+        }
+    }
+}
+
+impl Kept {
+    fn of<H: Headers + ?Sized>(request: &Request<'_, H>) -> Kept {
+        let mut headers = Vec::new();
+        request.headers.all(&mut |name, value| headers.push((name.to_owned(), value.to_owned())));
+        Kept {
+            method: request.method,
+            target: request.target.to_owned(),
+            headers,
+            body: request.body.clone(),
+            websocket: request.websocket,
+            chunked: request.chunked,
+            address: request.address(),
+        }
+    }
+}
+
+impl Exchange for Waiting {
+    fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
+        let is_known = match &self.wants {
+            Wants::Keys { fetched } => *fetched,
+            Wants::Verdicts { verdicts, .. } => verdicts.iter().all(|(_, verdict)| verdict.is_some()),
+        };
+        if is_known {
+            return Advance::Become(Box::new(self.dispatch(owner, core)));
+        }
+        if self.until_ms <= core.now_ms {
+            return Advance::Become(Box::new(core.decisions.unavailable().into()));
+        }
+        Advance::Wait { until_ms: self.until_ms }
+    }
+
+    fn on_reply(&mut self, _number: u32, _reply: Reply) {}
+
+    fn on_decision(&mut self, question: &Question, verdict: Verdict) {
+        if let Wants::Verdicts { verdicts, .. } = &mut self.wants {
+            for (_, known) in verdicts.iter_mut().filter(|(asked, _)| asked == question) {
+                *known = Some(verdict);
+            }
+        }
+    }
+
+    fn on_keys(&mut self) {
+        if let Wants::Keys { fetched } = &mut self.wants {
+            *fetched = true;
+        }
+    }
+
+    // It is answered in a moment.
+    fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    fn leave(&mut self, _core: &mut Core) {}
+}
