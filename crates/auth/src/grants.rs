@@ -39,6 +39,14 @@ impl Grants {
         self.0.iter().any(|grant| grant.rights.has(right))
     }
 
+    /// Whether they have that right on every stream there is or could be: by the pattern `**` itself.
+    pub fn have_on_all(&self, right: Right) -> bool {
+        self.0.iter().any(|grant| {
+            grant.rights.has(right)
+                && matches!(&grant.streams, Streams::Matching(pattern) if pattern.as_str() == "**")
+        })
+    }
+
     /// Of that right: the texts with which the names begin that they have it on, as far as that can be told. Every such name begins with
     /// one of them.
     pub fn prefixes(&self, right: Right) -> Vec<&str> {

@@ -83,6 +83,11 @@ impl Principal {
         self.0.kind == PrincipalKind::Unruled || self.0.grants.have_any(right)
     }
 
+    /// Whether they have that right on every stream there is or could be.
+    pub fn may_on_all(&self, right: Right) -> bool {
+        self.0.kind == PrincipalKind::Unruled || self.0.grants.have_on_all(right)
+    }
+
     /// See [`Grants::prefixes`].
     pub fn prefixes(&self, right: Right) -> Vec<&str> {
         if self.0.kind == PrincipalKind::Unruled { vec![""] } else { self.0.grants.prefixes(right) }

@@ -36,10 +36,16 @@ let folder;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "tidings-report-"));
-  const example = ["run", "--quiet", "--package", "tidings-compare", "--example", "samples", "--", folder];
-  const [launched] = await Promise.all([launchChromium(), promisify(execFile)(process.env.CARGO ?? "cargo", example, { cwd: ROOT })]);
+  const [launched] = await Promise.all([launchChromium(), writeSamples()]);
   browser = launched;
 });
+
+/** By the example `samples`, where it is built already (`TIDINGS_SAMPLES`), else by cargo. */
+function writeSamples() {
+  const built = process.env.TIDINGS_SAMPLES;
+  const example = ["run", "--quiet", "--package", "tidings-compare", "--example", "samples", "--", folder];
+  return built ? promisify(execFile)(built, [folder]) : promisify(execFile)("cargo", example, { cwd: ROOT });
+}
 
 after(async () => {
   await browser?.close();

@@ -3,6 +3,7 @@
 //! Knows `docs/protocol.md`, for the server and for clients. Does not know sockets, tasks, the source of time
 //! (`now` is a parameter) or the log.
 
+mod admin_path;
 mod cache_control;
 mod cache_cursor;
 mod civil;
@@ -32,6 +33,7 @@ mod target;
 mod ticket;
 pub mod websocket;
 
+pub use admin_path::AdminPath;
 pub use cache_control::{CacheControl, PageLife};
 pub use cache_cursor::CacheCursor;
 pub use create_request::{CreateRequest, lifetime_header, retention_headers};

@@ -1,7 +1,7 @@
 //! Targets of requests: which path means what, and how a stream's name stands in one.
 
 use crate::percent::{self, Plus};
-use crate::{ErrorCode, Method, Problem, TICKET_PATH};
+use crate::{AdminPath, ErrorCode, Method, Problem, TICKET_PATH};
 use tidings_model::StreamName;
 
 const STREAM_ROOT: &str = "/v1/stream/";
@@ -31,6 +31,8 @@ pub enum Route {
     Ticket,
     /// `/v1/streams`: the list of streams.
     Streams,
+    /// `/v1/admin/…`: for administrators.
+    Admin(AdminPath),
     /// `/health/live`
     HealthLive,
     /// `/health/ready`
@@ -78,6 +80,7 @@ impl Route {
             "/v1/streams" => Ok(Route::Streams),
             "/health/live" => Ok(Route::HealthLive),
             "/health/ready" => Ok(Route::HealthReady),
+            _ if path.starts_with(AdminPath::ROOT) => AdminPath::parse(path).map(Route::Admin),
             _ => Err(Problem::not_found()),
         }
     }
@@ -89,12 +92,14 @@ impl Route {
             Route::ReadMany | Route::Ticket => "POST, OPTIONS",
             Route::WebSocket | Route::Streams => "GET, OPTIONS",
             Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
+            Route::Admin(path) => path.methods(),
         }
     }
 
     /// Refuses a method that the path does not have.
     pub fn check_method(&self, method: Method) -> Result<(), Problem> {
         let is_there = match (self, method) {
+            (Route::Admin(path), _) => path.methods().split(", ").any(|named| Method::parse(named) == method),
             (_, Method::Other) | (Route::ReadMany | Route::Ticket, Method::Get) => false,
             (Route::Stream(_), _)
             | (Route::ReadMany | Route::Ticket, Method::Post)
@@ -196,6 +201,7 @@ mod tests {
             "/v1/streams",
             "/health/live",
             "/health/ready",
+            "/v1/admin/me",
         ] {
             let route = Target::parse(path).unwrap().route;
             for (method, word) in words {

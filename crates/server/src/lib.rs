@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod admin;
 mod authorise;
 mod examples;
 mod exchange;

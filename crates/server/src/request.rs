@@ -5,7 +5,7 @@ use crate::exchange::Opened;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{examples, expiring, health, list, operation, ticket};
+use crate::{admin, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
@@ -54,7 +54,15 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
-        (Route::WebSocket | Route::ReadMany | Route::Ticket | Route::Streams | Route::Stream(_), _) => {
+        (
+            Route::WebSocket
+            | Route::ReadMany
+            | Route::Ticket
+            | Route::Streams
+            | Route::Stream(_)
+            | Route::Admin(_),
+            _,
+        ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
                 return websocket(&route, query, request, core);
@@ -81,6 +89,7 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
+        (Route::Admin(path), _) => admin::open(principal, *path, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
         (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),

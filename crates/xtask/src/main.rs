@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what a chore is for")]
 
 mod clock;
+mod deny;
 mod fuzz;
 mod paint;
 mod settings_page;
@@ -22,6 +23,7 @@ usage: cargo xtask <chore>
   tidy       layers, module docs, error codes, file sizes, generated pages
   fuzz [SECONDS] [TARGET]
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
+  deny       licences, bans and sources of what is built in
   settings   writes docs/settings.md";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
+        ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
         ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {

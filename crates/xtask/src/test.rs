@@ -55,21 +55,24 @@ impl Run<'_> {
         self.end(step.name, outcome);
     }
 
-    /// Runs one step beside others, and shows it after them: what two print at once nobody can read.
-    fn beside(&mut self, front: &[Step], behind: &Step) {
-        println!("\n{} runs beside what follows, and is shown after it", behind.name);
+    /// Runs steps beside others, and shows them after those: what two print at once nobody can read.
+    fn beside(&mut self, front: &[Step], behind: &[Step]) {
+        let names: Vec<_> = behind.iter().map(|step| step.name).collect();
+        println!("\nbeside what follows, and shown after it: {}", names.join(", "));
         let root = self.workspace.root();
-        let (outcome, printed) = std::thread::scope(|scope| {
-            let running = scope.spawn(|| behind.run_quietly(root));
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let running = scope.spawn(|| behind.iter().map(|step| step.run_quietly(root)).collect());
             for step in front {
                 self.show(step);
             }
-            self.begin(behind.name);
             running.join().expect("a step tells how it failed, and does not panic")
         });
-        // A terminal that is gone ends the run soon enough.
-        let _gone = std::io::stdout().write_all(&printed);
-        self.end(behind.name, outcome);
+        for (step, (outcome, printed)) in behind.iter().zip(outcomes) {
+            self.begin(step.name);
+            // A terminal that is gone ends the run soon enough.
+            let _gone = std::io::stdout().write_all(&printed);
+            self.end(step.name, outcome);
+        }
     }
 
     fn begin(&self, name: &str) {

@@ -1,5 +1,7 @@
 //! Who may do what: every request and every frame with every kind of token, generated from lists, against the real server.
 
+#[path = "access/admin.rs"]
+mod admin;
 #[path = "access/expiry.rs"]
 mod expiry;
 #[path = "access/frames.rs"]

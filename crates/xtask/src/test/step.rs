@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 pub(super) enum Stage {
     /// One step, with the machine for itself.
     Alone(Step),
-    /// Some steps one after the other, and another one beside them, which is shown when they are over.
-    Beside { front: Vec<Step>, behind: Step },
+    /// Some steps one after the other, and others beside them, which are shown when those are over.
+    Beside { front: Vec<Step>, behind: Vec<Step> },
 }
 
 impl Stage {
@@ -21,7 +21,7 @@ impl Stage {
     pub(super) fn steps(&self) -> Vec<&Step> {
         match self {
             Stage::Alone(step) => vec![step],
-            Stage::Beside { front, behind } => front.iter().chain([behind]).collect(),
+            Stage::Beside { front, behind } => front.iter().chain(behind).collect(),
         }
     }
 }

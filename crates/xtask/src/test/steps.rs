@@ -17,27 +17,33 @@ const CLIENT: &str = "clients/typescript";
 const NETWORKS: &str = "clients/typescript/networks";
 
 pub(super) fn all(workspace: &Workspace) -> Vec<Stage> {
-    let mut stages: Vec<_> = alone(workspace).into_iter().map(Stage::Alone).collect();
-    stages.push(Stage::Beside { behind: fuzz(), front: that_mostly_wait(workspace) });
+    let mut stages: Vec<_> = alone().into_iter().map(Stage::Alone).collect();
+    let front = with_foreign_programs(workspace).into_iter().chain(of_client(workspace)).collect();
+    stages.push(Stage::Beside { front, behind: vec![lints(), deny(), fuzz()] });
     stages
 }
 
 /// The steps that have the machine for themselves.
-fn alone(workspace: &Workspace) -> Vec<Step> {
+fn alone() -> Vec<Step> {
     let inside = |name, why, action: fn() -> anyhow::Result<()>| Step {
         name,
         why,
         action: Action::Inside(Box::new(action)),
     };
-    let mut steps = vec![
+    vec![
         inside("programs", "installs what the tests need", needs::install),
         run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
-        run("lints", "clippy, warnings are errors", cargo_run(CLIPPY)),
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
         run("crash tests", "log and simulation, with planted bugs", cargo_test(CRASH_TESTS.as_flattened())),
         run("tests", "all others, on the binary as it ships", cargo_test(&all_but_crash_tested())),
         run("portable worker", "the same tests, without epoll and io_uring", portable_worker()),
-        run("binary", "what the foreign programs talk to", cargo_run(&["build", "--package", "tidings-cli"])),
+        run("binary", "what the foreign programs talk to", cargo_run(&binary())),
+    ]
+}
+
+/// Other people's suites and clients. Like those of the client they mostly wait.
+fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
+    vec![
         run("npm packages", "npm ci", foreign("npm", &["ci", "--ignore-scripts"])),
         run(
             "conformance suite",
@@ -68,9 +74,7 @@ fn alone(workspace: &Workspace) -> Vec<Step> {
             "EventSource and WebSocket of Chromium",
             node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
         ),
-    ];
-    steps.extend(of_client(workspace));
-    steps
+    ]
 }
 
 /// The steps of the TypeScript client: each uses what those before it have installed and built.
@@ -96,24 +100,37 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
             "scenarios 15 to 23; nginx, HAProxy and Caddy",
             network_tests(workspace, NETWORK_TESTS),
         ),
+        run(
+            "soak",
+            "30 clients in bad networks, 50,000 messages",
+            network_tests(workspace, &["soak/soak.test.mjs"]),
+        ),
     ]
 }
 
-/// What needs processors, and of them what the others leave: fuzzing is good at any speed.
-fn fuzz() -> Step {
-    let fuzz = program("nice".into(), &["-n", "5"], PathBuf::from("."));
-    let arguments = [fuzz.arguments, vec![cargo(), "xtask".into(), "fuzz".into()]].concat();
-    let fuzz = Program { arguments, ..fuzz }.counting(Form::PassedAndFailed);
-    run("fuzz", "each target for a moment, from its seeds", fuzz)
+fn lints() -> Step {
+    let mut lints = from_what_is_left(CLIPPY);
+    // Beside steps that use cargo: two of it do not build in one folder at once.
+    lints.environment.push(("CARGO_TARGET_DIR", "target/lints".into()));
+    run("lints", "clippy, warnings are errors", lints)
 }
 
-/// The last step of the client, which leaves the processors idle most of the time, and in which nothing is measured in milliseconds.
-fn that_mostly_wait(workspace: &Workspace) -> Vec<Step> {
-    vec![run(
-        "soak",
-        "30 clients in bad networks, 50,000 messages",
-        network_tests(workspace, &["soak/soak.test.mjs"]),
-    )]
+fn deny() -> Step {
+    let deny = from_what_is_left(&["xtask", "deny"]);
+    run("dependencies", "licences, bans and sources, by cargo-deny", deny.counting(Form::PassedAndFailed))
+}
+
+/// Fuzzing is good at any speed.
+fn fuzz() -> Step {
+    let fuzz = from_what_is_left(&["xtask", "fuzz"]);
+    run("fuzz", "each target for a moment, from its seeds", fuzz.counting(Form::PassedAndFailed))
+}
+
+/// A run of cargo that has the processors only while nothing else wants them: what is measured beside it does not notice.
+fn from_what_is_left(arguments: &[&str]) -> Program {
+    let idle = program("chrt".into(), &["--idle", "0"], PathBuf::from("."));
+    let arguments = arguments.iter().map(OsString::from);
+    Program { arguments: idle.arguments.into_iter().chain([cargo()]).chain(arguments).collect(), ..idle }
 }
 
 fn run(name: &'static str, why: &'static str, program: Program) -> Step {
@@ -126,6 +143,11 @@ const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--quiet", "
 
 fn cargo_run(arguments: &[&str]) -> Program {
     program(cargo(), arguments, PathBuf::from("."))
+}
+
+/// The binary that the tests have run: in the same scope, with the same features, nothing is built again.
+fn binary() -> Vec<&'static str> {
+    [&["build", "--bins", "--tests"], all_but_crash_tested().as_slice()].concat()
 }
 
 /// `cargo test` of these crates.
@@ -173,9 +195,10 @@ fn examples(workspace: &Workspace) -> Program {
     Program { folder: PathBuf::from("examples"), ..tests }
 }
 
-/// The report of a comparison: its samples are written by an example of the crate. Needs the npm packages.
+/// The report of a comparison: its samples are written by an example of the crate, built with its tests. Needs the npm packages.
 fn report(workspace: &Workspace) -> Program {
-    let tests = node_tests(workspace, &["report.test.mjs"]);
+    let mut tests = node_tests(workspace, &["report.test.mjs"]);
+    tests.environment.push(("TIDINGS_SAMPLES", workspace.example("samples").into()));
     Program { folder: PathBuf::from("crates/compare/tests"), ..tests }
 }
 

@@ -1,0 +1,66 @@
+//! What administrators ask, below `/v1/admin/`.
+//!
+//! Each path says by [`authorise_admin`] what it concerns, before it looks at anything.
+
+use crate::authorise::{Principal, Right, authorise, refusal};
+use crate::exchange::Opened;
+use crate::request::Request;
+use crate::worker::core::Core;
+use serde_json::json;
+use tidings_auth::PrincipalKind;
+use tidings_model::StreamName;
+use tidings_protocol::{AdminPath, CacheControl, Headers, Problem, Response, header_name};
+
+/// What a request of an administrator concerns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Concern<'s> {
+    /// The whole server: needs the right on `**`.
+    Server,
+    /// One stream, whether it exists or not.
+    #[expect(dead_code, reason = "the endpoints of single streams come with the console")]
+    Stream(&'s StreamName),
+}
+
+/// Permits or refuses. Without rules whoever reaches the server is its administrator.
+pub(crate) fn authorise_admin(principal: &Principal, concern: Concern<'_>) -> Result<(), Problem> {
+    match concern {
+        Concern::Stream(name) => authorise(principal, Right::Admin, name),
+        Concern::Server if principal.may_on_all(Right::Admin) => Ok(()),
+        Concern::Server => Err(refusal(principal, Right::Admin)),
+    }
+}
+
+/// Answers a request, or begins to.
+pub(crate) fn open<H: Headers + ?Sized>(
+    principal: &Principal,
+    path: AdminPath,
+    _request: &Request<'_, H>,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    match path {
+        AdminPath::Me => {
+            authorise_admin(principal, Concern::Server)?;
+            Ok(Opened::Response(me(principal, core)))
+        }
+    }
+}
+
+/// Who asks, so that a page can tell whether its token is one of an administrator, and for how long.
+fn me(principal: &Principal, core: &Core) -> Response {
+    let kind = match principal.kind() {
+        PrincipalKind::Unruled => "unruled",
+        PrincipalKind::Anybody => "anybody",
+        PrincipalKind::Token => "token",
+        PrincipalKind::Key => "key",
+        PrincipalKind::Ticket => "ticket",
+    };
+    let left_s = principal.expires().map(|expires| expires.since(core.now).as_secs());
+    answer(&json!({ "kind": kind, "subject": principal.subject(), "expires_in": left_s }))
+}
+
+/// An answer in JSON, which no cache keeps.
+pub(crate) fn answer(body: &serde_json::Value) -> Response {
+    Response::new(200)
+        .with_body("application/json", body.to_string())
+        .with(header_name::CACHE_CONTROL, CacheControl::NoStore)
+}
