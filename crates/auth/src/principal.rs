@@ -25,7 +25,7 @@ struct Facts {
 }
 
 /// What somebody is known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
     /// There are no rules: everybody may do everything.
     Unruled,

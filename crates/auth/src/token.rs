@@ -53,6 +53,15 @@ impl Published {
         }
     }
 
+    /// Whether the other one has the very same keys.
+    pub fn has_keys_of(&self, other: &Published) -> bool {
+        match (self, other) {
+            (Published::There { keys, .. }, Published::There { keys: others, .. }) => Arc::ptr_eq(keys, others),
+            (Published::There { .. }, _) | (_, Published::There { .. }) => false,
+            (Published::Nowhere | Published::Awaited, Published::Nowhere | Published::Awaited) => true,
+        }
+    }
+
     /// Why a token that none of the keys has signed is refused: its key may be one that was not fetched yet.
     fn explain(&self, refused: RefusedToken, id: Option<&str>) -> RefusedToken {
         let is_named = |keys: &KeySet| id.is_none_or(|id| keys.has_id(id));

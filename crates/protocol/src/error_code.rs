@@ -123,6 +123,8 @@ error_codes! {
     TooManyProducers = "too_many_producers", 429, Never, "Too many producers";
     /// A queue or a limit of connections is full.
     TooBusy = "too_busy", 503, Later, "Too busy";
+    /// Whoever decides whether it is permitted can't be asked.
+    AuthorityUnavailable = "authority_unavailable", 503, Later, "Nobody can decide";
     /// The server is about to end.
     Draining = "draining", 503, Later, "The server is draining";
     /// No room for messages, on the disk or in memory.

@@ -3,12 +3,16 @@
 
 pub(crate) use tidings_auth::{Principal, Right};
 
+use crate::asks::Asks;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_auth::{Grants, Policy, Tickets, TokenCache};
+use tidings_auth::{Grants, Policy, Published, RefusedToken, Tickets, TokenCache};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
 use tidings_protocol::{ErrorCode, Headers, Problem, header_name, ticket_of};
+
+/// When it is worth to come back with a token that can't be checked at the moment.
+const RETRY_S: u64 = 5;
 
 /// The rules, and the tokens that this worker has seen.
 pub(crate) struct Access {
@@ -16,11 +20,32 @@ pub(crate) struct Access {
     cache: TokenCache,
     /// Those of all workers: a ticket is used on whatever connection. The lock is held for one look-up.
     tickets: Arc<Mutex<Tickets>>,
+    asks: Arc<Asks>,
+    /// The keys of the issuer.
+    published: Published,
+    /// The token that was refused last may be signed by a key that is being fetched.
+    awaits_keys: bool,
 }
 
 impl Access {
-    pub(crate) fn new(policy: Arc<Policy>, tickets: Arc<Mutex<Tickets>>) -> Access {
-        Access { policy, cache: TokenCache::default(), tickets }
+    pub(crate) fn new(policy: &Policy, asks: Arc<Asks>, tickets: Arc<Mutex<Tickets>>) -> Access {
+        let published = asks.keys.published();
+        let policy = Arc::new(policy.with_published(published.clone()));
+        Access { policy, cache: TokenCache::default(), tickets, asks, published, awaits_keys: false }
+    }
+
+    /// From now on the issuer's keys are these: whoever was believed is looked at again when they come back.
+    pub(crate) fn on_published(&mut self, published: Published) {
+        if !self.published.has_keys_of(&published) {
+            self.cache.clear();
+        }
+        self.policy = Arc::new(self.policy.with_published(published.clone()));
+        self.published = published;
+    }
+
+    /// Whether the token that was refused last may be believed once a fetch of keys has ended. Said once.
+    pub(crate) fn take_awaits_keys(&mut self) -> bool {
+        std::mem::take(&mut self.awaits_keys)
     }
 
     /// A ticket to read these streams; `None` when there are as many as may be.
@@ -58,8 +83,16 @@ impl Access {
 
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
-        let known = self.policy.identify(token, &mut self.cache, now);
-        known.map_err(|refused| Problem::token_refused(refused.to_string()))
+        self.policy.identify(token, &mut self.cache, now).map_err(|refused| match refused {
+            RefusedToken::KeysAwaited => {
+                self.awaits_keys = self.asks.keys.want();
+                Problem::authority_unavailable(RETRY_S).because(refused.to_string())
+            }
+            refused => {
+                self.awaits_keys = refused == RefusedToken::UnknownKey && self.asks.keys.want();
+                Problem::token_refused(refused.to_string())
+            }
+        })
     }
 }
 
@@ -107,7 +140,12 @@ pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
         (Some(token), _) => core.access.identify(&token, core.now),
         (None, Some(ticket)) => core.access.redeem(&ticket, core.now),
     };
-    Ok(known.map_or_else(|refused| (principal, Some(Box::new(refused))), |known| (known, None)))
+    match known {
+        Ok(known) => Ok((known, None)),
+        // Nothing is said before it is known.
+        Err(refused) if core.access.awaits_keys => Err(refused),
+        Err(refused) => Ok((principal, Some(Box::new(refused)))),
+    }
 }
 
 /// The token in `Authorization`.

@@ -153,11 +153,6 @@ impl Decisions {
         (verdict, self.waiting.remove(question).unwrap_or_default())
     }
 
-    /// Whoever needs a key that is not known may wait for the issuer: says whether it is worth it.
-    pub(crate) fn want_keys(&self) -> bool {
-        self.asks.keys.want()
-    }
-
     /// The owner's exchange is told when a fetch of keys has ended.
     pub(crate) fn await_keys(&mut self, owner: Owner) {
         if !self.for_keys.contains(&owner) {

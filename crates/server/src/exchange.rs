@@ -3,6 +3,8 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -10,6 +12,23 @@ use bytes::Bytes;
 use tidings_engine::Reply;
 use tidings_protocol::Response;
 use tidings_protocol::websocket::input::Input;
+
+/// What others have answered, for an exchange that a task holds until it steps it.
+pub(crate) enum Told {
+    /// See [`Exchange::on_decision`].
+    Decision(Question, Verdict),
+    /// See [`Exchange::on_keys`].
+    Keys,
+}
+
+impl Told {
+    pub(crate) fn tell(&self, exchange: &mut dyn Exchange) {
+        match self {
+            Told::Decision(question, verdict) => exchange.on_decision(question, *verdict),
+            Told::Keys => exchange.on_keys(),
+        }
+    }
+}
 
 /// A request on its way to its answer.
 pub(crate) trait Exchange {
@@ -19,6 +38,12 @@ pub(crate) trait Exchange {
 
     /// What it asked for under `number` is here.
     fn on_reply(&mut self, number: u32, reply: Reply);
+
+    /// The application has decided a question that it asked, or had to ask.
+    fn on_decision(&mut self, _question: &Question, _verdict: Verdict) {}
+
+    /// A fetch of the issuer's keys that it waits for has ended.
+    fn on_keys(&mut self) {}
 
     /// The stream that it follows under `number` has changed.
     fn on_changed(&mut self, _number: u32) {}
@@ -46,7 +71,6 @@ pub(crate) trait Exchange {
 }
 
 /// How far an exchange came.
-#[derive(Debug)]
 pub(crate) enum Advance {
     /// It waits for a change, a reply or its peer; at the latest until that time of the worker's clock.
     Wait {
@@ -57,6 +81,8 @@ pub(crate) enum Advance {
     More,
     /// This is the whole answer.
     Respond(Response),
+    /// It has become what the request that it held is now: nobody but a waiting request does.
+    Become(Box<Opened>),
     /// The stream of the answer is at its end.
     End,
 }

@@ -1,6 +1,8 @@
 //! Followers end with the token that let them in: the same exchange, told when the time has come.
 
 use crate::authorise::Principal;
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -35,12 +37,20 @@ impl Exchange for Expiring {
         }
         match self.exchange.advance(owner, core, out) {
             Advance::Wait { until_ms } => Advance::Wait { until_ms: until_ms.min(self.expires_ms) },
-            advance @ (Advance::More | Advance::Respond(_) | Advance::End) => advance,
+            advance @ (Advance::More | Advance::Respond(_) | Advance::Become(_) | Advance::End) => advance,
         }
     }
 
     fn on_reply(&mut self, number: u32, reply: Reply) {
         self.exchange.on_reply(number, reply);
+    }
+
+    fn on_decision(&mut self, question: &Question, verdict: Verdict) {
+        self.exchange.on_decision(question, verdict);
+    }
+
+    fn on_keys(&mut self) {
+        self.exchange.on_keys();
     }
 
     fn on_changed(&mut self, number: u32) {

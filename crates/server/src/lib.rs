@@ -4,7 +4,9 @@
 //! engine's business.
 
 mod admin;
+mod asks;
 mod authorise;
+mod decision;
 mod examples;
 mod exchange;
 mod expiring;

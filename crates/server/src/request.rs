@@ -1,12 +1,19 @@
 //! A request as both fronts understand it, and where it goes.
 
-use crate::authorise::{Principal, Right, authorise, identify, identify_reader, refuse_token_in_url};
+use crate::authorise::{
+    Principal, Right, authorise, identify, identify_reader, identify_upgrade, refuse_token_in_url,
+};
+use crate::decision::check::{self, Checked, Verdicts};
+use crate::decision::followed;
+use crate::decision::waiting::Waiting;
 use crate::exchange::Opened;
+use crate::transport::websocket::FirstSubscription;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::{admin, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
+use std::net::{IpAddr, Ipv4Addr};
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
@@ -25,14 +32,47 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) owner: Owner,
 }
 
+impl<H: Headers + ?Sized> Request<'_, H> {
+    /// Where the peer is.
+    pub(crate) fn address(&self) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    }
+}
+
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    dispatch(request, core).unwrap_or_else(Opened::from)
+    match dispatch(request, core) {
+        Ok(opened) => opened,
+        // Nobody knows yet whether the token is one to refuse.
+        Err(_refused) if core.access.take_awaits_keys() => {
+            Opened::Held(Box::new(Waiting::for_keys(request, core)))
+        }
+        Err(problem) => problem.into(),
+    }
+}
+
+/// As [`open`], of a request that has waited for the application: who asks is known.
+pub(crate) fn open_as<H: Headers + ?Sized>(
+    principal: &Principal,
+    request: &Request<'_, H>,
+    verdicts: Verdicts,
+    core: &mut Core,
+) -> Opened {
+    let opened = Target::parse(request.target).and_then(|Target { route, query }| {
+        if principal.has_expired(core.now) {
+            return Err(Problem::token_refused("the token has expired; get a new one"));
+        }
+        if is_websocket(&route, request) {
+            return websocket(&route, query, request, Some((principal, verdicts)), core);
+        }
+        for_named(principal, (&route, query), request, verdicts, core)
+    });
+    opened.unwrap_or_else(Opened::from)
 }
 
 fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
     if core.echoes {
-        return transport::websocket::open(request.headers, request.websocket, (None, ""), core);
+        return websocket(&Route::WebSocket, "", request, None, core);
     }
     let target = Target::parse(request.target);
     if target.is_err() && core.settings.examples {
@@ -65,16 +105,37 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
-                return websocket(&route, query, request, core);
+                return websocket(&route, query, request, None, core);
             }
             let principal = match (&route, request.method) {
                 (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, core)?,
                 _ => identify(request.headers, core)?,
             };
-            let opened = for_principal(&principal, &route, query, request, core)?;
-            Ok(expiring::until_expiry(opened, &principal, core))
+            for_named(&principal, (&route, query), request, Verdicts::new(), core)
         }
     }
+}
+
+/// What is known to come from somebody: the application is asked, if there is one that is.
+fn for_named<H: Headers + ?Sized>(
+    principal: &Principal,
+    (route, query): (&Route, &str),
+    request: &Request<'_, H>,
+    verdicts: Verdicts,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    let opened = if core.decisions.are_asked_for() {
+        match check::check(principal, (route, query), request, verdicts, core)? {
+            Checked::Waits(opened) => return Ok(opened),
+            Checked::Permitted(permitted, permits) => {
+                let opened = for_principal(&permitted, route, query, request, core)?;
+                followed::while_permitted(opened, permits, &permitted)
+            }
+        }
+    } else {
+        for_principal(principal, route, query, request, core)?
+    };
+    Ok(expiring::until_expiry(opened, principal, core))
 }
 
 /// What needs to know who asks.
@@ -116,6 +177,7 @@ fn websocket<H: Headers + ?Sized>(
     route: &Route,
     query: &str,
     request: &Request<'_, H>,
+    waited: Option<(&Principal, Verdicts)>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let first = if let Route::Stream(name) = route {
@@ -123,7 +185,22 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request.headers, request.websocket, (first, query), core)
+    let accept = transport::websocket::accept(request.headers, request.websocket, core)?;
+    let (principal, refused, verdicts) = match waited {
+        Some((principal, verdicts)) => (principal.clone(), None, verdicts),
+        None => {
+            let (principal, refused) = identify_upgrade(request.headers, query, core)?;
+            (principal, refused, Verdicts::new())
+        }
+    };
+    if core.decisions.are_asked_for() && refused.is_none() && !core.echoes {
+        let stream = first.as_ref().map(|(name, _)| name);
+        if let Some(waits) = check::check_connection(&principal, stream, request, verdicts, core)? {
+            return Ok(waits);
+        }
+    }
+    let first = FirstSubscription::new(first, principal, refused, request.address());
+    Ok(transport::websocket::open(&accept, first))
 }
 
 fn read<H: Headers + ?Sized>(

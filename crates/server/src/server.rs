@@ -1,5 +1,6 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::asks::{self, Asks};
 use crate::settings::{Policies, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -68,7 +69,9 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     if connections_max < settings.max_connections {
         log::warn!("the system allows {connections_max} connections, fewer than `max_connections`");
     }
+    let (asks, line) = Asks::new(&settings, engine.now());
     let common = Arc::new(Common {
+        asks: Arc::new(asks),
         engine: Arc::clone(&engine),
         message_memory: Arc::new(websocket::message_memory(&settings)),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
@@ -79,6 +82,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         body_bytes: AtomicUsize::new(0),
         draining,
     });
+    let asking = asks::start(&common, line)?;
     let mut threads = Vec::new();
     for (index, (listener, purpose)) in purposes.into_iter().enumerate() {
         let common = Arc::clone(&common);
@@ -93,6 +97,10 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
     engine.wake_workers();
     for thread in threads {
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    }
+    common.asks.stop();
+    if let Some(asking) = asking {
+        asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     }
     drop(common);
     if let Some(engine) = Arc::into_inner(engine) {

@@ -8,6 +8,7 @@ mod answers;
 pub(crate) mod arrivals;
 mod connection;
 pub(crate) mod core;
+mod decided;
 mod drain;
 pub(crate) mod followers;
 mod liveness;
@@ -22,6 +23,7 @@ mod slots;
 mod time_limits;
 mod turn;
 
+use crate::asks::Asks;
 use crate::settings::Settings;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
@@ -51,6 +53,8 @@ pub(crate) struct Common {
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What is asked of others.
+    pub(crate) asks: Arc<Asks>,
     /// How many connections may be open, over all workers.
     pub(crate) connections_max: usize,
     /// Every worker as the others see it.
@@ -131,7 +135,7 @@ impl Worker {
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
-        let core = Core::new(&common, inbox, now);
+        let core = Core::new(&common, inbox, index, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,

@@ -44,7 +44,8 @@ pub(crate) fn check<H: Headers + ?Sized>(
     let mut forbidden = Vec::new();
     for (question, verdict) in verdicts {
         match verdict {
-            Some(Verdict::Yes { until_ms }) => permits.add(question, until_ms),
+            Some(Verdict::Yes { until_ms }) if right == Right::Read => permits.add(question, until_ms),
+            Some(Verdict::Yes { .. }) => {}
             Some(Verdict::No) => forbidden.extend(question.stream),
             Some(Verdict::Nobody) | None => return Err(core.decisions.unavailable()),
         }
@@ -57,6 +58,28 @@ pub(crate) fn check<H: Headers + ?Sized>(
     }
 }
 
+/// Whether somebody may have a WebSocket, as [`check`]: what it waits for, if it has to.
+pub(crate) fn check_connection<H: Headers + ?Sized>(
+    principal: &Principal,
+    stream: Option<&StreamName>,
+    request: &Request<'_, H>,
+    brought: Verdicts,
+    core: &mut Core,
+) -> Result<Option<Opened>, Problem> {
+    let question = Question::of_connection(principal, stream.cloned(), request.address());
+    let verdicts = look_up(std::iter::once(question), brought, core);
+    match verdicts.first() {
+        None | Some((_, Some(Verdict::Yes { .. }))) => Ok(None),
+        Some((_, Some(Verdict::No))) if principal.is_unnamed() => Err(Problem::unauthenticated()),
+        Some((_, Some(Verdict::No))) => Err(Problem::forbidden("open a WebSocket")),
+        Some((_, Some(Verdict::Nobody))) => Err(core.decisions.unavailable()),
+        Some((_, None)) => {
+            let waiting = Waiting::for_verdicts(request, principal, verdicts, core)?;
+            Ok(Some(Opened::Held(Box::new(waiting))))
+        }
+    }
+}
+
 /// The verdicts on these questions, as far as they are known. Those that the application is not asked are left out.
 pub(crate) fn look_up(
     questions: impl Iterator<Item = Question>,
@@ -64,7 +87,10 @@ pub(crate) fn look_up(
     core: &mut Core,
 ) -> Verdicts {
     let mut verdicts = Vec::new();
-    for question in questions.filter(|question| core.decisions.concern(question)) {
+    for question in questions {
+        if !core.decisions.concern(&question) {
+            continue;
+        }
         let at = brought.iter().position(|(asked, _)| *asked == question);
         let brought = at.and_then(|at| brought.swap_remove(at).1);
         let verdict = brought.or_else(|| core.decisions.known(&question, core.now_ms));
@@ -96,8 +122,8 @@ fn asked_for<H: Headers + ?Sized>(
             let asked = TicketRequest::parse(&request.body, streams_max);
             (Right::Read, asked.map(|asked| asked.read).unwrap_or_default(), Via::Http)
         }
-        // The list is a matter of the rules alone, and health of nobody; a WebSocket asks for itself.
-        (Route::Streams | Route::WebSocket | Route::HealthLive | Route::HealthReady, _)
+        // The list and what administrators do are matters of the rules alone, and health of nobody; a WebSocket asks for itself.
+        (Route::Streams | Route::Admin(_) | Route::WebSocket | Route::HealthLive | Route::HealthReady, _)
         | (Route::Stream(_), Method::Options | Method::Other) => (Right::Read, Vec::new(), Via::Http),
     }
 }

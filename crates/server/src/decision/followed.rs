@@ -49,6 +49,10 @@ impl Exchange for Followed {
         self.permits.on_decision(question, verdict);
     }
 
+    fn on_keys(&mut self) {
+        self.exchange.on_keys();
+    }
+
     fn on_reply(&mut self, number: u32, reply: Reply) {
         self.exchange.on_reply(number, reply);
     }

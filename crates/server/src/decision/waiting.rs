@@ -9,7 +9,6 @@ use crate::request::{self, Request};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
-use std::net::IpAddr;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{Headers, Method, Problem};
@@ -22,7 +21,6 @@ struct Kept {
     body: Bytes,
     websocket: Option<Handshake>,
     chunked: bool,
-    address: IpAddr,
 }
 
 /// The request, and what it waits for.
@@ -67,7 +65,7 @@ impl Waiting {
     }
 
     fn dispatch(&mut self, owner: Owner, core: &mut Core) -> Opened {
-        let Kept { method, target, headers, body, websocket, chunked, address } = &self.kept;
+        let Kept { method, target, headers, body, websocket, chunked } = &self.kept;
         let request = Request {
             method: *method,
             target,
@@ -76,7 +74,6 @@ impl Waiting {
             websocket: *websocket,
             chunked: *chunked,
             owner,
-            address: *address,
         };
         let opened = match &mut self.wants {
             Wants::Keys { .. } => request::open(&request, core),
@@ -106,7 +103,6 @@ impl Kept {
             body: request.body.clone(),
             websocket: request.websocket,
             chunked: request.chunked,
-            address: request.address(),
         }
     }
 }

@@ -5,10 +5,13 @@
 
 mod echo;
 mod identity;
+mod pending;
 mod publishing;
 mod session;
 
-use crate::authorise::{Principal, identify_upgrade};
+use crate::authorise::Principal;
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::settings::Settings;
 use crate::worker::core::Core;
@@ -16,6 +19,7 @@ use crate::worker::followers::Owner;
 use bytes::Bytes;
 use echo::Echo;
 use session::Session;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tidings_engine::Reply;
 use tidings_model::{Start, StreamName};
@@ -36,26 +40,41 @@ pub(crate) struct FirstSubscription {
     principal: Principal,
     /// Why the token is not believed that came with it.
     refused: Option<Box<Problem>>,
+    /// Where the peer is.
+    address: IpAddr,
 }
 
-/// Grants the WebSocket, over HTTP/1.1 or HTTP/2. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
-pub(crate) fn open<H: Headers + ?Sized>(
+impl FirstSubscription {
+    pub(crate) fn new(
+        subscription: Option<(StreamName, Start)>,
+        principal: Principal,
+        refused: Option<Box<Problem>>,
+        address: IpAddr,
+    ) -> FirstSubscription {
+        FirstSubscription { subscription, deflate: None, principal, refused, address }
+    }
+}
+
+/// Checks a handshake, over HTTP/1.1 or HTTP/2, and agrees on its terms.
+pub(crate) fn accept<H: Headers + ?Sized>(
     headers: &H,
     asked: Option<Handshake>,
-    (first, query): (Option<(StreamName, Start)>, &str),
-    core: &mut Core,
-) -> Result<Opened, Problem> {
+    core: &Core,
+) -> Result<Accept, Problem> {
     let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
     if core.draining {
         return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
     }
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
-    let accept = Accept::check_as(handshake, headers)?.with_deflate(deflate);
-    let (principal, refused) = identify_upgrade(headers, query, core)?;
+    Ok(Accept::check_as(handshake, headers)?.with_deflate(deflate))
+}
+
+/// Grants the WebSocket. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
+pub(crate) fn open(accept: &Accept, first: FirstSubscription) -> Opened {
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);
-    Ok(Opened::Upgrade(head, FirstSubscription { subscription: first, deflate, principal, refused }))
+    Opened::Upgrade(head, FirstSubscription { deflate: accept.deflate(), ..first })
 }
 
 /// The exchange that owns an upgraded connection.
@@ -77,6 +96,10 @@ pub(super) trait Talk {
     fn on_binary(&mut self, bytes: &[u8], core: &mut Core, out: &mut Vec<u8>) -> Result<(), Violation>;
     /// See [`Exchange`].
     fn on_reply(&mut self, number: u32, reply: Reply);
+    /// See [`Exchange`].
+    fn on_decision(&mut self, _question: &Question, _verdict: Verdict) {}
+    /// See [`Exchange`].
+    fn on_keys(&mut self) {}
     /// See [`Exchange`].
     fn on_changed(&mut self, number: u32);
     /// Goes on as far as it can, and says whole frames.
@@ -240,6 +263,14 @@ impl<T: Talk> Exchange for Connection<T> {
 
     fn on_reply(&mut self, number: u32, reply: Reply) {
         self.talk.on_reply(number, reply);
+    }
+
+    fn on_decision(&mut self, question: &Question, verdict: Verdict) {
+        self.talk.on_decision(question, verdict);
+    }
+
+    fn on_keys(&mut self) {
+        self.talk.on_keys();
     }
 
     fn on_changed(&mut self, number: u32) {

@@ -5,6 +5,8 @@
 
 use super::Worker;
 use super::poller::Waker;
+use crate::asks::Answer;
+use crate::decision::question::Question;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -16,6 +18,8 @@ pub(crate) struct Door {
     connections: AtomicUsize,
     /// Bounded by `max_connections`, as all connections are.
     arrivals: Mutex<Vec<TcpStream>>,
+    /// Answers to what it has asked: no more than it has questions on their way.
+    answers: Mutex<Vec<(Question, Answer)>>,
     /// There once the worker runs.
     waker: OnceLock<Waker>,
 }
@@ -42,6 +46,22 @@ impl Door {
         if let Some(wake) = self.waker.get() {
             wake();
         }
+    }
+
+    /// An answer to a question of the worker.
+    pub(crate) fn tell_answer(&self, question: Question, answer: Answer) {
+        self.answers().push((question, answer));
+        if let Some(wake) = self.waker.get() {
+            wake();
+        }
+    }
+
+    pub(super) fn take_answers(&self) -> Vec<(Question, Answer)> {
+        std::mem::take(&mut *self.answers())
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, Vec<(Question, Answer)>> {
+        self.answers.lock().expect("nobody panics while holding a list of answers")
     }
 
     fn take(&self) -> Vec<TcpStream> {

@@ -1,6 +1,7 @@
 //! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
 
 use crate::authorise::Access;
+use crate::decision::Decisions;
 use crate::forms::Forms;
 use crate::settings::Settings;
 use crate::slices::Slices;
@@ -22,6 +23,8 @@ pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) access: Access,
+    /// What the application has decided.
+    pub(crate) decisions: Decisions,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) forms: Forms,
@@ -50,8 +53,8 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, settings, message_memory, tickets, .. } = common;
+    pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, index: usize, now: Instant) -> Core {
+        let Common { engine, settings, message_memory, tickets, asks, .. } = common;
         let time = engine.now();
         Core {
             followers: Followers::new(inbox.worker()),
@@ -70,7 +73,8 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets)),
+            access: Access::new(&settings.access, Arc::clone(asks), Arc::clone(tickets)),
+            decisions: Decisions::new(asks, settings, index),
             engine: Arc::clone(engine),
             settings: Arc::clone(settings),
             inbox,

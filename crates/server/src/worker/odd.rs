@@ -19,7 +19,7 @@ mod seat;
 mod websocket_task;
 
 use super::{Owner, Shared};
-use crate::exchange::Opened;
+use crate::exchange::{Opened, Told};
 use crate::transport::websocket::FirstSubscription;
 use bytes::Bytes;
 use gate::Admitted;
@@ -82,6 +82,13 @@ impl Tasks {
     pub(super) fn on_reply(&mut self, task: usize, number: u32, reply: Reply) {
         if let Some(news) = self.exchanges.get_mut(&task) {
             news.replies.push((number, reply));
+        }
+    }
+
+    /// What others have answered.
+    pub(super) fn tell(&mut self, task: usize, told: Told) {
+        if let Some(news) = self.exchanges.get_mut(&task) {
+            news.told.push(told);
         }
     }
 

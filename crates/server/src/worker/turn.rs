@@ -166,6 +166,7 @@ impl Worker {
     /// Something was committed or answered elsewhere.
     fn on_news(&mut self) {
         self.take_arrivals();
+        self.take_decisions();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }

@@ -1,7 +1,7 @@
 //! The place of an exchange among the tasks of a worker: what happened to it while its task slept, and its next step.
 
 use super::{OpenRequest, Shared};
-use crate::exchange::{Advance, Exchange};
+use crate::exchange::{Advance, Exchange, Told};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use tidings_engine::Reply;
 pub(super) struct TaskNews {
     changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
+    pub(super) told: Vec<Told>,
     pub(super) draining: bool,
     waker: Option<Waker>,
 }
@@ -70,12 +71,16 @@ impl Seat {
         news.waker = Some(context.waker().clone());
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
+        let told = std::mem::take(&mut news.told);
         let draining = std::mem::take(&mut news.draining);
         for number in changed {
             exchange.on_changed(number);
         }
         for (number, reply) in replies {
             exchange.on_reply(number, reply);
+        }
+        for told in told {
+            told.tell(exchange.as_mut());
         }
         if draining {
             exchange.on_drain(&mut worker.core, out);
@@ -92,13 +97,18 @@ impl Seat {
         }
     }
 
-    /// The exchange is over: it leaves what it follows.
-    pub(super) fn leave(&mut self) {
+    /// The exchange is over; another one may take its place.
+    pub(super) fn release(&mut self) {
         let mut worker = self.worker.borrow_mut();
         if let Some(mut exchange) = self.exchange.take() {
             exchange.leave(&mut worker.core);
         }
-        worker.tasks.exchanges.remove(&self.index);
+    }
+
+    /// The exchange is over: it leaves what it follows.
+    pub(super) fn leave(&mut self) {
+        self.release();
+        self.worker.borrow_mut().tasks.exchanges.remove(&self.index);
     }
 }
 
