@@ -34,6 +34,8 @@ pub const DATE: &str = "date";
 pub const ETAG: &str = "etag";
 /// `Expect`
 pub const EXPECT: &str = "expect";
+/// `Forwarded`
+pub const FORWARDED: &str = "forwarded";
 /// `Host`
 pub const HOST: &str = "host";
 /// `Idempotency-Key`
@@ -114,6 +116,10 @@ pub const WWW_AUTHENTICATE: &str = "www-authenticate";
 pub const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
 /// `X-Content-Type-Options`
 pub const X_CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
+/// `X-Forwarded-For`
+pub const X_FORWARDED_FOR: &str = "x-forwarded-for";
+/// `X-Forwarded-Proto`
+pub const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The request headers that a page of another origin may send.
 pub const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, last-event-id, \

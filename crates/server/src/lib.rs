@@ -15,6 +15,7 @@ mod health;
 mod list;
 mod logging;
 mod operation;
+mod peer;
 mod request;
 mod server;
 pub mod settings;

@@ -7,13 +7,14 @@ use crate::decision::check::{self, Checked, Verdicts};
 use crate::decision::followed;
 use crate::decision::waiting::Waiting;
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::{admin, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
@@ -30,12 +31,14 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     /// Whether a response without a length has to be cut into chunks by us.
     pub(crate) chunked: bool,
     pub(crate) owner: Owner,
+    /// Who asks, as far as the network tells.
+    pub(crate) peer: Peer,
 }
 
 impl<H: Headers + ?Sized> Request<'_, H> {
     /// Where the peer is.
     pub(crate) fn address(&self) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        self.peer.address()
     }
 }
 
@@ -199,7 +202,7 @@ fn websocket<H: Headers + ?Sized>(
             return Ok(waits);
         }
     }
-    let first = FirstSubscription::new(first, principal, refused, request.address());
+    let first = FirstSubscription::new(first, principal, refused, request.peer);
     Ok(transport::websocket::open(&accept, first))
 }
 

@@ -18,6 +18,7 @@ mod output;
 mod pages;
 mod parking;
 pub(crate) mod poller;
+mod proxied;
 mod requests;
 mod slots;
 mod time_limits;

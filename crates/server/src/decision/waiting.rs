@@ -5,6 +5,7 @@ use super::check::Verdicts;
 use super::question::Question;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::peer::Peer;
 use crate::request::{self, Request};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -21,6 +22,7 @@ struct Kept {
     body: Bytes,
     websocket: Option<Handshake>,
     chunked: bool,
+    peer: Peer,
 }
 
 /// The request, and what it waits for.
@@ -65,7 +67,7 @@ impl Waiting {
     }
 
     fn dispatch(&mut self, owner: Owner, core: &mut Core) -> Opened {
-        let Kept { method, target, headers, body, websocket, chunked } = &self.kept;
+        let Kept { method, target, headers, body, websocket, chunked, peer } = &self.kept;
         let request = Request {
             method: *method,
             target,
@@ -74,6 +76,7 @@ impl Waiting {
             websocket: *websocket,
             chunked: *chunked,
             owner,
+            peer: *peer,
         };
         let opened = match &mut self.wants {
             Wants::Keys { .. } => request::open(&request, core),
@@ -103,6 +106,7 @@ impl Kept {
             body: request.body.clone(),
             websocket: request.websocket,
             chunked: request.chunked,
+            peer: request.peer,
         }
     }
 }

@@ -19,6 +19,7 @@ impl SettingsInput {
         self.join_long_poll_timeouts(&mut settings)?;
         self.check_segment(&settings)?;
         self.join_request_memory(&mut settings)?;
+        self.check_proxies(&settings)?;
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
         }
@@ -44,6 +45,17 @@ impl SettingsInput {
             values: format!("{timeout} and {max}"),
             rule: "the time that a long poll is held can't be above its limit",
             advice: "raise long_poll_timeout_max or lower long_poll_timeout".to_owned(),
+        })
+    }
+
+    fn check_proxies(&self, settings: &Settings) -> Result<(), SettingsError> {
+        if !settings.proxy_protocol || !settings.trusted_proxies.is_empty() {
+            return Ok(());
+        }
+        Err(SettingsError::Conflict {
+            values: said("proxy_protocol", self.proxy_protocol.as_ref()),
+            rule: "the PROXY protocol needs proxies that are trusted, and none are named",
+            advice: "write their addresses into trusted_proxies".to_owned(),
         })
     }
 

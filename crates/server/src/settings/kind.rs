@@ -4,11 +4,12 @@ use super::asking::{AskUrl, Events, WhenDown};
 use super::byte_size::parse_bytes;
 use super::duration::parse_duration;
 use super::policy::WhenBehind;
-use super::{EventLoop, LogLevel, Sends};
+use super::{EventLoop, LogLevel, Networks, Sends};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tidings_model::{Durability, Pattern};
+use tidings_protocol::ForwardedField;
 
 /// A kind of value: how its text is read, and what a person is told to write.
 pub(super) struct Kind<T> {
@@ -119,6 +120,22 @@ pub(super) const ADDRESS_OR_NONE: Kind<Option<SocketAddr>> = Kind {
     name: "address",
     advice: "an IP address and a port, such as `127.0.0.1:9001`, or nothing",
     parse: |text| if text.is_empty() { Ok(None) } else { (ADDRESS.parse)(text).map(Some) },
+    amount: |_| 0,
+};
+
+pub(super) const NETWORKS: Kind<Networks> = Kind {
+    name: "networks",
+    advice: "addresses and networks with commas between, such as `10.0.0.7, 192.168.0.0/16, fd00::/8`, or nothing",
+    parse: Networks::parse,
+    amount: |_| 0,
+};
+
+pub(super) const FORWARDED_FIELD: Kind<ForwardedField> = Kind {
+    name: "word",
+    advice: "`x-forwarded-for` or `forwarded`",
+    parse: |text| {
+        ForwardedField::parse(text).ok_or_else(|| InvalidValue::new("is no header that names a client"))
+    },
     amount: |_| 0,
 };
 

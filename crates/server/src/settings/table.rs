@@ -5,8 +5,8 @@ use super::definition::{Given, hidden, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
 use super::{
-    AskUrl, Definition, EventLoop, Events, LogLevel, Origin, Policies, Range, Sends, SettingsError, SigningKey,
-    WhenDown, kind,
+    AskUrl, Definition, EventLoop, Events, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError,
+    SigningKey, WhenDown, kind,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::Policy;
 use tidings_model::Durability;
+use tidings_protocol::ForwardedField;
 
 settings_table! {
     group "Server" {
@@ -93,6 +94,17 @@ settings_table! {
         webhook_failures: usize = COUNT "5" in "1"..="1000",
         /// For how long it is left alone then.
         webhook_pause: Duration = DURATION "5s" in "100ms"..="10m",
+    }
+    group "Behind a proxy" {
+        /// The addresses of the proxies in front, and of nobody else. What they say of a client's address is believed; of others it is
+        /// not even looked at. Where this is empty, the client is whoever has made the connection.
+        trusted_proxies: Networks = NETWORKS "",
+        /// Which header the trusted proxies write: `x-forwarded-for` (with `X-Forwarded-Proto` beside it) or `forwarded` (RFC 7239). The
+        /// other one passes through them as the client has sent it, and is not looked at.
+        forwarded_header: ForwardedField = FORWARDED_FIELD "x-forwarded-for",
+        /// Whether the trusted proxies begin each connection with a header of the PROXY protocol, version 1 or 2. If so, they must, and
+        /// nobody else may.
+        proxy_protocol: bool = SWITCH "false",
     }
     group "Following" {
         /// How long a long poll is held when nothing is published and the request has no `timeout`.

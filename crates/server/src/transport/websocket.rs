@@ -13,13 +13,13 @@ use crate::authorise::Principal;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::peer::Peer;
 use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use echo::Echo;
 use session::Session;
-use std::net::IpAddr;
 use std::sync::Arc;
 use tidings_engine::Reply;
 use tidings_model::{Start, StreamName};
@@ -37,11 +37,11 @@ use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 pub(crate) struct FirstSubscription {
     subscription: Option<(StreamName, Start)>,
     deflate: Option<Agreement>,
+    /// Who has asked for it.
+    peer: Peer,
     principal: Principal,
     /// Why the token is not believed that came with it.
     refused: Option<Box<Problem>>,
-    /// Where the peer is.
-    address: IpAddr,
 }
 
 impl FirstSubscription {
@@ -49,9 +49,14 @@ impl FirstSubscription {
         subscription: Option<(StreamName, Start)>,
         principal: Principal,
         refused: Option<Box<Problem>>,
-        address: IpAddr,
+        peer: Peer,
     ) -> FirstSubscription {
-        FirstSubscription { subscription, deflate: None, principal, refused, address }
+        FirstSubscription { subscription, deflate: None, principal, refused, peer }
+    }
+
+    /// Who has asked for it.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
     }
 }
 

@@ -1,12 +1,14 @@
 //! New connections.
 
 use super::Worker;
+use super::arrivals::Arrival;
 use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER};
-use super::slots::Slot;
+use super::slots::{Phase, Slot};
+use crate::peer::Peer;
 use rustix::net::sockopt;
 use std::io::{self, ErrorKind};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use tidings_protocol::{Connection, Http1Form, Problem, Response, Version};
 
@@ -27,7 +29,7 @@ impl Worker {
         for _ in 0..Worker::ACCEPTED_MAX {
             let Some(listener) = &self.listener else { return };
             match listener.accept() {
-                Ok((socket, _peer)) => self.on_accepted(socket),
+                Ok((socket, address)) => self.on_accepted(socket, address.ip()),
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => return self.pause_accepting(&error),
@@ -35,7 +37,7 @@ impl Worker {
         }
     }
 
-    fn on_accepted(&mut self, socket: TcpStream) {
+    fn on_accepted(&mut self, socket: TcpStream, address: IpAddr) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
         if self.common.connections_max <= open {
             return self.refuse(&socket);
@@ -48,18 +50,23 @@ impl Worker {
         if !prepared {
             return;
         }
-        if let Some(socket) = self.pass_on(socket) {
-            self.welcome(socket);
+        let arrival = Arrival { socket, peer: Peer::new(address, &self.core.settings) };
+        if let Some(arrival) = self.pass_on(arrival) {
+            self.welcome(arrival);
         }
     }
 
     /// A connection that stays here.
-    pub(super) fn welcome(&mut self, socket: TcpStream) {
-        let slot = Slot::new(OwnedFd::from(socket), self.core.now_ms);
+    pub(super) fn welcome(&mut self, arrival: Arrival) {
+        let Arrival { socket, peer } = arrival;
+        let slot = Slot::new(OwnedFd::from(socket), peer, self.core.now_ms);
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);
         let Some(slot) = self.slots.get(key) else { return };
         slot.due_ms = due_ms;
+        if self.core.settings.proxy_protocol && slot.peer.is_proxy() {
+            slot.phase = Phase::ProxyHeader;
+        }
         if self.poller.add(&slot.socket, key, Interest::Read).is_err() {
             self.slots.remove(key);
         } else if self.core.draining {

@@ -35,6 +35,8 @@ impl Worker {
             Opened::Upgrade(head, first) => {
                 slot.phase = Phase::Duplex;
                 slot.streaming = true;
+                // Nobody else will ask over this connection.
+                slot.peer = first.peer();
                 slot.exchange = Some(websocket::begin(first, &self.core));
                 let form = self.http1_form(key, connection);
                 let mut bytes = Vec::with_capacity(1_024);
@@ -154,6 +156,7 @@ impl Worker {
                 self.wait_by_phase(key);
                 self.queue(Owner(key));
             }
+            Phase::ProxyHeader => self.wait_by_phase(key),
             Phase::Request => {
                 // Bytes that were read before make no readiness.
                 let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();

@@ -7,9 +7,16 @@ use super::Worker;
 use super::poller::Waker;
 use crate::asks::Answer;
 use crate::decision::question::Question;
+use crate::peer::Peer;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+
+/// A fresh connection, and who has made it.
+pub(super) struct Arrival {
+    pub(super) socket: TcpStream,
+    pub(super) peer: Peer,
+}
 
 /// One worker as the others see it: how much it has, and where they leave connections for it.
 #[derive(Default)]
@@ -17,7 +24,7 @@ pub(crate) struct Door {
     /// How many connections it had at the end of its last turn, and how many were left here since.
     connections: AtomicUsize,
     /// Bounded by `max_connections`, as all connections are.
-    arrivals: Mutex<Vec<TcpStream>>,
+    arrivals: Mutex<Vec<Arrival>>,
     /// Answers to what it has asked: no more than it has questions on their way.
     answers: Mutex<Vec<(Question, Answer)>>,
     /// There once the worker runs.
@@ -40,9 +47,9 @@ impl Door {
         self.connections.store(own + self.arrivals().len(), Ordering::Relaxed);
     }
 
-    fn leave(&self, socket: TcpStream) {
+    fn leave(&self, arrival: Arrival) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        self.arrivals().push(socket);
+        self.arrivals().push(arrival);
         if let Some(wake) = self.waker.get() {
             wake();
         }
@@ -64,11 +71,11 @@ impl Door {
         self.answers.lock().expect("nobody panics while holding a list of answers")
     }
 
-    fn take(&self) -> Vec<TcpStream> {
+    fn take(&self) -> Vec<Arrival> {
         std::mem::take(&mut *self.arrivals())
     }
 
-    fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<TcpStream>> {
+    fn arrivals(&self) -> std::sync::MutexGuard<'_, Vec<Arrival>> {
         self.arrivals.lock().expect("nobody panics while holding a list of sockets")
     }
 }
@@ -81,7 +88,7 @@ fn is_clearly_more(own: usize, least: usize) -> bool {
 
 impl Worker {
     /// Gives a fresh connection to the worker that has clearly fewer than this one; back if there is none.
-    pub(super) fn pass_on(&self, socket: TcpStream) -> Option<TcpStream> {
+    pub(super) fn pass_on(&self, arrival: Arrival) -> Option<Arrival> {
         let serving = &self.common.doors[..self.common.serving];
         let others = serving.iter().enumerate().filter(|(other, _)| *other != self.index);
         let fewest = others.map(|(_, door)| door).min_by_key(|door| door.connections());
@@ -90,19 +97,19 @@ impl Worker {
         match fewest {
             Some(door) if may_pass => {
                 if !is_clearly_more(self.connection_count(), door.connections()) {
-                    return Some(socket);
+                    return Some(arrival);
                 }
-                door.leave(socket);
+                door.leave(arrival);
                 None
             }
-            Some(_) | None => Some(socket),
+            Some(_) | None => Some(arrival),
         }
     }
 
     /// Takes what others left here.
     pub(super) fn take_arrivals(&mut self) {
-        for socket in self.common.doors[self.index].take() {
-            self.welcome(socket);
+        for arrival in self.common.doors[self.index].take() {
+            self.welcome(arrival);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Worker;
 use super::output::Written;
 use super::poller::{Interest, Ready};
-use super::slots::{Peer, Phase};
+use super::slots::{Inbound, Phase};
 use crate::worker::followers::Owner;
 use rustix::io::Errno;
 use tidings_protocol::websocket::input::Input;
@@ -30,6 +30,7 @@ impl Worker {
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let Some(slot) = self.slots.get(key) else { return };
         match slot.phase {
+            Phase::ProxyHeader => return self.on_proxy_header(key),
             Phase::Answer => return self.on_hung_up(key),
             Phase::Last => return self.on_lingering(key),
             Phase::Request | Phase::Duplex => {}
@@ -42,7 +43,7 @@ impl Worker {
         let bytes_max = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
         match rustix::io::read(&slot.socket, &mut buffer[start..start + bytes_max]) {
             Ok(0) => {
-                slot.peer = Peer::Ended;
+                slot.inbound = Inbound::Ended;
                 self.on_input(key, &mut buffer[..start]);
             }
             Ok(count) => {
@@ -69,7 +70,7 @@ impl Worker {
             // It is read once it is answered.
             return self.wait_for(key, Interest::Neither);
         }
-        slot.peer = Peer::HungUp;
+        slot.inbound = Inbound::HungUp;
         let mut out = Vec::new();
         if let Some(exchange) = slot.exchange.as_mut() {
             exchange.on_silence(&mut out);
@@ -96,7 +97,7 @@ impl Worker {
         let due_ms = self.core.now_ms + LINGER_MS;
         let Some(slot) = self.slots.get(key) else { return };
         let shut = rustix::net::shutdown(&slot.socket, rustix::net::Shutdown::Write);
-        if slot.peer == Peer::Ended || shut.is_err() {
+        if slot.inbound == Inbound::Ended || shut.is_err() {
             return self.close(key);
         }
         slot.due_ms = due_ms;
@@ -108,13 +109,13 @@ impl Worker {
         match slot.phase {
             Phase::Request => self.on_requests(key, input),
             Phase::Duplex => self.on_duplex_input(key, input),
-            Phase::Answer | Phase::Last => self.keep_input(key, input),
+            Phase::ProxyHeader | Phase::Answer | Phase::Last => self.keep_input(key, input),
         }
     }
 
     pub(super) fn on_duplex_input(&mut self, key: u64, input: &mut [u8]) {
         let Some(slot) = self.slots.get(key) else { return };
-        if slot.peer == Peer::Ended && input.is_empty() {
+        if slot.inbound == Inbound::Ended && input.is_empty() {
             return self.close(key);
         }
         let Some(mut exchange) = slot.exchange.take() else { return };

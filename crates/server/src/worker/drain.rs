@@ -41,6 +41,9 @@ impl Worker {
 
     /// A connection that waits for requests is closed, after those that were sent before it could know.
     fn drain_idle(&mut self, key: u64) {
+        if self.slots.get(key).is_some_and(|slot| slot.phase == Phase::ProxyHeader) {
+            return self.close(key);
+        }
         let waits = |worker: &mut Worker| {
             worker.slots.get(key).is_some_and(|slot| slot.phase == Phase::Request && slot.rare.is_none())
         };

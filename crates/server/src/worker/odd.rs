@@ -20,11 +20,12 @@ mod websocket_task;
 
 use super::{Owner, Shared};
 use crate::exchange::{Opened, Told};
+use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use bytes::Bytes;
 use gate::Admitted;
 use rewound::Rewound;
-use seat::TaskNews;
+use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::TcpStream;
@@ -39,6 +40,8 @@ use tokio::time::Instant;
 pub(super) struct HandedOver {
     pub(super) socket: TcpStream,
     pub(super) input: Bytes,
+    /// Who has made it.
+    pub(super) peer: Peer,
 }
 
 /// The exchanges and connections that tasks hold.
@@ -133,16 +136,19 @@ pub(super) struct ConnectionState {
     streams: Cell<bool>,
     /// The connection belongs to a WebSocket as soon as the answer is written.
     upgrade: RefCell<Option<FirstSubscription>>,
+    /// Who has made it.
+    peer: Peer,
 }
 
 impl ConnectionState {
-    fn new() -> Rc<ConnectionState> {
+    fn new(peer: Peer) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
+            peer,
         })
     }
 }
@@ -165,18 +171,18 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input } = connection;
+    let HandedOver { socket, input, peer } = connection;
     let socket = tokio::net::TcpStream::from_std(socket)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, socket, input).await;
+        return http2::serve(worker, (socket, peer), input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
     socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input)).await
+    http1::serve(worker, Rewound::new(socket, input), peer).await
 }
 
 /// What becomes of a request that hyper has read.
-fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes) -> Opened {
+fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
     // Of HTTP/1 our own parser has said it.
@@ -193,7 +199,8 @@ fn open(worker: &Shared, index: usize, parts: &http::request::Parts, body: Bytes
         body,
         websocket,
         chunked: false,
-        owner: Owner::of_task(index),
+        owner: Owner::of_task(seat.index()),
+        peer: seat.connection().peer.of_request(&parts.headers, &worker.core.settings),
     };
     crate::request::open(&request, &mut worker.core)
 }

@@ -6,7 +6,7 @@
 use super::Owner;
 use super::Worker;
 use super::poller::Interest;
-use super::slots::{Peer, Phase, Rare, Slot};
+use super::slots::{Inbound, Phase, Rare, Slot};
 use crate::settings::Sends;
 use bytes::{Buf, Bytes};
 use rustix::io::Errno;
@@ -217,11 +217,17 @@ impl Worker {
         let Some(slot) = self.slots.get(key) else { return };
         let interest = match slot.phase {
             _ if slot.is_blocked() => Interest::Write,
-            Phase::Request | Phase::Duplex | Phase::Last if slot.peer != Peer::Ended => Interest::Read,
-            Phase::Answer if slot.streaming && slot.peer == Peer::Open => Interest::HangUp,
+            Phase::ProxyHeader | Phase::Request | Phase::Duplex | Phase::Last
+                if slot.inbound != Inbound::Ended =>
+            {
+                Interest::Read
+            }
+            Phase::Answer if slot.streaming && slot.inbound == Inbound::Open => Interest::HangUp,
             // Most often the answer comes first: two system calls less. Whoever sends more before it is not read.
             Phase::Answer if !slot.streaming && slot.interest == Interest::Read => Interest::Read,
-            Phase::Request | Phase::Answer | Phase::Duplex | Phase::Last => Interest::Neither,
+            Phase::ProxyHeader | Phase::Request | Phase::Answer | Phase::Duplex | Phase::Last => {
+                Interest::Neither
+            }
         };
         self.wait_for(key, interest);
     }

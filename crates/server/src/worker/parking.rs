@@ -5,6 +5,7 @@ use super::odd::HandedOver;
 use super::output::Written;
 use super::poller::Interest;
 use super::slots::{Phase, Slot};
+use crate::peer::Peer;
 use crate::transport::websocket::{self, FirstSubscription};
 use bytes::Bytes;
 use std::net::TcpStream;
@@ -19,22 +20,22 @@ impl Worker {
         }
         if let Some(slot) = self.slots.remove(key) {
             self.poller.remove(&slot.socket, key);
-            let Slot { socket, .. } = slot;
-            self.handed_over
-                .push(HandedOver { socket: TcpStream::from(socket), input: Bytes::copy_from_slice(input) });
+            let Slot { socket, peer, .. } = slot;
+            let (socket, input) = (TcpStream::from(socket), Bytes::copy_from_slice(input));
+            self.handed_over.push(HandedOver { socket, input, peer });
         }
     }
 
     /// Takes a connection back into a slot, with what was read from it.
-    pub(super) fn park(&mut self, socket: TcpStream, input: Vec<u8>) {
-        let mut slot = Slot::new(socket.into(), self.core.now_ms);
+    pub(super) fn park(&mut self, socket: TcpStream, peer: Peer, input: Vec<u8>) {
+        let mut slot = Slot::new(socket.into(), peer, self.core.now_ms);
         slot.due_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
         self.park_slot(slot, input);
     }
 
     /// Takes a connection that hyper has upgraded.
     pub(super) fn park_upgraded(&mut self, socket: TcpStream, mut input: Vec<u8>, first: FirstSubscription) {
-        let mut slot = Slot::new(socket.into(), self.core.now_ms);
+        let mut slot = Slot::new(socket.into(), first.peer(), self.core.now_ms);
         slot.phase = Phase::Duplex;
         slot.streaming = true;
         let Some(key) = self.park_slot(slot, Vec::new()) else { return };
@@ -50,8 +51,8 @@ impl Worker {
     }
 
     /// Takes a connection that hyper has answered for the last time, to end it in order.
-    pub(super) fn park_last(&mut self, socket: TcpStream) {
-        let mut slot = Slot::new(socket.into(), self.core.now_ms);
+    pub(super) fn park_last(&mut self, socket: TcpStream, peer: Peer) {
+        let mut slot = Slot::new(socket.into(), peer, self.core.now_ms);
         slot.phase = Phase::Last;
         if let Some(key) = self.park_slot(slot, Vec::new()) {
             self.linger(key);

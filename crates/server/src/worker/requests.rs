@@ -1,7 +1,7 @@
 //! Requests on a parked connection: found in what was read, answered in order. What is odd goes to hyper.
 
 use super::output::{Then, Written};
-use super::slots::{Peer, Phase, Rare};
+use super::slots::{Inbound, Phase, Rare};
 use super::{Owner, Worker};
 use crate::exchange::Opened;
 use crate::request::{self, Request};
@@ -92,6 +92,7 @@ impl Worker {
             websocket: head.upgrades_to_websocket.then_some(Handshake::Upgrade),
             chunked: head.version == Version::Http11,
             owner: Owner(key),
+            peer: slot.peer.of_request(head.fields, &self.core.settings),
         };
         let opened = request::open(&request, &mut self.core);
         Parsed::Opened { bytes: head.bytes + body_bytes, opened }
@@ -101,7 +102,7 @@ impl Worker {
         if self.has_whole_request(&held) {
             return self.on_requests(key, &mut held);
         }
-        if self.slots.get(key).is_some_and(|slot| slot.peer == Peer::Ended) {
+        if self.slots.get(key).is_some_and(|slot| slot.inbound == Inbound::Ended) {
             // Nobody will send the rest.
             return self.close(key);
         }

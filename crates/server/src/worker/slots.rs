@@ -2,6 +2,7 @@
 
 use super::pages::Pages;
 use crate::exchange::Exchange;
+use crate::peer::Peer;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -17,6 +18,8 @@ pub(crate) struct Slot {
     pub(crate) queued: bool,
     /// What the poller waits for on its behalf.
     pub(crate) interest: super::poller::Interest,
+    pub(crate) inbound: Inbound,
+    /// Who has made it.
     pub(crate) peer: Peer,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
@@ -37,6 +40,8 @@ pub(crate) struct Slot {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Waits for what a proxy says of its client, before the first byte of that one.
+    ProxyHeader,
     /// Waits for a request, or for the rest of one.
     Request,
     /// A request is being answered; what was sent behind it waits.
@@ -49,7 +54,7 @@ pub(crate) enum Phase {
 
 /// What is known of the peer's own direction. One that has ended it still gets its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
+pub(crate) enum Inbound {
     /// More may come.
     Open,
     /// It has ended it; requests that it sent before may still wait to be read.
@@ -68,14 +73,15 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(socket: OwnedFd, now_ms: u64) -> Slot {
+    pub(crate) fn new(socket: OwnedFd, peer: Peer, now_ms: u64) -> Slot {
         Slot {
             socket,
             generation: 0,
             phase: Phase::Request,
             queued: false,
             interest: super::poller::Interest::Read,
-            peer: Peer::Open,
+            inbound: Inbound::Open,
+            peer,
             streaming: false,
             asked: false,
             http10: false,
@@ -115,7 +121,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 64, "a parked connection costs at most 64 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 96, "a parked connection costs at most 96 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

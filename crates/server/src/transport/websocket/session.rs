@@ -74,10 +74,10 @@ enum Asked {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, refused, address } = first;
+        let FirstSubscription { subscription, deflate, principal, refused, peer } = first;
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
-        let leave = core.decisions.are_asked_for().then(|| Box::new(Leave { address, permits: Permits::default() }));
+        let leave = core.decisions.are_asked_for().then(|| Box::new(Leave { address: peer.address(), permits: Permits::default() }));
         let is_plain = subscription.is_none() && identity.is_none() && refused.is_none() && leave.is_none();
         let rare = Rare { first: subscription, identity, refused, leave, ..Rare::default() };
         let rare = (!is_plain).then(|| Box::new(rare));

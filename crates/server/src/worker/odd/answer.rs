@@ -41,7 +41,7 @@ pub(super) async fn answer(
         }
     };
     let seat = Seat::new(&worker, open_request);
-    let opened = open(&worker, seat.index(), &parts, body);
+    let opened = open(&worker, &seat, &parts, body);
     let (opened, seat) = settled(opened, seat).await;
     Ok(match opened {
         Opened::Response(response) => whole(response),

@@ -21,7 +21,7 @@ pub(super) async fn connect(
         return whole(Response::problem(&Problem::protocol_not_served()));
     }
     let seat = Seat::new(worker, request);
-    let opened = open(worker, seat.index(), &parts, Bytes::new());
+    let opened = open(worker, &seat, &parts, Bytes::new());
     let (opened, seat) = settled(opened, seat).await;
     match opened {
         Opened::Upgrade(head, first) => {

@@ -6,6 +6,7 @@ use super::gate::{Admitted, Gate};
 use super::gated::{Gated, Passage};
 use super::rewound::Rewound;
 use super::{ConnectionState, Shared};
+use crate::peer::Peer;
 use crate::worker::requests::narrow_bytes_max;
 use http::{HeaderValue, header};
 use hyper::body::{Body, Incoming};
@@ -36,8 +37,8 @@ enum Served {
     Stalled,
 }
 
-pub(super) async fn serve(worker: &Shared, socket: Rewound) -> std::io::Result<()> {
-    let state = ConnectionState::new();
+pub(super) async fn serve(worker: &Shared, socket: Rewound, peer: Peer) -> std::io::Result<()> {
+    let state = ConnectionState::new(peer);
     let settings = Arc::clone(&worker.borrow().core.settings);
     let header_bytes_max = settings.max_header_bytes;
     let io = Gated::new(socket, Gate::new(header_bytes_max, narrow_bytes_max(&settings)));
@@ -131,9 +132,9 @@ fn take_back<S>(
     match (state.upgrade.borrow_mut().take(), outcome) {
         (_, Served::Stalled) => {}
         (Some(first), _) => worker.park_upgraded(socket, input, first),
-        (None, Served::Idle) => worker.park(socket, input),
+        (None, Served::Idle) => worker.park(socket, state.peer, input),
         (None, Served::Ended) if peer_is_over => {}
-        (None, Served::Ended) => worker.park_last(socket),
+        (None, Served::Ended) => worker.park_last(socket, state.peer),
     }
     // The loop may sleep, and the slot may have something to go on with.
     worker.poller.wake();

@@ -3,6 +3,7 @@
 use super::answer::answer;
 use super::rewound::{Quiet, Rewound};
 use super::{ConnectionState, Shared};
+use crate::peer::Peer;
 use bytes::Bytes;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -25,11 +26,11 @@ const CONNECTION_WINDOW_BYTES: u32 = 5 * STREAM_WINDOW_BYTES;
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves the connection to its end. Its preface is in `input`, whole: hyper waits for nothing that a peer may withhold.
-pub(super) async fn serve(worker: &Shared, socket: TcpStream, input: Bytes) -> Result<()> {
+pub(super) async fn serve(worker: &Shared, (socket, peer): (TcpStream, Peer), input: Bytes) -> Result<()> {
     let limits = Limits::of(worker);
     let rewound = Rewound::new(socket, input);
     let quiet = rewound.quiet();
-    let state = ConnectionState::new();
+    let state = ConnectionState::new(peer);
     let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
     let mut served = pin!(limits.builder().serve_connection(TokioIo::new(rewound), service));
     let drain = Rc::clone(&worker.borrow().tasks.drain);

@@ -1,6 +1,6 @@
 //! The place of an exchange among the tasks of a worker: what happened to it while its task slept, and its next step.
 
-use super::{OpenRequest, Shared};
+use super::{ConnectionState, OpenRequest, Shared};
 use crate::exchange::{Advance, Exchange, Told};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -40,18 +40,23 @@ pub(super) struct Seat {
     index: usize,
     exchange: Option<Box<dyn Exchange>>,
     /// Says that the request is open for as long as this lives.
-    _request: OpenRequest,
+    request: OpenRequest,
 }
 
 impl Seat {
     /// A place for an exchange that is about to be opened.
     pub(super) fn new(worker: &Shared, request: OpenRequest) -> Seat {
         let index = worker.borrow_mut().tasks.insert_exchange();
-        Seat { worker: Rc::clone(worker), index, exchange: None, _request: request }
+        Seat { worker: Rc::clone(worker), index, exchange: None, request }
     }
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    /// The connection that the request came over.
+    pub(super) fn connection(&self) -> &ConnectionState {
+        &self.request.0
     }
 
     pub(super) fn worker(&self) -> &Shared {
