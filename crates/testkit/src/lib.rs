@@ -6,6 +6,7 @@
 mod api;
 mod binary;
 mod clock;
+mod elsewhere;
 mod follower;
 mod http;
 mod proxy;
@@ -18,6 +19,7 @@ mod wall_clock;
 pub use api::{Api, Producer};
 pub use binary::tidings_binary;
 pub use clock::{Deadline, PATIENCE, eventually, pause};
+pub use elsewhere::{Asked, Elsewhere, Told};
 pub use follower::{Event, FollowError, Follower, ManyFollower, Message, Reset, Skipped, Start, Transport};
 pub use http::{Connection, Request, Response};
 pub use proxy::{Fault, Proxy};
