@@ -39,6 +39,11 @@ impl Tickets {
         Tickets { lifetime, count_max, open: HashMap::new(), bytes: 0, ends: VecDeque::new() }
     }
 
+    /// From now on. Tickets that are open stay so until their ends.
+    pub fn set_limits(&mut self, lifetime: Duration, count_max: usize) {
+        (self.lifetime, self.count_max) = (lifetime, count_max);
+    }
+
     /// A ticket for what `principal` may do by `grants`, made of random bytes. `None` when there are as many as may be, or they
     /// take as much room as they may.
     pub fn issue(

@@ -56,7 +56,9 @@ impl Published {
     /// Whether the other one has the very same keys.
     pub fn has_keys_of(&self, other: &Published) -> bool {
         match (self, other) {
-            (Published::There { keys, .. }, Published::There { keys: others, .. }) => Arc::ptr_eq(keys, others),
+            (Published::There { keys, .. }, Published::There { keys: others, .. }) => {
+                Arc::ptr_eq(keys, others)
+            }
             (Published::There { .. }, _) | (_, Published::There { .. }) => false,
             (Published::Nowhere | Published::Awaited, Published::Nowhere | Published::Awaited) => true,
         }
@@ -67,11 +69,14 @@ impl Published {
         let is_named = |keys: &KeySet| id.is_none_or(|id| keys.has_id(id));
         match (self, refused) {
             (Published::Awaited, RefusedToken::NoKey | RefusedToken::Signature) => RefusedToken::KeysAwaited,
-            (
-                Published::There { keys, is_current },
-                RefusedToken::NoKey | RefusedToken::Signature,
-            ) if !is_named(keys) => {
-                if *is_current { RefusedToken::UnknownKey } else { RefusedToken::KeysAwaited }
+            (Published::There { keys, is_current }, RefusedToken::NoKey | RefusedToken::Signature)
+                if !is_named(keys) =>
+            {
+                if *is_current {
+                    RefusedToken::UnknownKey
+                } else {
+                    RefusedToken::KeysAwaited
+                }
             }
             (Published::Nowhere | Published::Awaited | Published::There { .. }, _) => refused,
         }

@@ -4,7 +4,9 @@ use clap::builder::Arg;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::path::{Path, PathBuf};
-use tidings_server::settings::{Definition, Origin, SETTINGS, Settings, SettingsError, SettingsInput};
+use tidings_server::settings::{
+    Definition, Origin, SETTINGS, Settings, SettingsError, SettingsInput, SettingsSource,
+};
 
 /// Read where nobody names a settings file, if it stands there.
 pub(crate) const DEFAULT_FILE: &str = "tidings.toml";
@@ -29,11 +31,16 @@ impl SettingsArguments {
         }
     }
 
-    /// Reads the file and the environment, puts the flags above them, and checks all together.
-    pub(crate) fn settings(&self) -> Result<Settings, SettingsError> {
+    /// The file, with the environment and the flags above it.
+    pub(crate) fn source(&self) -> Result<SettingsSource, SettingsError> {
         let environment = SettingsInput::from_environment(std::env::vars_os())?;
-        let file = self.file().map(SettingsInput::from_file).transpose()?.unwrap_or_default();
-        self.flags.input.clone().or(environment).or(file).resolve()
+        let above = self.flags.input.clone().or(environment);
+        Ok(SettingsSource::new(above, self.file().map(Path::to_owned)))
+    }
+
+    /// Reads all of them and checks them together.
+    pub(crate) fn settings(&self) -> Result<Settings, SettingsError> {
+        Ok(self.source()?.load()?.settings().clone())
     }
 }
 
@@ -75,7 +82,7 @@ fn flag(setting: &Definition) -> Arg {
     let arg = Arg::new(setting.key)
         .long(setting.flag())
         .value_name(setting.kind.to_uppercase())
-        .help(format!("{} [default: {}] [env: {}]", setting.doc, setting.default, setting.variable()))
+        .help(format!("{} [default: {}] [env: {}]", setting.told(), setting.default, setting.variable()))
         .help_heading(setting.group)
         .hide(setting.hidden);
     if setting.kind == "boolean" {

@@ -27,6 +27,7 @@ use crate::tail_cache::TailCache;
 use intent::Intent;
 use outbox::Outbox;
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -167,9 +168,10 @@ impl Committer {
             }
             self.commit(now);
         }
-        let news = self.outbox.take(worker);
+        let committed_at = self.shared.clock.elapsed();
+        let news = self.outbox.take(worker, committed_at);
         if !self.outbox.is_empty() {
-            self.outbox.deliver(&self.shared.inboxes());
+            self.outbox.deliver(&self.shared.inboxes(), committed_at);
         }
         if self.failed.is_none() {
             self.ask_for_sizes();
@@ -205,7 +207,9 @@ impl Committer {
             self.settle();
         }
         self.commit(now);
-        self.outbox.deliver(&self.shared.inboxes());
+        if !self.outbox.is_empty() {
+            self.outbox.deliver(&self.shared.inboxes(), self.shared.clock.elapsed());
+        }
         if self.failed.is_none() {
             self.ask_for_sizes();
         }
@@ -338,7 +342,12 @@ impl Committer {
     /// Stores what is staged and makes it visible. On an error nothing of the round is acknowledged.
     fn commit(&mut self, now: Timestamp) {
         if self.failed.is_none() {
+            let began = self.logs.writes_to_disk().then(|| self.shared.clock.elapsed());
             let Committed { changes, wanting, untidy, failed } = self.logs.commit();
+            if let Some(began) = began {
+                let took = self.shared.clock.elapsed().saturating_sub(began);
+                self.shared.measures.commits.observe(took);
+            }
             for change in changes {
                 self.on_change(change, now);
             }
@@ -351,7 +360,9 @@ impl Committer {
             if let Some(error) = failed {
                 self.fail(error);
             }
+            self.shared.measures.tail_cache_bytes.store(self.cache.bytes() as u64, Ordering::Relaxed);
         }
+        self.shared.measures.on_answered(self.answers.len());
         for (worker, token, outcome) in self.answers.drain(..) {
             let outcome = match (&self.failed, outcome) {
                 (Some(error), Ok(_)) => Err(Refusal::StorageFailed(error.clone())),
@@ -377,6 +388,7 @@ impl Committer {
                 stream.touch(now);
                 let workers = stream.on_appended(Arc::clone(&batch));
                 self.cache.on_appended(&stream, &batch);
+                self.shared.measures.on_appended(batch.messages.len(), batch.bytes());
                 self.outbox.tell_of(workers, &stream);
             }
             Change::Closed { incarnation } => match self.shared.live.of(incarnation) {

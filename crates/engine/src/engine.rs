@@ -6,6 +6,7 @@ use crate::fetch::{self, Fetch, Job};
 use crate::inbox::{Inbox, News, Token, WorkerId};
 use crate::listing::ListedStream;
 use crate::logs::{Helpers, Logs};
+use crate::measures::Measured;
 use crate::settings::{EngineBounds, EngineSettings};
 use crate::shared::{Health, Shared};
 use crate::stepped::{SteppedSettings, Stepper};
@@ -197,6 +198,16 @@ impl Engine {
     /// Whether a publish would be stored.
     pub fn health(&self) -> Health {
         self.shared.health()
+    }
+
+    /// What it has measured of itself. Takes a few locks for moments.
+    pub fn measured(&self) -> Measured {
+        self.shared.measured()
+    }
+
+    /// Time that never goes back, since some moment.
+    pub fn elapsed(&self) -> Duration {
+        self.shared.clock.elapsed()
     }
 
     /// Stores and answers all that was asked for, then ends the threads.

@@ -8,6 +8,7 @@ use crate::stream::Stream;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tidings_log::{ReadError, ReadLimit, StoredStream};
 use tidings_model::{Batch, Incarnation};
 
@@ -48,7 +49,7 @@ impl Fetch {
             }
             Ok(batches) => Ok(batches),
         };
-        self.inbox.put(&mut Vec::new(), &mut vec![(self.token, Reply::Fetched(read))]);
+        self.inbox.put(&mut Vec::new(), &mut vec![(self.token, Reply::Fetched(read))], Duration::ZERO);
     }
 }
 

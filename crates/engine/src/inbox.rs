@@ -4,6 +4,7 @@ use crate::fetch::FetchError;
 use crate::stream::Stream;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tidings_log::{Outcome, Refusal};
 use tidings_model::Batch;
 
@@ -46,6 +47,8 @@ pub enum Reply {
 pub struct News {
     /// Streams that this worker watches and that changed, each once.
     pub changed: Vec<Arc<Stream>>,
+    /// When the first of them was told of, by [`Engine::elapsed`](crate::Engine::elapsed); of no meaning where there are none.
+    pub since: Duration,
     /// Answers.
     pub replies: Vec<(Token, Reply)>,
 }
@@ -81,9 +84,17 @@ impl Inbox {
     }
 
     /// Puts news in, and wakes the worker unless it was woken for older news that it has not taken.
-    pub(crate) fn put(&self, changed: &mut Vec<Arc<Stream>>, replies: &mut Vec<(Token, Reply)>) {
+    pub(crate) fn put(
+        &self,
+        changed: &mut Vec<Arc<Stream>>,
+        replies: &mut Vec<(Token, Reply)>,
+        now: Duration,
+    ) {
         let mut news = self.news.lock().expect("nobody panics while holding an inbox");
         let idle = news.changed.is_empty() && news.replies.is_empty();
+        if news.changed.is_empty() {
+            news.since = now;
+        }
         news.changed.append(changed);
         news.replies.append(replies);
         let any = !(news.changed.is_empty() && news.replies.is_empty());
@@ -107,6 +118,8 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tidings_log::Outcome;
 
+    const NOW: Duration = Duration::ZERO;
+
     fn inbox() -> (Inbox, Arc<AtomicU32>) {
         let wakes = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&wakes);
@@ -123,15 +136,15 @@ mod tests {
     #[test]
     fn a_worker_is_woken_once_for_all_that_it_has_not_taken() {
         let (inbox, wakes) = inbox();
-        inbox.put(&mut Vec::new(), &mut Vec::new());
+        inbox.put(&mut Vec::new(), &mut Vec::new(), NOW);
         assert_eq!(wakes.load(Ordering::Relaxed), 0);
-        inbox.put(&mut Vec::new(), &mut vec![reply(1)]);
-        inbox.put(&mut vec![stream("a")], &mut vec![reply(2)]);
+        inbox.put(&mut Vec::new(), &mut vec![reply(1)], NOW);
+        inbox.put(&mut vec![stream("a")], &mut vec![reply(2)], NOW);
         assert_eq!(wakes.load(Ordering::Relaxed), 1);
         let news = inbox.take();
         let tokens: Vec<_> = news.replies.iter().map(|(token, _)| *token).collect();
         assert_eq!((news.changed.len(), tokens), (1, vec![1, 2]));
-        inbox.put(&mut Vec::new(), &mut vec![reply(3)]);
+        inbox.put(&mut Vec::new(), &mut vec![reply(3)], NOW);
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }
 
@@ -141,7 +154,7 @@ mod tests {
         let stream = stream("a");
         stream.watch(inbox.worker());
         assert_eq!(stream.on_appended(batch(0, &["x"])), inbox.worker().bit());
-        inbox.put(&mut vec![Arc::clone(&stream)], &mut Vec::new());
+        inbox.put(&mut vec![Arc::clone(&stream)], &mut Vec::new(), NOW);
         assert_eq!(stream.on_appended(batch(1, &["x"])), 0);
         assert_eq!(inbox.take().changed.len(), 1);
         assert_eq!(stream.on_appended(batch(2, &["x"])), inbox.worker().bit());

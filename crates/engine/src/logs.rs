@@ -130,6 +130,11 @@ impl Logs {
         self.disk.log.staged_bytes() + self.memory.log.staged_bytes()
     }
 
+    /// Whether the next commit writes to the disk.
+    pub(crate) fn writes_to_disk(&self) -> bool {
+        0 < self.disk.log.staged_bytes()
+    }
+
     /// Commits both.
     pub(crate) fn commit(&mut self) -> Committed {
         let (changes, wanting, untidy) = (Vec::new(), Vec::new(), Vec::new());

@@ -160,6 +160,11 @@ impl Reader {
         self.next
     }
 
+    /// How many messages come after it, up to the tail.
+    pub fn lag(&self) -> u64 {
+        self.stream.tail().0.saturating_sub(self.next)
+    }
+
     /// Where it stands.
     pub fn offset(&self) -> Offset {
         self.stream.offset(self.next)

@@ -5,6 +5,7 @@ use crate::catalogs::Catalogs;
 use crate::clock::Clock;
 use crate::inbox::{Inbox, WorkerId};
 use crate::live_streams::LiveStreams;
+use crate::measures::{Measured, Measures};
 use crate::settings::Policy;
 use crate::stream::Stream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) boot: u32,
+    pub(crate) measures: Measures,
     inboxes: RwLock<Vec<Arc<Inbox>>>,
     disk: OfLog,
     memory: OfLog,
@@ -75,6 +77,7 @@ impl Shared {
             policy,
             clock,
             boot,
+            measures: Measures::default(),
             inboxes: RwLock::default(),
             disk: OfLog::default(),
             memory: OfLog::default(),
@@ -175,6 +178,23 @@ impl Shared {
         drop(failed);
         if first {
             (self.on_failed)(detail);
+        }
+    }
+
+    /// What was measured so far.
+    pub(crate) fn measured(&self) -> Measured {
+        let Measures { commits, operations, messages, message_bytes, tail_cache_bytes } = &self.measures;
+        let [operations, messages, message_bytes, tail_cache_bytes] =
+            [operations, messages, message_bytes, tail_cache_bytes].map(|it| it.load(Ordering::Relaxed));
+        Measured {
+            commits: commits.numbers(),
+            operations,
+            messages,
+            message_bytes,
+            tail_cache_bytes,
+            streams: (self.catalogs.disk.count() + self.catalogs.memory.count()) as u64,
+            disk: self.catalogs.disk.size(),
+            memory: self.catalogs.memory.size(),
         }
     }
 

@@ -36,6 +36,11 @@ impl TailCache {
         TailCache { bytes_max, bytes: 0, order: VecDeque::new() }
     }
 
+    /// What all of it takes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// A batch was just put at the end of the stream's run.
     pub(crate) fn on_appended(&mut self, stream: &Arc<Stream>, batch: &Batch) {
         let bytes = TailCache::BATCH_BYTES + batch.bytes() + batch.messages.len() * TailCache::MESSAGE_BYTES;

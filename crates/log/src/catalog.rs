@@ -11,6 +11,17 @@ use tidings_model::Incarnation;
 #[derive(Clone)]
 pub struct Catalog(pub(crate) Arc<Contents>);
 
+/// The files of a log, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogSize {
+    /// Segments in use that are not sealed.
+    pub segments: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// The bytes of both.
+    pub bytes: u64,
+}
+
 impl Catalog {
     /// The stream of that name.
     pub fn find(&self, name: &str) -> Option<StreamView> {
@@ -37,6 +48,17 @@ impl Catalog {
     /// How many streams there are, with those whose creation is under way.
     pub fn count(&self) -> usize {
         self.0.directory().count()
+    }
+
+    /// The files that readers use.
+    pub fn size(&self) -> LogSize {
+        let files = self.0.files();
+        let (segments, segment_bytes) = files.segments_size();
+        LogSize {
+            segments,
+            blocks: files.blocks.len() as u64,
+            bytes: segment_bytes + files.blocks.iter().map(|block| block.meta.bytes).sum::<u64>(),
+        }
     }
 
     /// All streams, in no particular order, a thousand at a time: so not all as they are at one moment if the log goes on.

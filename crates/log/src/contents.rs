@@ -103,6 +103,12 @@ impl Files {
         self.segments.len()
     }
 
+    /// How many segments are in use that are not sealed, and the bytes of their files.
+    pub(crate) fn segments_size(&self) -> (u64, u64) {
+        let bytes = self.segments.iter().map(|segment| segment.header.bytes).sum();
+        (self.segments.len() as u64, bytes)
+    }
+
     /// The block with the messages of a sealed segment, if any of them lived.
     pub(crate) fn block_of(&self, segment: u32) -> Option<&Arc<Block>> {
         let at = self.blocks.partition_point(|block| block.meta.last_segment < segment);

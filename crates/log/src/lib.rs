@@ -37,7 +37,7 @@ mod streams;
 mod tools;
 mod upkeep;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, LogSize};
 pub use change::{Change, StagedStream, StreamView};
 pub use failure::StorageFailed;
 pub use filler::{FillError, SegmentFiller};

@@ -147,7 +147,8 @@ impl Problem {
 
     /// "Whoever decides this can't be asked."
     pub fn authority_unavailable(retry_after_s: u64) -> Problem {
-        let detail = "whoever decides this can't be asked at the moment; try again after `Retry-After` seconds";
+        let detail =
+            "whoever decides this can't be asked at the moment; try again after `Retry-After` seconds";
         let facts = ProblemFacts::RetryAfter { seconds: retry_after_s };
         Problem::new(ErrorCode::AuthorityUnavailable, detail).with(facts)
     }

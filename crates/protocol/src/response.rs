@@ -7,7 +7,7 @@ mod http1;
 pub use http1::{Connection, Http1Form, OpenBody, reason_phrase};
 
 use crate::header_value::HeaderValue;
-use crate::{Problem, ProblemFacts, header_name};
+use crate::{ErrorCode, Problem, ProblemFacts, header_name};
 use bytes::Bytes;
 use tidings_model::Offset;
 
@@ -28,13 +28,15 @@ pub struct Response {
     pub headers: Vec<(&'static str, HeaderValue)>,
     /// The body. Statuses that have none (204, 304) are written without it.
     pub body: Bytes,
+    /// What went wrong, if it is a refusal.
+    pub problem: Option<ErrorCode>,
 }
 
 impl Response {
     /// An answer without headers and body.
     pub fn new(status: u16) -> Response {
         // A poll has six headers of its own: one allocation holds them.
-        Response { status, headers: Vec::with_capacity(8), body: Bytes::new() }
+        Response { status, headers: Vec::with_capacity(8), body: Bytes::new(), problem: None }
     }
 
     /// The same answer with one more header.
@@ -56,6 +58,7 @@ impl Response {
         let mut response = Response::new(problem.status())
             .with_body(Problem::CONTENT_TYPE, problem.to_json())
             .with(header_name::CACHE_CONTROL, "no-store");
+        response.problem = Some(problem.code);
         match &problem.facts {
             ProblemFacts::None => {}
             ProblemFacts::Reset(reset) => {

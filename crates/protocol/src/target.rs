@@ -33,6 +33,8 @@ pub enum Route {
     Streams,
     /// `/v1/admin/…`: for administrators.
     Admin(AdminPath),
+    /// `/metrics`: what operators watch.
+    Metrics,
     /// `/health/live`
     HealthLive,
     /// `/health/ready`
@@ -78,6 +80,7 @@ impl Route {
             READ_PATH => Ok(Route::ReadMany),
             TICKET_PATH => Ok(Route::Ticket),
             "/v1/streams" => Ok(Route::Streams),
+            "/metrics" => Ok(Route::Metrics),
             "/health/live" => Ok(Route::HealthLive),
             "/health/ready" => Ok(Route::HealthReady),
             _ if path.starts_with(AdminPath::ROOT) => AdminPath::parse(path).map(Route::Admin),
@@ -91,8 +94,8 @@ impl Route {
             Route::Stream(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
             Route::ReadMany | Route::Ticket => "POST, OPTIONS",
             Route::WebSocket | Route::Streams => "GET, OPTIONS",
-            Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
             Route::Admin(path) => path.methods(),
+            Route::Metrics | Route::HealthLive | Route::HealthReady => "GET, HEAD, OPTIONS",
         }
     }
 
@@ -104,7 +107,7 @@ impl Route {
             (Route::Stream(_), _)
             | (Route::ReadMany | Route::Ticket, Method::Post)
             | (_, Method::Get | Method::Options)
-            | (Route::HealthLive | Route::HealthReady, Method::Head) => true,
+            | (Route::Metrics | Route::HealthLive | Route::HealthReady, Method::Head) => true,
             (_, Method::Head | Method::Put | Method::Post | Method::Delete) => false,
         };
         if is_there { Ok(()) } else { Err(Problem::method_not_allowed(self.methods())) }
@@ -163,6 +166,7 @@ mod tests {
         assert_eq!(route("/v1/read?live=sse"), Ok(Route::ReadMany));
         assert_eq!(route("/v1/ticket"), Ok(Route::Ticket));
         assert_eq!(route("/v1/streams?prefix=a"), Ok(Route::Streams));
+        assert_eq!(route("/metrics"), Ok(Route::Metrics));
         assert_eq!(route("/health/live"), Ok(Route::HealthLive));
         assert_eq!(route("/health/ready"), Ok(Route::HealthReady));
         for path in
@@ -199,6 +203,7 @@ mod tests {
             "/v1/read",
             "/v1/ticket",
             "/v1/streams",
+            "/metrics",
             "/health/live",
             "/health/ready",
             "/v1/admin/me",

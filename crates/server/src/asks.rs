@@ -101,7 +101,7 @@ impl Asks {
 
 /// Starts the thread, if there is anything to ask. It ends with [`Asks::stop`].
 pub(crate) fn start(common: &Arc<Common>, Line(questions): Line) -> io::Result<Option<JoinHandle<()>>> {
-    let settings = &common.settings;
+    let settings = common.settings.get();
     let urls = [&settings.token_keys_url, &settings.webhook_url];
     if urls.iter().all(|url| url.is_none()) {
         return Ok(None);

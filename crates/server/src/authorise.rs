@@ -48,6 +48,12 @@ impl Access {
         std::mem::take(&mut self.awaits_keys)
     }
 
+    /// Other rules. Tokens are looked at anew: what they grant may be another now.
+    pub(crate) fn on_policy(&mut self, policy: &Policy) {
+        self.policy = Arc::new(policy.with_published(self.published.clone()));
+        self.cache.clear();
+    }
+
     /// A ticket to read these streams; `None` when there are as many as may be.
     pub(crate) fn issue_ticket(
         &self,

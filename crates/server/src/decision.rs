@@ -134,7 +134,8 @@ impl Decisions {
         answer: Answer,
         now_ms: u64,
     ) -> (Verdict, Vec<Owner>) {
-        let after = |span: Duration| now_ms.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        let after =
+            |span: Duration| now_ms.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
         let verdict = match answer {
             Answer::Given { allow, max_age_s } => {
                 let holds = max_age_s.map(|seconds| Duration::from_secs(seconds).min(self.rules.max_age));

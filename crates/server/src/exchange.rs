@@ -5,6 +5,7 @@
 
 use crate::decision::Verdict;
 use crate::decision::question::Question;
+use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -65,6 +66,16 @@ pub(crate) trait Exchange {
 
     /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
     fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
+    fn asked(&self) -> Asked {
+        Asked::Other
+    }
+
+    /// How many messages it is behind: the furthest, of many streams. Asked only of who can't be written to.
+    fn lag(&self) -> u64 {
+        0
+    }
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

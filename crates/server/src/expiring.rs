@@ -4,6 +4,7 @@ use crate::authorise::Principal;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -79,6 +80,14 @@ impl Exchange for Expiring {
 
     fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         self.exchange.on_expired(core, out);
+    }
+
+    fn asked(&self) -> Asked {
+        self.exchange.asked()
+    }
+
+    fn lag(&self) -> u64 {
+        self.exchange.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

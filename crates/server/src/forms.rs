@@ -57,6 +57,10 @@ impl Forms {
         Forms { encoded: HashMap::new(), last: None, deflater }
     }
 
+    pub(crate) fn on_settings(&mut self, settings: &Settings) {
+        self.deflater.set_bytes_min(settings.websocket_compression_min_bytes);
+    }
+
     /// A page in that form.
     pub(crate) fn encode(&mut self, form: Form, stream: &Stream, page: &Page) -> Bytes {
         let key = (stream.incarnation(), page.start, page.end, page.at_tail, form);

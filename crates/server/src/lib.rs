@@ -13,9 +13,12 @@ mod expiring;
 mod forms;
 mod health;
 mod list;
+mod live_settings;
 mod logging;
+mod metrics;
 mod operation;
 mod peer;
+mod reloading;
 mod request;
 mod server;
 pub mod settings;
@@ -25,4 +28,5 @@ mod transport;
 mod worker;
 
 pub use examples::EXAMPLES;
+pub use metrics::metrics_markdown;
 pub use server::{RunError, STORAGE_FAILED_EXIT_CODE, run};

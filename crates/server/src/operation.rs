@@ -7,6 +7,7 @@ pub(crate) mod publish;
 pub(crate) mod refusal;
 
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use tidings_protocol::{ErrorCode, Problem, Response};
 
 /// An operation that waits to be stored.
 struct Submitted {
+    asked: Asked,
     reply: Option<Reply>,
     respond: Box<dyn Fn(&Outcome) -> Response>,
 }
@@ -27,8 +29,14 @@ pub(crate) fn submit(
     core: &mut Core,
     respond: impl Fn(&Outcome) -> Response + 'static,
 ) -> Result<Opened, Problem> {
+    let asked = match &operation {
+        Operation::Create { .. } => Asked::Create,
+        Operation::Publish(_) | Operation::Close { .. } => Asked::Publish,
+        Operation::Delete { .. } => Asked::Delete,
+        Operation::Trim(_) => Asked::Other,
+    };
     core.submit(operation, owner, 0).map_err(|_busy| Problem::too_busy(1))?;
-    Ok(Opened::Held(Box::new(Submitted { reply: None, respond: Box::new(respond) })))
+    Ok(Opened::Held(Box::new(Submitted { asked, reply: None, respond: Box::new(respond) })))
 }
 
 impl Exchange for Submitted {
@@ -49,6 +57,10 @@ impl Exchange for Submitted {
 
     // A publish in flight is finished.
     fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    fn asked(&self) -> Asked {
+        self.asked
+    }
 
     fn leave(&mut self, _core: &mut Core) {}
 }

@@ -7,6 +7,7 @@ use crate::decision::check::{self, Checked, Verdicts};
 use crate::decision::followed;
 use crate::decision::waiting::Waiting;
 use crate::exchange::Opened;
+use crate::metrics::{self, Asked};
 use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use crate::transport::{self, Follower, Read};
@@ -44,14 +45,17 @@ impl<H: Headers + ?Sized> Request<'_, H> {
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    match dispatch(request, core) {
+    let mut asked = Asked::Other;
+    let opened = match dispatch(request, core, &mut asked) {
         Ok(opened) => opened,
         // Nobody knows yet whether the token is one to refuse.
         Err(_refused) if core.access.take_awaits_keys() => {
             Opened::Held(Box::new(Waiting::for_keys(request, core)))
         }
         Err(problem) => problem.into(),
-    }
+    };
+    count(asked, &opened, core);
+    opened
 }
 
 /// As [`open`], of a request that has waited for the application: who asks is known.
@@ -61,19 +65,39 @@ pub(crate) fn open_as<H: Headers + ?Sized>(
     verdicts: Verdicts,
     core: &mut Core,
 ) -> Opened {
+    let mut asked = Asked::Other;
     let opened = Target::parse(request.target).and_then(|Target { route, query }| {
+        asked = Asked::of(&route, request.method);
         if principal.has_expired(core.now) {
             return Err(Problem::token_refused("the token has expired; get a new one"));
         }
         if is_websocket(&route, request) {
+            asked = Asked::WebSocket;
             return websocket(&route, query, request, Some((principal, verdicts)), core);
         }
         for_named(principal, (&route, query), request, verdicts, core)
     });
-    opened.unwrap_or_else(Opened::from)
+    let opened = opened.unwrap_or_else(Opened::from);
+    count(asked, &opened, core);
+    opened
 }
 
-fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Result<Opened, Problem> {
+fn count(asked: Asked, opened: &Opened, core: &Core) {
+    match opened {
+        Opened::Response(response) | Opened::Stream(response, _) | Opened::Upgrade(response, _) => {
+            core.metrics.on_answer(asked, response);
+        }
+        // Counted when it is answered.
+        Opened::Held(_) => {}
+    }
+}
+
+/// Says in `asked` what it was about, as far as that was understood.
+fn dispatch<H: Headers + ?Sized>(
+    request: &Request<'_, H>,
+    core: &mut Core,
+    asked: &mut Asked,
+) -> Result<Opened, Problem> {
     if core.echoes {
         return websocket(&Route::WebSocket, "", request, None, core);
     }
@@ -85,6 +109,7 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         }
     }
     let Target { route, query } = target?;
+    *asked = Asked::of(&route, request.method);
     if request.method == Method::Options {
         return Ok(Opened::Response(Response::preflight()));
     }
@@ -97,6 +122,10 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::Metrics, _) => {
+            let principal = identify(request.headers, core)?;
+            metrics::scrape(&principal, request.headers, core).map(Opened::Response)
+        }
         (
             Route::WebSocket
             | Route::ReadMany
@@ -108,6 +137,7 @@ fn dispatch<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> R
         ) => {
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
+                *asked = Asked::WebSocket;
                 return websocket(&route, query, request, None, core);
             }
             let principal = match (&route, request.method) {
@@ -164,7 +194,7 @@ fn for_principal<H: Headers + ?Sized>(
             operation::delete::delete(principal, name, request.owner, core)
         }
         (Route::Stream(_), Method::Options | Method::Other)
-        | (Route::WebSocket | Route::HealthLive | Route::HealthReady, _) => {
+        | (Route::WebSocket | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
             Err(Problem::method_not_allowed(route.methods()))
         }
     }
@@ -219,7 +249,10 @@ fn read<H: Headers + ?Sized>(
     let stream = transport::find(core, name)?;
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
-    let reader = reader.map_err(Problem::reset)?;
+    let reader = reader.map_err(|reset| {
+        core.metrics.resets.of(reset.reason).count();
+        Problem::reset(reset)
+    })?;
     let read = Read::new(&asked, reader, request.chunked);
     Ok((transport.open)(read, request.owner, &asked, core))
 }

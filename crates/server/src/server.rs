@@ -1,7 +1,10 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::asks::{self, Asks};
-use crate::settings::{Policies, Settings};
+use crate::live_settings::LiveSettings;
+use crate::metrics::Registry;
+use crate::reloading::Reloading;
+use crate::settings::{LoadedSettings, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
@@ -9,6 +12,8 @@ use rustix::net::{
     AddressFamily, SocketAddrAny, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -16,8 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tidings_auth::Tickets;
-use tidings_engine::{Engine, EngineSettings, Policy, StartError, SystemClock};
-use tidings_model::{Behind, Durability, Retention, StreamName};
+use tidings_engine::{Engine, EngineSettings, StartError, SystemClock};
+use tidings_protocol::websocket::memory::MessageMemory;
 
 /// Why a server did not start, or ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -43,15 +48,17 @@ pub enum RunError {
     System(#[from] io::Error),
 }
 
-/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound address once it can be used.
+/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound address once it can be used. On SIGHUP, and when their file
+/// changes, it takes settings anew.
 ///
 /// Blocks. When the storage fails, the process ends at once with [`STORAGE_FAILED_EXIT_CODE`]: what is stored then is
 /// decided by recovery at the next start, not by a process that has lost its disk.
-pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+    let settings = loaded.settings();
     crate::logging::start(settings.log);
-    let settings = Arc::new(settings);
-    let engine = Arc::new(start_engine(&settings)?);
-    shout_if_insecure(&settings);
+    let live = Arc::new(LiveSettings::new(settings.clone()));
+    let engine = Arc::new(start_engine(settings, &live)?);
+    shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
     let listeners = listen_on(settings.listen, workers)
@@ -62,21 +69,21 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         let listeners = listen_on(echo, 1).map_err(|source| RunError::Listen { address: echo, source })?;
         purposes.extend(listeners.into_iter().map(|listener| (listener, Purpose::Echo)));
     }
-    let mut signals =
-        signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let draining = AtomicBool::new(false);
-    let connections_max = settings.max_connections.min(descriptors_for_connections());
-    if connections_max < settings.max_connections {
-        log::warn!("the system allows {connections_max} connections, fewer than `max_connections`");
+    let descriptors = descriptors_for_connections();
+    if descriptors < settings.max_connections {
+        log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
     }
-    let (asks, line) = Asks::new(&settings, engine.now());
+    let (asks, line) = Asks::new(settings, engine.now());
     let common = Arc::new(Common {
         asks: Arc::new(asks),
         engine: Arc::clone(&engine),
-        message_memory: Arc::new(websocket::message_memory(&settings)),
+        registry: Arc::new(Registry::new(purposes.len(), engine.now())),
+        message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
-        settings,
-        connections_max,
+        settings: live,
+        descriptors,
         doors: purposes.iter().map(|_| Door::default()).collect(),
         serving: workers,
         body_bytes: AtomicUsize::new(0),
@@ -90,9 +97,11 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
         threads.push(thread.spawn(move || worker::run(common, listener, index, purpose))?);
     }
     log::info!("listening on {address} with {workers} workers");
+    let reloading = Reloading::start(loaded, Arc::clone(&common))?;
     on_ready(address);
-    signals.forever().next();
+    signals.forever().take_while(|signal| *signal == SIGHUP).for_each(|_| reloading.ask());
     log::info!("draining: asked to end");
+    reloading.stop();
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
     for thread in threads {
@@ -111,7 +120,7 @@ pub fn run(settings: Settings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), 
 }
 
 /// Others can reach a server that has no rules: whoever reads its log shall know.
-fn shout_if_insecure(settings: &Settings) {
+pub(crate) fn shout_if_insecure(settings: &Settings) {
     let is_reachable = !settings.listen.ip().to_canonical().is_loopback();
     if is_reachable && !settings.access.has_rules() {
         // As an error, so that no `log` setting hides it.
@@ -125,21 +134,7 @@ fn shout_if_insecure(settings: &Settings) {
 /// The exit code of a process whose storage has failed.
 pub const STORAGE_FAILED_EXIT_CODE: i32 = 74;
 
-impl Policy for Policies {
-    fn retention(&self, name: &StreamName) -> Retention {
-        self.for_stream(name).retention
-    }
-
-    fn durability(&self, name: &StreamName) -> Durability {
-        self.for_stream(name).durability
-    }
-
-    fn behind(&self, name: &StreamName) -> Behind {
-        self.for_stream(name).behind()
-    }
-}
-
-fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
+fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine, RunError> {
     let refused = |source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) };
     let storage = tidings_engine::open_folder(&settings.data).map_err(refused)?;
     Engine::start(EngineSettings {
@@ -152,7 +147,7 @@ fn start_engine(settings: &Arc<Settings>) -> Result<Engine, RunError> {
         tail_cache_bytes: settings.tail_cache_bytes,
         pending_operations_max: settings.max_pending_publishes,
         pending_fetches_max: settings.max_connections,
-        policy: Arc::new(settings.policies.clone()),
+        policy: Arc::<LiveSettings>::clone(live),
         clock: Arc::new(SystemClock),
         on_failed: Box::new(|detail| {
             log::error!("the storage has failed, and the server ends: {detail}");

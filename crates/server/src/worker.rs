@@ -11,6 +11,7 @@ pub(crate) mod core;
 mod decided;
 mod drain;
 pub(crate) mod followers;
+mod lagging;
 mod liveness;
 mod load;
 mod odd;
@@ -25,10 +26,14 @@ mod time_limits;
 mod turn;
 
 use crate::asks::Asks;
+use crate::live_settings::LiveSettings;
+use crate::metrics::Registry;
 use crate::settings::Settings;
+use crate::transport::websocket;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
+use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
 use crate::worker::poller::{Poller, Ready};
@@ -38,7 +43,7 @@ use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tidings_auth::Tickets;
 use tidings_engine::Engine;
@@ -49,15 +54,18 @@ use tidings_protocol::websocket::memory::MessageMemory;
 /// What all workers share.
 pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) settings: Arc<Settings>,
+    /// What all workers count.
+    pub(crate) registry: Arc<Registry>,
+    /// Those of the moment; a worker has them in its `Core`.
+    pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
     /// What is asked of others.
     pub(crate) asks: Arc<Asks>,
-    /// How many connections may be open, over all workers.
-    pub(crate) connections_max: usize,
+    /// How many connections the system allows, over all workers.
+    pub(crate) descriptors: usize,
     /// Every worker as the others see it.
     pub(crate) doors: Vec<Door>,
     /// How many of these serve streams: the first ones.
@@ -91,6 +99,7 @@ pub(crate) struct Worker {
     /// How many of `ready` were attended to.
     heard: usize,
     under_the_hand: Vec<u64>,
+    lagging: Lagging,
     /// How many ticks there were.
     tick: usize,
     /// Connections that hyper is to have; the loop starts a task for each.
@@ -123,8 +132,9 @@ impl Worker {
         index: usize,
         now: Instant,
     ) -> std::io::Result<Worker> {
-        let mut poller = Poller::new(common.settings.event_loop, Worker::TICK_MS)?;
-        let together = Together::new(common.settings.sends).map_err(|error| {
+        let settings = common.settings.get();
+        let mut poller = Poller::new(settings.event_loop, Worker::TICK_MS)?;
+        let together = Together::new(settings.sends).map_err(|error| {
             let detail = format!("io_uring can't be had ({error}); write `sends = \"auto\"`");
             std::io::Error::new(error.kind(), detail)
         })?;
@@ -136,7 +146,7 @@ impl Worker {
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
-        let core = Core::new(&common, inbox, index, now);
+        let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,
@@ -153,6 +163,7 @@ impl Worker {
             said: Vec::new(),
             heard: 0,
             under_the_hand: Vec::new(),
+            lagging: Lagging::default(),
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
@@ -180,6 +191,18 @@ impl Worker {
 }
 
 impl Common {
+    /// Other settings count from now on.
+    pub(crate) fn on_settings(&self, settings: Settings) {
+        crate::logging::set_level(settings.log);
+        crate::server::shout_if_insecure(&settings);
+        self.message_memory.set_bytes_max(websocket::unfinished_bytes_max(&settings));
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.set_limits(settings.ticket_timeout, settings.max_tickets);
+        drop(tickets);
+        self.settings.replace(settings);
+        self.engine.wake_workers();
+    }
+
     /// Connections of all workers but one, as far as they have told.
     fn connections_of_others(&self, index: usize) -> usize {
         let others = self.doors.iter().enumerate().filter(|(other, _)| *other != index);

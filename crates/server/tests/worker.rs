@@ -32,6 +32,8 @@ mod http2_socket;
 mod http2_websocket;
 #[path = "worker/memory.rs"]
 mod memory;
+#[path = "worker/metrics.rs"]
+mod metrics;
 #[path = "worker/odd.rs"]
 mod odd;
 #[path = "worker/parity.rs"]

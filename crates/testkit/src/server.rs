@@ -154,9 +154,35 @@ impl Server {
 
     /// SIGTERM, without waiting for the end.
     pub fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Another text for its settings file, of which it is told nothing.
+    ///
+    /// # Panics
+    /// When it has no settings file.
+    pub fn write_settings(&self, text: &str) {
+        let folder = self.how.settings_folder.as_ref().expect("the server has a settings file");
+        std::fs::write(folder.path().join("tidings.toml"), text).expect("a temporary file can be written");
+    }
+
+    /// SIGHUP, which makes it read its settings again; waits until it has printed what came of it, and returns that.
+    ///
+    /// # Panics
+    /// When it prints nothing of it.
+    pub fn reload(&self) -> String {
+        let printed = self.printed().len();
+        self.signal(Signal::HUP);
+        eventually("the settings are reloaded, or not", || {
+            let since = self.printed()[printed..].to_owned();
+            since.contains("the settings ").then_some(since)
+        })
+    }
+
+    fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("the server is running");
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process has an id");
-        kill_process(pid, Signal::TERM).expect("a process that we started can be signalled");
+        kill_process(pid, signal).expect("a process that we started can be signalled");
     }
 
     /// Waits for its end.

@@ -8,7 +8,7 @@ mod clock;
 mod deny;
 mod fuzz;
 mod paint;
-mod settings_page;
+mod printed_page;
 mod test;
 mod tidy;
 mod workspace;
@@ -24,7 +24,8 @@ usage: cargo xtask <chore>
   fuzz [SECONDS] [TARGET]
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
   deny       licences, bans and sources of what is built in
-  settings   writes docs/settings.md";
+  settings   writes docs/settings.md
+  metrics    writes docs/metrics.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
         ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
-        ["settings"] => Workspace::load().and_then(|workspace| settings_page::write(&workspace)),
+        ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
+        ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),
         _ => {
             eprintln!("{USAGE}");

@@ -4,10 +4,11 @@ mod edges;
 mod error_codes;
 mod file_size;
 mod module_docs;
-mod settings_page;
+mod printed_page;
 mod source_files;
 
 use crate::paint::Paint;
+use crate::printed_page::{METRICS, SETTINGS};
 use crate::workspace::Workspace;
 use source_files::source_files;
 
@@ -19,7 +20,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         ("module docs", module_docs::check(&files)),
         ("file sizes", file_size::check(&files)),
         ("error codes", error_codes::check(workspace.root())?),
-        ("settings page", settings_page::check(workspace)),
+        ("settings page", printed_page::check(SETTINGS, workspace)),
+        ("metrics page", printed_page::check(METRICS, workspace)),
     ];
     let paint = Paint::for_stdout();
     for (name, complaints) in &checks {

@@ -7,6 +7,7 @@ use crate::parent;
 use crate::settings_flags::SettingsArguments;
 use clap::Args;
 use std::io::{self, Write as _};
+use tidings_server::settings::SettingsSource;
 
 /// `tidings serve`.
 #[derive(Debug, Args)]
@@ -25,9 +26,10 @@ impl ServeArguments {
         if let Some(parent) = self.end_with_parent {
             parent::end_with(parent)?;
         }
-        let settings = self.settings.settings().map_err(|error| Stop::Usage(error.to_string()))?;
-        let with_examples = settings.examples;
-        let served = tidings_server::run(settings, |address| {
+        let loaded = self.settings.source().and_then(SettingsSource::load);
+        let loaded = loaded.map_err(|error| Stop::Usage(error.to_string()))?;
+        let with_examples = loaded.settings().examples;
+        let served = tidings_server::run(loaded, |address| {
             let mut out = io::stdout().lock();
             // A server does not end because nobody reads what it prints.
             let _nobody_reads = print_hints(&mut out, address, &program());

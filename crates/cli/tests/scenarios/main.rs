@@ -9,6 +9,7 @@ mod clock;
 mod going_live;
 mod many_streams;
 mod publishing;
+mod reloading;
 mod resets;
 mod resuming;
 mod retention;
@@ -43,6 +44,7 @@ scenarios! {
     scenario_12_wrong_offsets_are_said_to_be_wrong: resets::wrong_offsets_are_said_to_be_wrong, over poll long_poll sse websocket;
     scenario_13_one_connection_fifty_streams: many_streams::one_connection_fifty_streams, over poll websocket;
     scenario_14_the_clock_is_set_back: clock::is_set_back, over poll long_poll sse websocket;
+    scenario_28_restart_and_reload_drop_nothing: reloading::restart_and_reload_drop_nothing, over poll long_poll sse websocket;
 }
 
 /// Number 7 has all transports in one run: twelve readers, one for each ordered pair.

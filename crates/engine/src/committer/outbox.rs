@@ -3,6 +3,7 @@
 use crate::inbox::{Inbox, News, Reply, Token, WorkerId};
 use crate::stream::Stream;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// News by worker. Its size is that of one round.
 #[derive(Default)]
@@ -35,18 +36,18 @@ impl Outbox {
     }
 
     /// What one worker is told, taken by itself: as [`Inbox::take`] would give it.
-    pub(super) fn take(&mut self, worker: WorkerId) -> News {
+    pub(super) fn take(&mut self, worker: WorkerId, now: Duration) -> News {
         let WorkerNews { changed, replies } = std::mem::take(self.of(worker.index()));
         for stream in &changed {
             stream.seen(worker);
         }
-        News { changed, replies }
+        News { changed, since: now, replies }
     }
 
     /// Hands everything over. `inboxes` are asked for after the news, so that nobody who has any is missing.
-    pub(super) fn deliver(&mut self, inboxes: &[Arc<Inbox>]) {
+    pub(super) fn deliver(&mut self, inboxes: &[Arc<Inbox>], now: Duration) {
         for (inbox, news) in inboxes.iter().zip(&mut self.news) {
-            inbox.put(&mut news.changed, &mut news.replies);
+            inbox.put(&mut news.changed, &mut news.replies, now);
         }
     }
 
@@ -76,10 +77,10 @@ mod tests {
         let inboxes: Vec<_> = (0..3)
             .map(|index| Arc::new(Inbox::new(WorkerId::new(index).unwrap(), Box::new(|| ()))))
             .collect();
-        outbox.deliver(&inboxes);
+        outbox.deliver(&inboxes, Duration::ZERO);
         let told: Vec<_> = inboxes.iter().map(|inbox| inbox.take().changed.len()).collect();
         assert_eq!(told, [1, 0, 1]);
-        outbox.deliver(&inboxes);
+        outbox.deliver(&inboxes, Duration::ZERO);
         assert_eq!(inboxes[0].take().changed.len(), 0);
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Shared by all connections of a process.
 #[derive(Debug)]
 pub struct MessageMemory {
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
     used_bytes: AtomicUsize,
     /// Working memory for the next message that is compressed.
     spare: Mutex<Vec<Inflater>>,
@@ -27,7 +27,13 @@ const USED_UP: Violation =
 impl MessageMemory {
     /// So many bytes and no more. Should be more than one of the largest messages.
     pub fn new(bytes_max: usize) -> MessageMemory {
+        let bytes_max = AtomicUsize::new(bytes_max);
         MessageMemory { bytes_max, used_bytes: AtomicUsize::new(0), spare: Mutex::default() }
+    }
+
+    /// From now on so many. What is taken already stays.
+    pub fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     /// What unfinished messages take now.
@@ -84,7 +90,8 @@ impl Lease {
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Violation> {
         let used = self.memory.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if self.memory.bytes_max < used.saturating_add(bytes) { Err(USED_UP) } else { Ok(()) }
+        let bytes_max = self.memory.bytes_max.load(Ordering::Relaxed);
+        if bytes_max < used.saturating_add(bytes) { Err(USED_UP) } else { Ok(()) }
     }
 }
 

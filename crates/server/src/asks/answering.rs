@@ -4,7 +4,7 @@ use super::breaker::{Breaker, Change};
 use super::caller::{Caller, Limits};
 use super::{Answer, Asked, webhook};
 use crate::decision::question::Question;
-use crate::settings::AskUrl;
+use crate::settings::{AskUrl, Settings};
 use crate::worker::Common;
 use std::collections::{HashMap, VecDeque};
 use tidings_auth::Principal;
@@ -20,6 +20,7 @@ type Outcome = (Question, Result<Answer, String>);
 
 struct Line<'c> {
     common: &'c Common,
+    settings: &'c Settings,
     url: &'c AskUrl,
     caller: &'c Caller,
     /// What is to be asked, in the order in which it came.
@@ -31,17 +32,14 @@ struct Line<'c> {
 }
 
 /// Answers the questions. Never ends.
-pub(super) async fn answer_all(
-    common: &Common,
-    caller: &Caller,
-    questions: Option<mpsc::Receiver<Asked>>,
-) {
-    let settings = &common.settings;
+pub(super) async fn answer_all(common: &Common, caller: &Caller, questions: Option<mpsc::Receiver<Asked>>) {
+    let settings = common.settings.get();
     let Some((url, mut questions)) = settings.webhook_url.as_ref().zip(questions) else {
         return std::future::pending().await;
     };
     let mut line = Line {
         common,
+        settings: &settings,
         url,
         caller,
         next: VecDeque::new(),
@@ -79,7 +77,7 @@ impl Line<'_> {
 
     /// Asks as many as may be asked at a time.
     fn begin(&mut self) {
-        while self.running.len() < self.common.settings.webhook_concurrency {
+        while self.running.len() < self.settings.webhook_concurrency {
             let Some((question, principal)) = self.next.pop_front() else { return };
             if self.breaker.may_ask(Instant::now()) {
                 self.ask(question, &principal);
@@ -90,7 +88,7 @@ impl Line<'_> {
     }
 
     fn ask(&mut self, question: Question, principal: &Principal) {
-        let settings = &self.common.settings;
+        let settings = self.settings;
         let (key, now) = (settings.webhook_key.as_ref(), self.common.engine.now());
         let request = webhook::request(self.url, key, (&question, principal), now);
         let limits = Limits { bytes_max: ANSWER_BYTES_MAX, time_max: settings.webhook_timeout };
@@ -113,7 +111,9 @@ impl Line<'_> {
             Err(reason) => {
                 log::debug!("the application at {place} {reason}");
                 if self.breaker.on_failure(Instant::now()) == Change::Opened {
-                    log::warn!("the application at {place} {reason}; it is left alone for a while (`webhook_pause`)");
+                    log::warn!(
+                        "the application at {place} {reason}; it is left alone for a while (`webhook_pause`)"
+                    );
                 }
                 Answer::Nothing
             }

@@ -39,7 +39,8 @@ impl Keys {
     /// Those that were kept from earlier, if they are of the same issuer and not too old.
     pub(super) fn new(settings: &Settings, now: Timestamp) -> Keys {
         let kept = settings.token_keys_url.as_ref().and_then(|url| KeyFile::of(settings, url).load());
-        let kept = kept.filter(|kept| settings.token_keys_keep.is_none_or(|keep| now < kept.fetched.after(keep)));
+        let kept =
+            kept.filter(|kept| settings.token_keys_keep.is_none_or(|keep| now < kept.fetched.after(keep)));
         let fetched = kept.as_ref().map(|kept| kept.fetched);
         let keys = kept.and_then(|kept| KeySet::parse_published(&kept.body).ok());
         let published = match (keys, &settings.token_keys_url) {
@@ -104,7 +105,9 @@ impl Keys {
         let Published::There { keys, .. } = self.published() else { return None };
         let left = keep.zip(self.fetched()).map(|(keep, fetched)| fetched.after(keep).since(now));
         if left == Some(Duration::ZERO) {
-            log::error!("the issuer's keys are too old (`token_keys_keep`): its tokens are not believed any more");
+            log::error!(
+                "the issuer's keys are too old (`token_keys_keep`): its tokens are not believed any more"
+            );
             self.publish(Published::Awaited);
             return None;
         }
@@ -144,10 +147,11 @@ impl Schedule {
 
 /// Fetches the keys, again and again. Never ends.
 pub(super) async fn keep_current(common: &Common, caller: &Caller) {
-    let settings = &common.settings;
+    // None of what concerns others changes before the next start.
+    let settings = common.settings.get();
     let Some(url) = &settings.token_keys_url else { return std::future::pending().await };
     let keys = &common.asks.keys;
-    let file = KeyFile::of(settings, url);
+    let file = KeyFile::of(&settings, url);
     let mut schedule =
         Schedule { pause: settings.token_keys_pause, refresh: settings.token_keys_refresh, failures: 0 };
     // What the last answer was, so that it is seen when it changes.
@@ -172,7 +176,10 @@ pub(super) async fn keep_current(common: &Common, caller: &Caller) {
             }
             Err(reason) => {
                 if schedule.failures == 0 {
-                    log::warn!("the issuer's keys can't be fetched from {}, which {reason}; those of before are kept", url.place());
+                    log::warn!(
+                        "the issuer's keys can't be fetched from {}, which {reason}; those of before are kept",
+                        url.place()
+                    );
                 }
                 let left = keys.on_failed(settings.token_keys_keep, common.engine.now());
                 schedule.after_failure().min(left.unwrap_or(Duration::MAX))

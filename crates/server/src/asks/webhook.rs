@@ -112,7 +112,15 @@ mod tests {
         assert_eq!(parsed(200, r#"{"allow":true}"#), given(true, None));
         assert_eq!(parsed(200, r#"{"allow":false,"max_age":30,"x":1}"#), given(false, Some(30)));
         assert_eq!(parsed(200, r#"{"allow":true,"max_age":0}"#), given(true, None));
-        for body in ["", "true", "{}", r#"{"allow":1}"#, r#"{"allow":"true"}"#, r#"{"allow":true,"max_age":-1}"#, "<p>"] {
+        for body in [
+            "",
+            "true",
+            "{}",
+            r#"{"allow":1}"#,
+            r#"{"allow":"true"}"#,
+            r#"{"allow":true,"max_age":-1}"#,
+            "<p>",
+        ] {
             assert!(parsed(200, body).is_err(), "{body}");
         }
         for status in [201, 204, 302, 401, 403, 404, 500] {

@@ -123,7 +123,15 @@ fn asked_for<H: Headers + ?Sized>(
             (Right::Read, asked.map(|asked| asked.read).unwrap_or_default(), Via::Http)
         }
         // The list and what administrators do are matters of the rules alone, and health of nobody; a WebSocket asks for itself.
-        (Route::Streams | Route::Admin(_) | Route::WebSocket | Route::HealthLive | Route::HealthReady, _)
+        (
+            Route::Streams
+            | Route::Admin(_)
+            | Route::Metrics
+            | Route::WebSocket
+            | Route::HealthLive
+            | Route::HealthReady,
+            _,
+        )
         | (Route::Stream(_), Method::Options | Method::Other) => (Right::Read, Vec::new(), Via::Http),
     }
 }

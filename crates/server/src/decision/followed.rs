@@ -5,6 +5,7 @@ use super::permits::Permits;
 use super::question::Question;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -83,6 +84,14 @@ impl Exchange for Followed {
 
     fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         self.exchange.on_expired(core, out);
+    }
+
+    fn asked(&self) -> Asked {
+        self.exchange.asked()
+    }
+
+    fn lag(&self) -> u64 {
+        self.exchange.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -89,7 +89,9 @@ impl Permits {
     fn forget_lost(&mut self) {
         let Permits { all, lost } = self;
         if !lost.is_empty() {
-            all.retain(|permit| !lost.iter().any(|(stream, _)| permit.question.stream.as_ref() == Some(stream)));
+            all.retain(|permit| {
+                !lost.iter().any(|(stream, _)| permit.question.stream.as_ref() == Some(stream))
+            });
         }
     }
 }

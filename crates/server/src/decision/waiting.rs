@@ -5,6 +5,7 @@ use super::check::Verdicts;
 use super::question::Question;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::peer::Peer;
 use crate::request::{self, Request};
 use crate::worker::core::Core;
@@ -12,7 +13,7 @@ use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem};
+use tidings_protocol::{Headers, Method, Problem, Response};
 
 /// A request, kept whole.
 struct Kept {
@@ -121,7 +122,9 @@ impl Exchange for Waiting {
             return Advance::Become(Box::new(self.dispatch(owner, core)));
         }
         if self.until_ms <= core.now_ms {
-            return Advance::Become(Box::new(core.decisions.unavailable().into()));
+            let refusal = Response::problem(&core.decisions.unavailable());
+            core.metrics.on_answer(Asked::Other, &refusal);
+            return Advance::Become(Box::new(Opened::Response(refusal)));
         }
         Advance::Wait { until_ms: self.until_ms }
     }

@@ -5,7 +5,8 @@ use super::suggestion::nearest;
 use super::{InvalidValue, Origin, Settings, SettingsError, SettingsInput};
 use std::path::PathBuf;
 use tidings_auth::{
-    ApiKey, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Published, Right, Template, TokenRules,
+    ApiKey, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Published, Right, Template,
+    TokenRules,
 };
 
 /// The two kinds of tables.
@@ -244,7 +245,11 @@ impl SettingsInput {
         }
         Ok(Some(TokenRules {
             keys: keys.unwrap_or_default(),
-            published: if settings.token_keys_url.is_some() { Published::Awaited } else { Published::Nowhere },
+            published: if settings.token_keys_url.is_some() {
+                Published::Awaited
+            } else {
+                Published::Nowhere
+            },
             issuer: settings.token_issuer.clone(),
             audience: settings.token_audience.clone(),
             claim: settings.token_claim.clone(),
@@ -260,7 +265,9 @@ impl SettingsInput {
                 return Err(SettingsError::Conflict {
                     values: format!("{key} = `{}` ({})", given.text, given.origin),
                     rule: "no token is believed without keys",
-                    advice: format!("name them by token_keys, token_keys_url or token_secret_file, or leave {key} out"),
+                    advice: format!(
+                        "name them by token_keys, token_keys_url or token_secret_file, or leave {key} out"
+                    ),
                 });
             }
         }

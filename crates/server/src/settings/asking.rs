@@ -116,7 +116,8 @@ const SECRET_BYTES_MIN: usize = 32;
 impl SettingsInput {
     /// What questions are signed with, read from its file.
     pub(super) fn webhook_key(&self) -> Result<Option<SigningKey>, SettingsError> {
-        let Some((given, path)) = self.webhook_secret_file.as_ref().and_then(|it| Some((it, it.value.as_ref()?)))
+        let Some((given, path)) =
+            self.webhook_secret_file.as_ref().and_then(|it| Some((it, it.value.as_ref()?)))
         else {
             return Ok(None);
         };
@@ -130,14 +131,18 @@ impl SettingsInput {
         let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
         if secret.len() < SECRET_BYTES_MIN {
             let bytes = secret.len();
-            return Err(refused(format!("has {bytes} bytes; a secret has at least {SECRET_BYTES_MIN}, at random")));
+            return Err(refused(format!(
+                "has {bytes} bytes; a secret has at least {SECRET_BYTES_MIN}, at random"
+            )));
         }
         Ok(Some(SigningKey::new(ring::hmac::HMAC_SHA256, secret)))
     }
 
     /// A webhook narrows what rules permit: without rules there is nothing to narrow.
     pub(super) fn check_webhook(&self, has_rules: bool) -> Result<(), SettingsError> {
-        let Some(given) = self.webhook_url.as_ref().filter(|given| given.value.is_some()) else { return Ok(()) };
+        let Some(given) = self.webhook_url.as_ref().filter(|given| given.value.is_some()) else {
+            return Ok(());
+        };
         if has_rules {
             return Ok(());
         }
@@ -159,9 +164,15 @@ mod tests {
         for text in ["https://a.example/x?y", "http://localhost:8/x", "http://127.0.0.1", "http://[::1]:9/"] {
             assert!(AskUrl::parse(text).is_ok(), "{text}");
         }
-        for text in
-            ["http://a.example/", "ftp://a", "a.example", "", "https://u:p@a.example/", "https://a/#b", "http://10.0.0.1"]
-        {
+        for text in [
+            "http://a.example/",
+            "ftp://a",
+            "a.example",
+            "",
+            "https://u:p@a.example/",
+            "https://a/#b",
+            "http://10.0.0.1",
+        ] {
             assert!(AskUrl::parse(text).is_err(), "{text}");
         }
         assert_eq!(format!("{:?}", AskUrl::parse("https://a.example/secret").unwrap()), "https://a.example");
@@ -178,6 +189,9 @@ mod tests {
         let input = |text: &str| SettingsInput::parse_toml(text, "t.toml").and_then(SettingsInput::resolve);
         let refused = input("webhook_url = \"http://127.0.0.1:1/\"").unwrap_err().to_string();
         assert!(refused.starts_with("webhook_url (t.toml:1): the application is asked about"), "{refused}");
-        assert!(input("webhook_url = \"http://127.0.0.1:1/\"\n[[rights]]\nto = \"anybody\"\nread = [\"**\"]").is_ok());
+        assert!(
+            input("webhook_url = \"http://127.0.0.1:1/\"\n[[rights]]\nto = \"anybody\"\nread = [\"**\"]")
+                .is_ok()
+        );
     }
 }

@@ -22,7 +22,7 @@ pub fn default_file() -> String {
             let _always_fits = write!(text, "\n\n# {group}\n");
         }
         text.push('\n');
-        push_comment(&mut text, "#", setting.doc);
+        push_comment(&mut text, "#", &setting.told());
         let _always_fits = writeln!(text, "{} = {}", setting.key, toml_value(setting));
     }
     text.push_str("\n\n# Streams\n\n");

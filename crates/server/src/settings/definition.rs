@@ -22,12 +22,20 @@ pub struct Definition {
     pub doc: &'static str,
     /// Whether help and documentation leave it out.
     pub hidden: bool,
+    /// Whether a running server keeps the value that it was started with, whatever is reloaded.
+    pub restart: bool,
 }
 
 impl Definition {
     /// The flag: `--long-poll-timeout`, here without the dashes.
     pub fn flag(&self) -> String {
         self.key.replace('_', "-")
+    }
+
+    /// What is told of it, with what a reload does not change.
+    pub fn told(&self) -> String {
+        let restart = if self.restart { " A change takes effect at the next start." } else { "" };
+        format!("{}{restart}", self.doc)
     }
 
     /// The environment variable: `TIDINGS_LONG_POLL_TIMEOUT`.
@@ -92,7 +100,7 @@ macro_rules! settings_table {
             $(
                 $(#[doc = $doc:literal])+
                 $key:ident: $type:ty = $kind:ident $default:literal
-                    $(in $least:literal..=$most:literal)? $(; $hidden:ident)?,
+                    $(in $least:literal..=$most:literal)? $(; $mark:ident)*,
             )+
         }
     )+) => {
@@ -134,7 +142,8 @@ macro_rules! settings_table {
                 range: range!($($least, $most)?),
                 group: $group,
                 doc: concat!($($doc),+).trim_ascii(),
-                hidden: hidden!($($hidden)?),
+                hidden: marked!(hidden in $($mark)*),
+                restart: marked!(restart in $($mark)*),
             },
         )+)+];
 
@@ -163,6 +172,21 @@ macro_rules! settings_table {
                     rules: self.rules,
                     access: self.access.or(weaker.access),
                 }
+            }
+
+            /// What was said, as it was written: key, kind and text.
+            pub(super) fn texts(&self) -> impl Iterator<Item = (&'static Definition, Option<&str>)> {
+                let texts = [$($( self.$key.as_ref().map(|given| given.text.as_str()), )+)+];
+                SETTINGS.iter().zip(texts)
+            }
+
+            /// Takes what needs a restart from what a running server was started with.
+            pub(super) fn keep_until_restart(&mut self, running: &SettingsInput) {
+                $($(
+                    if marked!(restart in $($mark)*) {
+                        self.$key.clone_from(&running.$key);
+                    }
+                )+)+
             }
 
             /// Every setting with its value or its default; the rules that join two of them are not checked yet.
@@ -194,14 +218,20 @@ macro_rules! range {
     };
 }
 
-/// Whether the table marks a setting as hidden.
-macro_rules! hidden {
-    () => {
+/// Whether a mark stands behind a setting: `hidden`, or `restart`.
+macro_rules! marked {
+    (hidden in hidden $($_others:ident)*) => {
+        true
+    };
+    (restart in restart $($_others:ident)*) => {
+        true
+    };
+    ($mark:ident in) => {
         false
     };
-    (hidden) => {
-        true
+    ($mark:ident in $_other:ident $($others:ident)*) => {
+        marked!($mark in $($others)*)
     };
 }
 
-pub(super) use {hidden, range, settings_table};
+pub(super) use {marked, range, settings_table};

@@ -12,7 +12,8 @@ This page is printed from the code by `cargo xtask settings`; change the table t
 
 Every setting has a key in the settings file, an environment variable and a flag of `tidings serve`. A flag beats the
 environment, which beats the file. The file is named with `--config FILE` or `TIDINGS_CONFIG`; else `tidings.toml` is
-read if it stands in the folder where the server starts. `tidings config default` prints a commented file with every
+read if it stands in the folder where the server starts. A server reads the file anew when it changes, and on SIGHUP,
+while connections stay as they are; what is wrong is logged, and the old settings stay ([reloading](operating.md#reloading)). `tidings config default` prints a commented file with every
 key, `tidings config check` says what is wrong with the settings that a server would start with.
 
 | key | flag | environment |
@@ -83,7 +84,8 @@ pub fn settings_markdown() -> String {
             let _always_fits =
                 write!(page, "\n## {group}\n\n| key | kind | default | meaning |\n|---|---|---|---|\n");
         }
-        let Definition { key, kind, default, doc, .. } = setting;
+        let Definition { key, kind, default, .. } = setting;
+        let doc = setting.told();
         let range =
             setting.range.map_or(String::new(), |range| format!(" `{}` to `{}`.", range.least, range.most));
         let _always_fits = writeln!(page, "| `{key}` | {kind} | `{default}` | {doc}{range} |");

@@ -1,7 +1,7 @@
 //! The table: every setting of the server, once.
 
 use super::access::AccessTables;
-use super::definition::{Given, hidden, range, settings_table, written};
+use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
 use super::rule::Rule;
 use super::{
@@ -19,24 +19,24 @@ use tidings_protocol::ForwardedField;
 settings_table! {
     group "Server" {
         /// The folder that holds all streams. It is made if it is missing; one server at a time may use it.
-        data: PathBuf = PATH "tidings-data",
+        data: PathBuf = PATH "tidings-data"; restart,
         /// The address and port to listen on, for HTTP, SSE and WebSocket alike. Port 0 takes any free port.
         /// On an address that others can reach the server starts only with rules of who may do what, or with `insecure`.
-        listen: SocketAddr = ADDRESS "127.0.0.1:4437",
+        listen: SocketAddr = ADDRESS "127.0.0.1:4437"; restart,
         /// How many worker threads serve connections. 0 is one for each core.
-        workers: usize = COUNT "0" in "0"..="1024",
+        workers: usize = COUNT "0" in "0"..="1024"; restart,
         /// What workers wait for connections with: `epoll` (Linux), `portable` (any Unix; slower), or `auto`, the better one.
-        event_loop: EventLoop = EVENT_LOOP "auto",
+        event_loop: EventLoop = EVENT_LOOP "auto"; restart,
         /// How a worker sends what is new to many followers: `io-uring` is one system call for up to 512 of them (Linux;
         /// where it is forbidden the server does not start), `send` is one for each, `auto` is `io-uring` where it works.
-        sends: Sends = SENDS "auto",
+        sends: Sends = SENDS "auto"; restart,
         /// Which lines go to the log on standard error: `error`, `warn`, `info` or `debug`, each with those before it.
         log: LogLevel = LOG_LEVEL "info",
         /// Whether the example programs, a chat and live figures of this machine, are served as pages at `/examples/`, with the
         /// streams that they need. Whoever reaches the address may use them.
-        examples: bool = SWITCH "false",
+        examples: bool = SWITCH "false"; restart,
         /// A test listener that sends every WebSocket message back. It has no other use.
-        ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden,
+        ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden; restart,
     }
     group "Who may do what" {
         /// Whether the server may listen on an address that others can reach without any rules. Whoever reaches it may then read, publish
@@ -49,13 +49,13 @@ settings_table! {
         token_secret_file: Option<PathBuf> = FILE_OR_NONE "",
         /// Where the issuer of tokens publishes its keys (JWKS): `https://…`. They are fetched at the start and kept current, beside those of
         /// `token_keys`. While they were never had, tokens are answered 503.
-        token_keys_url: Option<AskUrl> = URL_OR_NONE "",
+        token_keys_url: Option<AskUrl> = URL_OR_NONE ""; restart,
         /// How often the keys are fetched where the issuer does not ask for more (`Cache-Control: max-age`). After a failure it is tried sooner.
-        token_keys_refresh: Duration = DURATION "15m" in "1s"..="1d",
+        token_keys_refresh: Duration = DURATION "15m" in "1s"..="1d"; restart,
         /// How much time lies between two fetches at the least, also when tokens come that are signed by an unknown key.
-        token_keys_pause: Duration = DURATION "10s" in "100ms"..="1h",
+        token_keys_pause: Duration = DURATION "10s" in "100ms"..="1h"; restart,
         /// For how long keys are believed that can't be fetched any more. Empty is for ever, with a warning in the log.
-        token_keys_keep: Option<Duration> = DURATION_OR_NONE "" in "1s"..="365d",
+        token_keys_keep: Option<Duration> = DURATION_OR_NONE "" in "1s"..="365d"; restart,
         /// What the claim `iss` of a token must be. Where this is empty it is not looked at.
         token_issuer: Option<String> = TEXT_OR_NONE "",
         /// What the claim `aud` of a token must be, or hold. Where this is empty, a token that has an audience is for somebody else.
@@ -71,29 +71,29 @@ settings_table! {
     }
     group "Asking the application" {
         /// Where the application is asked whether somebody may do what the rules permit: a `POST` with JSON, over `https://…` or to this machine.
-        webhook_url: Option<AskUrl> = URL_OR_NONE "",
+        webhook_url: Option<AskUrl> = URL_OR_NONE ""; restart,
         /// What it is asked about: `connect`, each WebSocket; `read`; and `publish`, which is creating and deleting too.
-        webhook_events: Events = EVENTS "connect,read,publish",
+        webhook_events: Events = EVENTS "connect,read,publish"; restart,
         /// A file with a secret, at least 32 random bytes, with which questions are signed, so that the application knows whose they are.
-        webhook_secret_file: Option<PathBuf> = FILE_OR_NONE "",
+        webhook_secret_file: Option<PathBuf> = FILE_OR_NONE ""; restart,
         /// How long an answer may take.
-        webhook_timeout: Duration = DURATION "2s" in "10ms"..="60s",
+        webhook_timeout: Duration = DURATION "2s" in "10ms"..="60s"; restart,
         /// What holds while there is no answer: `refuse`, nothing is permitted and requests are answered 503, or `allow`, the rules alone decide.
-        webhook_when_down: WhenDown = WHEN_DOWN "refuse",
+        webhook_when_down: WhenDown = WHEN_DOWN "refuse"; restart,
         /// For how long an answer holds at most, whatever its `max_age` says.
-        webhook_max_age: Duration = DURATION "1h" in "1s"..="1d",
+        webhook_max_age: Duration = DURATION "1h" in "1s"..="1d"; restart,
         /// How often it is asked again about who follows, where its answer does not say for how long it holds.
-        webhook_recheck: Duration = DURATION "60s" in "1s"..="1d",
+        webhook_recheck: Duration = DURATION "60s" in "1s"..="1d"; restart,
         /// How many questions are on their way at a time.
-        webhook_concurrency: usize = COUNT "32" in "1"..="1000",
+        webhook_concurrency: usize = COUNT "32" in "1"..="1000"; restart,
         /// How many questions may wait for an answer, over all workers. Above it: 503 with `Retry-After`.
-        webhook_max_waiting: usize = COUNT "10000" in "1"..="1000000",
+        webhook_max_waiting: usize = COUNT "10000" in "1"..="1000000"; restart,
         /// How many answers each worker remembers while they hold.
-        webhook_max_remembered: usize = COUNT "20000" in "2"..="10000000",
+        webhook_max_remembered: usize = COUNT "20000" in "2"..="10000000"; restart,
         /// After how many failures in a row it is not asked any more for `webhook_pause`; then once, to see whether it is back.
-        webhook_failures: usize = COUNT "5" in "1"..="1000",
+        webhook_failures: usize = COUNT "5" in "1"..="1000"; restart,
         /// For how long it is left alone then.
-        webhook_pause: Duration = DURATION "5s" in "100ms"..="10m",
+        webhook_pause: Duration = DURATION "5s" in "100ms"..="10m"; restart,
     }
     group "Behind a proxy" {
         /// The addresses of the proxies in front, and of nobody else. What they say of a client's address is believed; of others it is
@@ -128,16 +128,16 @@ settings_table! {
         /// `memory` is gone after a restart, and readers are told so.
         default_durability: Durability = DURABILITY "disk",
         /// The size of one file of the log. It must have room for two of the largest messages.
-        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="1 GiB",
+        segment_bytes: usize = BYTES "64 MiB" in "1 MiB"..="1 GiB"; restart,
         /// What all `memory` streams may take together. When it is used up, publishing to them is answered 507. A message to
         /// one of them takes at most about an eighth of this. Above it: 413.
-        memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
+        memory_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB"; restart,
         /// How much of the newest messages is kept in memory, over all streams. Older ones are read from disk.
-        tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB",
+        tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB"; restart,
     }
     group "Limits" {
         /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.
-        max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB",
+        max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB"; restart,
         /// How many messages one publish may hold (the elements of a JSON array). Above it: 413.
         max_batch_messages: usize = COUNT "10000" in "1"..="1000000",
         /// The largest request head. Above it: 431, or 414 when the address alone is too long.
@@ -154,11 +154,11 @@ settings_table! {
         /// How many streams one request to `/v1/read` may list. Above it: 429.
         max_read_streams: usize = COUNT "100" in "1"..="10000",
         /// How many streams the server holds. Above it, creating one is answered 507.
-        max_streams: usize = COUNT "1000000" in "1"..="1000000000",
+        max_streams: usize = COUNT "1000000" in "1"..="1000000000"; restart,
         /// How many producers (`Producer-Id`) one stream remembers. Above it: 429.
-        max_producers: usize = COUNT "10000" in "1"..="10000000",
+        max_producers: usize = COUNT "10000" in "1"..="10000000"; restart,
         /// How many publishes may wait to be stored. Above it: 503 with `Retry-After`.
-        max_pending_publishes: usize = COUNT "8192" in "1"..="1000000",
+        max_pending_publishes: usize = COUNT "8192" in "1"..="1000000"; restart,
         /// What the bodies of large, chunked and HTTP/2 requests may take together, each until it is answered.
         /// Above it: 503 with `Retry-After`.
         request_memory_bytes: usize = BYTES "256 MiB" in "1 KiB"..="1 TiB",

@@ -8,6 +8,7 @@ mod subscriptions;
 
 use crate::authorise::{Principal, Right, authorise};
 use crate::forms::{Form, Wrapping};
+use crate::metrics::Transport;
 use crate::transport;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -45,6 +46,8 @@ pub(super) struct Feed {
     subscriptions: Subscriptions,
     next_number: u32,
     wrapping: Wrapping,
+    /// What its messages are counted as.
+    pub(super) transport: Transport,
     /// Whether its first words were said; for whoever has it, since here is room.
     pub(super) greeted: bool,
 }
@@ -53,7 +56,12 @@ impl Feed {
     /// A feed of nothing yet, with room for so many streams.
     pub(super) fn new(wrapping: Wrapping, count: usize) -> Feed {
         let subscriptions = Subscriptions::with_room_for(count);
-        Feed { subscriptions, next_number: 0, wrapping, greeted: false }
+        let transport = match wrapping {
+            Wrapping::WebSocket { .. } => Transport::WebSocket,
+            Wrapping::Event { .. } => Transport::Sse,
+            Wrapping::Element => Transport::Poll,
+        };
+        Feed { subscriptions, next_number: 0, wrapping, transport, greeted: false }
     }
 
     pub(super) fn wrapping(&self) -> Wrapping {
@@ -100,7 +108,10 @@ impl Feed {
         let number = self.number();
         match open(principal, name, start, core) {
             Err(problem) => self.refuse(name, &problem, out),
-            Ok(Err(reset)) => self.wrapping.write(out, |text| write_reset(text, name, &reset)),
+            Ok(Err(reset)) => {
+                core.metrics.resets.of(reset.reason).count();
+                self.wrapping.write(out, |text| write_reset(text, name, &reset));
+            }
             Ok(Ok(mut reader)) => {
                 match kind {
                     None => reader.stream().polled(core.now),
@@ -195,6 +206,7 @@ impl Feed {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         out.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.take(page);
+        core.metrics.deliveries.of(self.transport).add(page.end - page.start);
         if answers_once {
             subscription.live = false;
             // An answer says of every stream in it whether that was all, also when it is full now.
@@ -238,6 +250,7 @@ impl Feed {
     fn on_reset(&mut self, number: u32, reset: &Reset, core: &mut Core, out: &mut Vec<Bytes>) {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         let stream = Arc::clone(subscription.reader.stream());
+        core.metrics.resets.of(reset.reason).count();
         self.say(out, |text| write_reset(text, stream.name(), reset));
         self.subscriptions.remove(number, core);
     }
@@ -272,6 +285,11 @@ impl Feed {
     /// Whether it is one answer, and over then.
     fn answers_once(&self) -> bool {
         self.wrapping == Wrapping::Element
+    }
+
+    /// How many messages the furthest of its readers is behind.
+    pub(super) fn lag(&self) -> u64 {
+        self.subscriptions.lag()
     }
 
     /// It is over: leaves the streams that it follows.

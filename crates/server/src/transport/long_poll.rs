@@ -3,6 +3,7 @@
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
@@ -38,7 +39,9 @@ pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Cor
             held.leave(core);
             Opened::Response(response)
         }
-        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => Opened::Held(Box::new(held)),
+        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => {
+            Opened::Held(Box::new(held))
+        }
     }
 }
 
@@ -84,6 +87,10 @@ impl Exchange for LongPoll {
     fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::Read
     }
 
     fn leave(&mut self, core: &mut Core) {

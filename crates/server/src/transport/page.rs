@@ -2,6 +2,7 @@
 
 use super::Read;
 use crate::forms::Form;
+use crate::metrics::Transport;
 use crate::worker::core::Core;
 use bytes::Bytes;
 use std::time::Duration;
@@ -29,6 +30,10 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
     };
     let tag = ETag { start: stream.offset(start), end_index, end };
     let is_known = read.given != StartKind::Now && read.has(&tag);
+    if let Some(page) = page.filter(|_| !is_known) {
+        let transport = if read.waits { Transport::LongPoll } else { Transport::Poll };
+        core.metrics.deliveries.of(transport).add(page.end - page.start);
+    }
     let mut response = if is_known { Response::new(304) } else { whole(read, page, core) };
     if read.given != StartKind::Now {
         response = response.with(header_name::ETAG, tag);

@@ -6,10 +6,12 @@
 use super::Read;
 use super::page::respond;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::{Reply, Step};
+use tidings_model::Reset;
 use tidings_protocol::{ErrorCode, Problem, ReadRequest, Response};
 
 /// A poll whose messages come from the disk.
@@ -37,9 +39,15 @@ pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Respons
     match step {
         Step::Page(page) => Some(respond(read, Some(&page), core)),
         Step::AtTail { .. } => Some(respond(read, None, core)),
-        Step::Reset(reset) => Some(Response::problem(&Problem::reset(reset))),
+        Step::Reset(reset) => Some(refuse(reset, core)),
         Step::Stored => None,
     }
+}
+
+/// The answer to who can't go on.
+fn refuse(reset: Reset, core: &Core) -> Response {
+    core.metrics.resets.of(reset.reason).count();
+    Response::problem(&Problem::reset(reset))
 }
 
 /// The answer to what came from the disk, or the next question to it: what was asked for may have been trimmed meanwhile.
@@ -75,6 +83,10 @@ impl Exchange for Poll {
 
     // It is answered in a moment.
     fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    fn asked(&self) -> Asked {
+        Asked::Read
+    }
 
     fn leave(&mut self, _core: &mut Core) {}
 }

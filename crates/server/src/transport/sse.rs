@@ -3,6 +3,7 @@
 use super::{Read, SSE};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
+use crate::metrics::Transport;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
@@ -69,6 +70,7 @@ impl Sse {
         let cursor = self.cursor(core);
         let form = Form::Sse { envelope: self.read.envelope, chunked: self.read.chunked, cursor };
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
+        core.metrics.deliveries.of(Transport::Sse).add(page.end - page.start);
         self.read.reader.take(page);
         self.state = if page.at_tail { State::Live } else { State::Behind };
         match page {
@@ -110,6 +112,7 @@ impl Sse {
     }
 
     fn on_reset(&mut self, reset: &Reset, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        core.metrics.resets.of(reset.reason).count();
         self.begin(core, out);
         let mut events = Vec::new();
         sse::write_reset(&mut events, reset);
@@ -209,6 +212,10 @@ impl Exchange for Sse {
             self.push(b": the token has expired; come back with a new one\n\n".to_vec(), out);
             let _end = self.end(out);
         }
+    }
+
+    fn lag(&self) -> u64 {
+        self.read.reader.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -29,7 +29,6 @@ use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
 use tidings_protocol::websocket::handshake::{Accept, Handshake};
 use tidings_protocol::websocket::input::Input;
-use tidings_protocol::websocket::memory::MessageMemory;
 use tidings_protocol::websocket::{Compression, Role, Violation};
 use tidings_protocol::{HeaderValue, Headers, Problem, Response};
 
@@ -117,6 +116,10 @@ pub(super) trait Talk {
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
     fn owes_an_answer(&self) -> bool;
+    /// See [`Exchange`].
+    fn lag(&self) -> u64 {
+        0
+    }
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -333,6 +336,10 @@ impl<T: Talk> Exchange for Connection<T> {
         }
     }
 
+    fn lag(&self) -> u64 {
+        self.talk.lag()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.talk.leave(core);
     }
@@ -346,9 +353,9 @@ fn message_bytes_max(settings: &Settings) -> usize {
 }
 
 /// What all messages that have not fully arrived may take: at least as much as one of them does.
-pub(crate) fn message_memory(settings: &Settings) -> MessageMemory {
+pub(crate) fn unfinished_bytes_max(settings: &Settings) -> usize {
     /// For inflating it, and for a little room at its end.
     const BESIDE_BYTES: usize = 64 << 10;
     let one = message_bytes_max(settings).saturating_add(BESIDE_BYTES);
-    MessageMemory::new(settings.max_unfinished_bytes.max(one))
+    settings.max_unfinished_bytes.max(one)
 }

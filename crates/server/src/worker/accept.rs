@@ -39,7 +39,7 @@ impl Worker {
 
     fn on_accepted(&mut self, socket: TcpStream, address: IpAddr) {
         let open = self.connection_count() + self.common.connections_of_others(self.index);
-        if self.common.connections_max <= open {
+        if self.core.settings.max_connections.min(self.common.descriptors) <= open {
             return self.refuse(&socket);
         }
         let prepared = socket.set_nonblocking(true).is_ok()
@@ -59,6 +59,7 @@ impl Worker {
     /// A connection that stays here.
     pub(super) fn welcome(&mut self, arrival: Arrival) {
         let Arrival { socket, peer } = arrival;
+        self.core.metrics.accepted.count();
         let slot = Slot::new(OwnedFd::from(socket), peer, self.core.now_ms);
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let key = self.slots.insert(slot);

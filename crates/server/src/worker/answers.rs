@@ -79,6 +79,7 @@ impl Worker {
             }
             Advance::Respond(response) => {
                 let connection = if slot.keep_alive { Connection::KeepAlive } else { Connection::Close };
+                self.core.metrics.on_answer(exchange.asked(), &response);
                 exchange.leave(&mut self.core);
                 self.respond(key, &response, connection, out);
                 self.flush(key, out);

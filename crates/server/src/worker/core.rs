@@ -3,6 +3,8 @@
 use crate::authorise::Access;
 use crate::decision::Decisions;
 use crate::forms::Forms;
+use crate::live_settings::LiveSettings;
+use crate::metrics::{Metrics, Registry};
 use crate::settings::Settings;
 use crate::slices::Slices;
 use crate::worker::Common;
@@ -22,9 +24,15 @@ use tidings_protocol::websocket::memory::MessageMemory;
 pub(crate) struct Core {
     pub(crate) engine: Arc<Engine>,
     pub(crate) settings: Arc<Settings>,
+    /// Which of those that the process had.
+    settings_generation: usize,
     pub(crate) access: Access,
     /// What the application has decided.
     pub(crate) decisions: Decisions,
+    /// What this worker counts.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What all workers count.
+    pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) forms: Forms,
@@ -48,17 +56,25 @@ pub(crate) struct Core {
     in_memory: Vec<(Operation, Token)>,
     /// Operations that the commit thread has and has not answered.
     submitted: usize,
+    /// When the first of those messages was committed that this worker has not yet passed on, by the engine's clock.
+    passing_on: Option<Duration>,
     refetch: Vec<(Reader, PageLimit, usize)>,
     random: u64,
 }
 
 impl Core {
-    pub(crate) fn new(common: &Common, inbox: Arc<Inbox>, index: usize, now: Instant) -> Core {
-        let Common { engine, settings, message_memory, tickets, asks, .. } = common;
+    pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
+        let Common { engine, registry, message_memory, tickets, asks, .. } = common;
+        let metrics = registry.of_worker(index);
         let time = engine.now();
+        let mut settings_generation = 0;
+        let newer = common.settings.newer_than(&mut settings_generation);
+        let settings = newer.unwrap_or_else(|| common.settings.get());
         Core {
-            followers: Followers::new(inbox.worker()),
-            forms: Forms::new(settings),
+            followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
+            metrics,
+            registry: Arc::clone(registry),
+            forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
             load: Load::default(),
@@ -70,15 +86,31 @@ impl Core {
             asked: Slab::new(),
             in_memory: Vec::new(),
             submitted: 0,
+            passing_on: None,
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
             access: Access::new(&settings.access, Arc::clone(asks), Arc::clone(tickets)),
-            decisions: Decisions::new(asks, settings, index),
+            decisions: Decisions::new(asks, &settings, index),
             engine: Arc::clone(engine),
-            settings: Arc::clone(settings),
+            settings,
+            settings_generation,
             inbox,
         }
+    }
+
+    /// Takes settings that are newer than these, if there are any.
+    pub(crate) fn look_for_settings(&mut self, newest: &LiveSettings) {
+        if let Some(settings) = newest.newer_than(&mut self.settings_generation) {
+            self.on_settings(settings);
+        }
+    }
+
+    /// Other settings count from now on, in whatever begins after this. What follows from them follows from the new ones.
+    fn on_settings(&mut self, settings: Arc<Settings>) {
+        self.forms.on_settings(&settings);
+        self.access.on_policy(&settings.access);
+        self.settings = settings;
     }
 
     /// The time of this turn, taken once.
@@ -136,6 +168,7 @@ impl Core {
         if self.submitted == 0
             && let Some(news) = self.engine.commit_in_memory(self.inbox.worker(), &mut self.in_memory)
         {
+            self.on_changes(&news);
             return news;
         }
         let mut waiting = std::mem::take(&mut self.in_memory).into_iter();
@@ -187,9 +220,23 @@ impl Core {
     pub(crate) fn take_news(&mut self) -> News {
         self.slices.forget_found();
         let news = self.inbox.take();
+        self.on_changes(&news);
         let is_answer = |(_, reply): &&(Token, Reply)| matches!(reply, Reply::Operation(_));
         self.submitted -= news.replies.iter().filter(is_answer).count();
         news
+    }
+
+    fn on_changes(&mut self, news: &News) {
+        if !news.changed.is_empty() && self.passing_on.is_none() {
+            self.passing_on = Some(news.since);
+        }
+    }
+
+    /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
+    pub(crate) fn on_passed_on(&mut self) {
+        if let Some(since) = self.passing_on.take() {
+            self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
     }
 
     /// Who asked under that token, and under which number of its own.

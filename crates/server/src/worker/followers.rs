@@ -1,8 +1,10 @@
 //! Who follows what on this worker.
 
 use super::pages::Pages;
+use crate::metrics::{FollowedBy, Metrics};
 use std::collections::HashMap;
 use std::num::{NonZeroU8, NonZeroU32};
+use std::sync::Arc;
 use tidings_engine::{FollowerKind, Stream, WorkerId};
 use tidings_model::{Incarnation, Timestamp};
 
@@ -46,6 +48,7 @@ impl Place {
 /// The followers of each stream, in the order in which they came.
 pub(crate) struct Followers {
     worker: WorkerId,
+    metrics: Arc<Metrics>,
     groups: HashMap<Incarnation, Group>,
     links: Pages<Link>,
 }
@@ -83,8 +86,8 @@ impl Kind {
 }
 
 impl Followers {
-    pub(crate) fn new(worker: WorkerId) -> Followers {
-        Followers { worker, groups: HashMap::new(), links: Pages::default() }
+    pub(crate) fn new(worker: WorkerId, metrics: Arc<Metrics>) -> Followers {
+        Followers { worker, metrics, groups: HashMap::new(), links: Pages::default() }
     }
 
     /// From here on the owner hears of every change of the stream. Call it before the step that may find the tail.
@@ -96,6 +99,7 @@ impl Followers {
         kind: FollowerKind,
     ) -> Following {
         stream.follower_came(kind);
+        self.metrics.followers.of(FollowedBy::of(kind)).up();
         let link = Link { owner, number, kind: Kind::of(kind), previous: None, next: None };
         let place = Place::of(self.links.insert(link));
         let worker = self.worker;
@@ -116,7 +120,9 @@ impl Followers {
     /// Ends it. The stream is the one that was followed.
     pub(crate) fn unfollow(&mut self, following: Following, stream: &Stream, now: Timestamp) {
         let link = self.links.remove(following.0.index()).expect("who follows has a link");
-        stream.follower_left(link.kind.follower_kind());
+        let kind = link.kind.follower_kind();
+        stream.follower_left(kind);
+        self.metrics.followers.of(FollowedBy::of(kind)).down();
         let incarnation = stream.incarnation();
         let Some(group) = self.groups.get_mut(&incarnation) else { return };
         match link.previous {

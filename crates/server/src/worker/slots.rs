@@ -154,6 +154,11 @@ impl Slots {
         self.pages.remove(place)
     }
 
+    /// How many places the hand goes over.
+    pub(crate) fn places(&self) -> usize {
+        self.pages.end()
+    }
+
     /// The keys of the next `share` places, round and round: the hand of the clock.
     pub(crate) fn under_the_hand(&mut self, share: usize, keys: &mut Vec<u64>) {
         keys.clear();

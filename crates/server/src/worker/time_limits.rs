@@ -28,8 +28,12 @@ impl Worker {
                 Phase::ProxyHeader | Phase::Last => self.close(key),
             };
         }
-        if !slot.streaming || slot.is_blocked() {
+        if !slot.streaming {
             return;
+        }
+        if slot.is_blocked() {
+            let lag = slot.exchange.as_ref().map_or(0, |exchange| exchange.lag());
+            return self.lagging.on_found(lag);
         }
         // Only of a WebSocket is anything heard: on the others the peer has said all it had to.
         let seen_ms = if slot.phase == Phase::Duplex { slot.seen_ms } else { now_ms };

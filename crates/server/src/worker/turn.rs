@@ -1,6 +1,7 @@
 //! The loop of a worker. Read it with `docs/decisions/` at hand: each line of its order was paid for.
 
 use super::{Shared, Worker, odd, poller};
+use crate::metrics::HeldBy;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
@@ -121,6 +122,9 @@ impl Worker {
             }
         };
         self.ready = ready;
+        if self.core.ready.is_empty() {
+            self.core.on_passed_on();
+        }
         self.core.forms.forget();
         self.core.slices.forget_found();
         self.common.doors[self.index].tell(self.connection_count());
@@ -166,6 +170,7 @@ impl Worker {
     /// Something was committed or answered elsewhere.
     fn on_news(&mut self) {
         self.take_arrivals();
+        self.core.look_for_settings(&self.common.settings);
         self.take_decisions();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
@@ -175,7 +180,7 @@ impl Worker {
     }
 
     /// Whoever it concerns can go on.
-    fn hear_news(&mut self, News { changed, replies }: News) {
+    fn hear_news(&mut self, News { changed, replies, .. }: News) {
         for (token, reply) in replies {
             self.on_reply(token, reply);
         }
@@ -249,6 +254,7 @@ impl Worker {
     }
 
     fn on_tick(&mut self) {
+        self.count_connections();
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
@@ -268,6 +274,14 @@ impl Worker {
         }
         self.send_together();
         self.under_the_hand = keys;
+        self.lagging.on_looked(share, self.slots.places(), &self.core.metrics);
+    }
+
+    /// Tells how many connections there are.
+    fn count_connections(&self) {
+        let connections = &self.core.metrics.connections;
+        connections.of(HeldBy::Worker).set(self.slots.len() as u64);
+        connections.of(HeldBy::Task).set((self.handed_over.len() + self.tasks.connections) as u64);
     }
 
     /// Whether the hand of the clock has gone round, and it is too early for another round.

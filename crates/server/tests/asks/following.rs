@@ -16,18 +16,18 @@ fn a_no_in_mid_stream_ends_every_transport_and_a_yes_ends_none() {
     let server = builder(&application, "webhook_events = \"read\"\n").start();
     assert_eq!(ask(&server, &put("a")).status, 201);
     let transports = [Transport::Poll, Transport::LongPoll, Transport::Sse, Transport::WebSocket];
-    let mut followers = transports.map(|transport| {
-        Follower::open(transport, server.address(), "a", &Start::beginning()).unwrap()
-    });
+    let mut followers = transports
+        .map(|transport| Follower::open(transport, server.address(), "a", &Start::beginning()).unwrap());
     // Each of them is asked about several times.
     eventually("they are asked about again", || (12 <= application.count()).then_some(()));
     assert_eq!(ask(&server, &post("a", "1")).status, 204);
     for follower in &mut followers {
-        let event = eventually("a message", || match follower.next(Deadline::after(Duration::from_millis(50))) {
-            Ok(Some(Event::Message(message))) => Some(message),
-            Ok(_) => None,
-            Err(error) => panic!("{error}"),
-        });
+        let event =
+            eventually("a message", || match follower.next(Deadline::after(Duration::from_millis(50))) {
+                Ok(Some(Event::Message(message))) => Some(message),
+                Ok(_) => None,
+                Err(error) => panic!("{error}"),
+            });
         assert_eq!(event.data, "1");
     }
     application.change(says(false));

@@ -3,13 +3,12 @@
 use crate::webhook::{Latch, builder, post, put};
 use crate::{ask, get};
 use serde_json::json;
+use std::time::Duration;
 use tidings_testkit::{
     Connection, Deadline, Elsewhere, Event, FollowError, Follower, Start, Told, Transport, eventually, pause,
 };
-use std::time::Duration;
 
-const QUICK: &str =
-    "webhook_timeout = \"300ms\"\nwebhook_failures = 2\nwebhook_pause = \"300ms\"\nwebhook_events = \"read\"\n";
+const QUICK: &str = "webhook_timeout = \"300ms\"\nwebhook_failures = 2\nwebhook_pause = \"300ms\"\nwebhook_events = \"read\"\n";
 
 fn yes() -> Told {
     Told::json(json!({ "allow": true, "max_age": 1 }))
@@ -99,7 +98,8 @@ fn a_server_that_drains_answers_what_has_waited() {
         yes()
     });
     let mut server = builder(&application, "webhook_timeout = \"30s\"\n").start();
-    let targets = ["/v1/stream/a", "/v1/stream/b?offset=-1&live=long-poll", "/v1/stream/c?offset=-1&live=sse"];
+    let targets =
+        ["/v1/stream/a", "/v1/stream/b?offset=-1&live=long-poll", "/v1/stream/c?offset=-1&live=sse"];
     let mut waiting: Vec<_> = targets
         .iter()
         .map(|target| {

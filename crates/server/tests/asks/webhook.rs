@@ -94,9 +94,12 @@ fn of_many_streams_those_that_are_permitted_go_on() {
 fn who_has_a_token_is_told_to_the_application_with_its_claims_and_a_ticket_is_asked_about() {
     let key = Key::new("a");
     let keys = set(&[&key]);
-    let application = Elsewhere::start(move |asked| {
-        if asked.target == "/keys" { Told::json(&keys) } else { by_name(asked) }
-    });
+    let application =
+        Elsewhere::start(
+            move |asked| {
+                if asked.target == "/keys" { Told::json(&keys) } else { by_name(asked) }
+            },
+        );
     let more = format!("token_keys_url = {:?}", application.url("/keys"));
     let server = builder(&application, &more).start();
     let questions = || {
@@ -183,8 +186,7 @@ fn equal_questions_are_asked_once_and_pipelined_requests_are_answered_in_order()
     let latch = Latch::default();
     let application = Elsewhere::start(behind(&latch));
     let server = builder(&application, "webhook_timeout = \"30s\"\n").start();
-    let mut connections: Vec<_> =
-        (0..20).map(|_| Connection::open(server.address()).unwrap()).collect();
+    let mut connections: Vec<_> = (0..20).map(|_| Connection::open(server.address()).unwrap()).collect();
     for connection in &mut connections {
         connection.send(&get("/v1/stream/a")).unwrap();
         connection.send(&get("/health/live")).unwrap();
@@ -229,13 +231,15 @@ fn questions_are_signed() {
     let path = folder.path().join("secret");
     std::fs::write(&path, format!("{secret}\n")).unwrap();
     let application = Elsewhere::start(by_name);
-    let server = builder(&application, &format!("webhook_secret_file = {:?}", path.display().to_string())).start();
+    let server =
+        builder(&application, &format!("webhook_secret_file = {:?}", path.display().to_string())).start();
     assert_eq!(ask(&server, &get("/v1/stream/yes/a")).status, 404);
     let asked = application.asked().pop().unwrap();
     let signature = asked.field("tidings-signature").expect("it is signed");
     let (time, tag) = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")).unwrap();
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
-    let tag: Vec<u8> = (0..tag.len()).step_by(2).map(|at| u8::from_str_radix(&tag[at..at + 2], 16).unwrap()).collect();
+    let tag: Vec<u8> =
+        (0..tag.len()).step_by(2).map(|at| u8::from_str_radix(&tag[at..at + 2], 16).unwrap()).collect();
     let signed = [time.as_bytes(), b".", &asked.body].concat();
     assert!(ring::hmac::verify(&key, &signed, &tag).is_ok());
     assert!(time.parse::<u64>().unwrap().abs_diff(crate::signing::now_s()) < 60);

@@ -8,6 +8,8 @@ mod expiry;
 mod frames;
 #[path = "access/listing.rs"]
 mod listing;
+#[path = "access/metrics.rs"]
+mod metrics;
 #[path = "access/requests.rs"]
 mod requests;
 #[path = "access/tickets.rs"]

@@ -26,6 +26,11 @@ impl Deflater {
         Deflater { bytes_min, by_window: [const { None }; _], plain: Vec::new(), compressed: Vec::new() }
     }
 
+    /// From now on.
+    pub fn set_bytes_min(&mut self, bytes_min: usize) {
+        self.bytes_min = bytes_min;
+    }
+
     /// Appends a whole text message whose payload `write` appends to what it is given.
     pub fn write_text_frame(&mut self, out: &mut Vec<u8>, window: Window, write: impl FnOnce(&mut Vec<u8>)) {
         let mut plain = std::mem::take(&mut self.plain);

@@ -110,6 +110,12 @@ impl Subscriptions {
         all.find(|it| it.reader.stream().name().as_str() == name).map(|it| it.number)
     }
 
+    /// How many messages the furthest reader is behind.
+    pub(super) fn lag(&self) -> u64 {
+        let others = self.others.iter().flat_map(|others| &others.all);
+        self.first.iter().chain(others).map(|it| it.reader.lag()).max().unwrap_or_default()
+    }
+
     /// The number and the name of each.
     pub(super) fn names(&self) -> Vec<(u32, StreamName)> {
         let others = self.others.iter().flat_map(|others| &others.all);

@@ -6,6 +6,7 @@
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::forms::Wrapping;
+use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
 use crate::transport::{Follower, LONG_POLL};
 use crate::worker::core::Core;
@@ -73,6 +74,9 @@ fn open(
     // A poll watches nothing: what others found before it came may be older than what its client knows.
     core.slices.forget_found();
     let mut feed = Feed::new(Wrapping::Element, asked.streams.len());
+    if kind.is_some() {
+        feed.transport = Transport::LongPoll;
+    }
     let mut frames = Vec::new();
     for (name, start) in &asked.streams {
         let mut first = Vec::new();
@@ -91,7 +95,9 @@ fn open(
             page.leave(core);
             Opened::Response(response)
         }
-        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => Opened::Held(Box::new(page)),
+        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => {
+            Opened::Held(Box::new(page))
+        }
     }
 }
 
@@ -183,6 +189,10 @@ impl Exchange for Page {
         if self.wait != Wait::No {
             self.wait = Wait::Over;
         }
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::ReadMany
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -118,6 +118,10 @@ impl Exchange for Events {
         let _end = self.end(out);
     }
 
+    fn lag(&self) -> u64 {
+        self.feed.lag()
+    }
+
     fn leave(&mut self, core: &mut Core) {
         self.feed.leave(core);
     }

@@ -77,7 +77,10 @@ impl Session {
         let FirstSubscription { subscription, deflate, principal, refused, peer } = first;
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
-        let leave = core.decisions.are_asked_for().then(|| Box::new(Leave { address: peer.address(), permits: Permits::default() }));
+        let leave = core
+            .decisions
+            .are_asked_for()
+            .then(|| Box::new(Leave { address: peer.address(), permits: Permits::default() }));
         let is_plain = subscription.is_none() && identity.is_none() && refused.is_none() && leave.is_none();
         let rare = Rare { first: subscription, identity, refused, leave, ..Rare::default() };
         let rare = (!is_plain).then(|| Box::new(rare));
@@ -240,7 +243,8 @@ impl Session {
 
     /// Goes on with the messages that have waited, as far as it can.
     fn go_on(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<u8>) {
-        let pending = self.rare.as_mut().and_then(|rare| rare.pending.take_if(|pending| pending.is_settled()));
+        let pending =
+            self.rare.as_mut().and_then(|rare| rare.pending.take_if(|pending| pending.is_settled()));
         let Some(mut pending) = pending else { return };
         let mut brought = match &mut pending.wanted {
             Wanted::Verdict(question, verdict) => verdict.take().map(|verdict| (question.clone(), verdict)),
@@ -487,6 +491,10 @@ impl Talk for Session {
 
     fn owes_an_answer(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.publishing.is_waiting() || rare.pending.is_some())
+    }
+
+    fn lag(&self) -> u64 {
+        self.feed.lag()
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -45,7 +45,9 @@ pub(super) async fn answer(
     let (opened, seat) = settled(opened, seat).await;
     Ok(match opened {
         Opened::Response(response) => whole(response),
-        Opened::Held(_) => whole(Response::problem(&Problem::new(ErrorCode::Internal, "it is held for ever"))),
+        Opened::Held(_) => {
+            whole(Response::problem(&Problem::new(ErrorCode::Internal, "it is held for ever")))
+        }
         Opened::Stream(head, exchange) => {
             let task = ExchangeTask::new(seat, exchange);
             state.streams.set(true);

@@ -19,19 +19,23 @@ impl BodyRoom {
 
     /// Whether there is room for so many bytes now. Takes none: what is announced may never come.
     pub(super) fn has(&self, bytes: u64) -> bool {
-        let most = self.common.settings.request_memory_bytes as u64;
+        let most = self.most() as u64;
         (self.common.body_bytes.load(Ordering::Relaxed) as u64).saturating_add(bytes) <= most
     }
 
     /// Takes room for so many bytes more; says whether there is.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
-        let most = self.common.settings.request_memory_bytes;
+        let most = self.most();
         let add = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= most);
         let taken = self.common.body_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         if taken.is_ok() {
             self.bytes += bytes;
         }
         taken.is_ok()
+    }
+
+    fn most(&self) -> usize {
+        self.common.settings.look(|settings| settings.request_memory_bytes)
     }
 
     /// Gives all of it back.

@@ -90,7 +90,11 @@ impl Seat {
         if draining {
             exchange.on_drain(&mut worker.core, out);
         }
-        exchange.advance(Owner::of_task(self.index), &mut worker.core, out)
+        let advance = exchange.advance(Owner::of_task(self.index), &mut worker.core, out);
+        if let Advance::Respond(response) = &advance {
+            worker.core.metrics.on_answer(exchange.asked(), response);
+        }
+        advance
     }
 
     /// Tells it something else, at the time that it is now.
