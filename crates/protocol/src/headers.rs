@@ -59,7 +59,9 @@ pub trait Headers {
 
 impl Headers for [httparse::Header<'_>] {
     fn all(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        self.iter().for_each(|header| visit(header.name, header.value));
+        for header in self {
+            visit(header.name, header.value);
+        }
     }
 
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
@@ -73,7 +75,9 @@ impl Headers for [httparse::Header<'_>] {
 
 impl Headers for http::HeaderMap {
     fn all(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        self.iter().for_each(|(name, value)| visit(name.as_str(), value.as_bytes()));
+        for (name, value) in self {
+            visit(name.as_str(), value.as_bytes());
+        }
     }
 
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
@@ -86,7 +90,9 @@ impl Headers for http::HeaderMap {
 /// Plain pairs of name and value, for clients and tests.
 impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {
     fn all(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        self.iter().for_each(|(name, value)| visit(name.as_ref(), value.as_ref()));
+        for (name, value) in self {
+            visit(name.as_ref(), value.as_ref());
+        }
     }
 
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {

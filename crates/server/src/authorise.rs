@@ -89,15 +89,14 @@ impl Access {
 
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
-        self.policy.identify(token, &mut self.cache, now).map_err(|refused| match refused {
-            RefusedToken::KeysAwaited => {
-                self.awaits_keys = self.asks.keys.want();
-                Problem::authority_unavailable(RETRY_S).because(refused.to_string())
+        let known = self.policy.identify(token, &mut self.cache, now);
+        known.map_err(|refused| {
+            let may_be_fetched = matches!(refused, RefusedToken::KeysAwaited | RefusedToken::UnknownKey);
+            self.awaits_keys = may_be_fetched && self.asks.keys.want();
+            if refused == RefusedToken::KeysAwaited {
+                return Problem::authority_unavailable(RETRY_S).because(refused.to_string());
             }
-            refused => {
-                self.awaits_keys = refused == RefusedToken::UnknownKey && self.asks.keys.want();
-                Problem::token_refused(refused.to_string())
-            }
+            Problem::token_refused(refused.to_string())
         })
     }
 }

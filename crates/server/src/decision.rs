@@ -10,7 +10,7 @@ mod remembered;
 pub(crate) mod waiting;
 
 use crate::asks::{Answer, Asked, Asks};
-use crate::settings::{Settings, WhenDown};
+use crate::settings::{Events, Settings, WhenDown};
 use crate::worker::followers::Owner;
 use question::Question;
 use remembered::Remembered;
@@ -51,9 +51,7 @@ pub(crate) struct Decisions {
 /// What the settings say of it.
 struct Rules {
     is_asked: bool,
-    connects: bool,
-    reads: bool,
-    publishes: bool,
+    events: Events,
     when_down: WhenDown,
     max_age: Duration,
     recheck: Duration,
@@ -63,16 +61,13 @@ struct Rules {
 
 impl Decisions {
     pub(crate) fn new(asks: &Arc<Asks>, settings: &Settings, worker: usize) -> Decisions {
-        let events = settings.webhook_events;
         Decisions {
             keys_seen: asks.keys.news(),
             asks: Arc::clone(asks),
             worker,
             rules: Rules {
                 is_asked: settings.webhook_url.is_some(),
-                connects: events.connect,
-                reads: events.read,
-                publishes: events.publish,
+                events: settings.webhook_events,
                 when_down: settings.webhook_when_down,
                 max_age: settings.webhook_max_age,
                 recheck: settings.webhook_recheck,
@@ -94,9 +89,9 @@ impl Decisions {
     pub(crate) fn concern(&self, question: &Question) -> bool {
         self.rules.is_asked
             && match question.event() {
-                question::CONNECT => self.rules.connects,
-                question::READ => self.rules.reads,
-                _ => self.rules.publishes,
+                question::CONNECT => self.rules.events.connect,
+                question::READ => self.rules.events.read,
+                _ => self.rules.events.publish,
             }
     }
 

@@ -47,7 +47,7 @@ pub enum Told {
 
 impl Told {
     /// JSON, and 200.
-    pub fn json(body: impl ToString) -> Told {
+    pub fn json(body: &(impl ToString + ?Sized)) -> Told {
         Told::Answer(200, "Content-Type: application/json\r\n".to_owned(), body.to_string().into_bytes())
     }
 
@@ -133,7 +133,7 @@ fn serve(mut socket: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Told::Endless => {
                 socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"keys\":[\"")?;
                 loop {
-                    socket.write_all(&[b'x'; 64 << 10])?;
+                    socket.write_all(&[b'x'; 8 << 10])?;
                 }
             }
             Told::Answer(status, fields, body) => {

@@ -80,7 +80,8 @@ fn body(question: &Question, principal: &Principal) -> Vec<u8> {
 fn signature(key: &SigningKey, seconds: u64, body: &[u8]) -> String {
     let signed = [seconds.to_string().as_bytes(), b".", body].concat();
     let tag = ring::hmac::sign(key, &signed);
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = tag.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect();
     format!("t={seconds},v1={hex}")
 }
 

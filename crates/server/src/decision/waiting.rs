@@ -91,7 +91,7 @@ impl Waiting {
                 exchange.leave(core);
                 Problem::draining(core.settings.drain_window.as_secs().max(1)).into()
             }
-            opened => opened,
+            Opened::Response(_) | Opened::Held(_) | Opened::Stream(..) | Opened::Upgrade(..) => opened,
         }
     }
 }

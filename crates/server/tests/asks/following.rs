@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings_testkit::{Deadline, Elsewhere, Event, Follower, Start, Told, Transport, eventually};
 
 fn says(allow: bool) -> impl Fn(&tidings_testkit::Asked) -> Told + Send + 'static {
-    move |_| Told::json(json!({ "allow": allow, "max_age": 1 }))
+    move |_| Told::json(&json!({ "allow": allow, "max_age": 1 }))
 }
 
 #[test]

@@ -23,15 +23,20 @@ impl Drop for Application {
 /// Starts what stands in the guide; the port that it listens on.
 fn start(folder: &std::path::Path) -> (Application, String) {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/7-who-may-do-what.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let code = page.split("```js application\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let page = std::fs::read_to_string(page).expect("the guide is there");
+    let code = page
+        .split("```js application\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("it has an application");
     let path = folder.join("application.mjs");
-    std::fs::write(&path, code).unwrap();
+    std::fs::write(&path, code).expect("a temporary file can be written");
     let mut command = Command::new("node");
     command.arg(path).env("PORT", "0").env("WEBHOOK_SECRET", SECRET).stdout(Stdio::piped());
     let mut child = command.spawn().expect("Node.js is there");
     let mut port = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let output = child.stdout.take().expect("its output is piped");
+    BufReader::new(output).read_line(&mut port).expect("it says its port");
     (Application(child), port.trim().to_owned())
 }
 

@@ -11,7 +11,7 @@ use tidings_testkit::{
 const QUICK: &str = "webhook_timeout = \"300ms\"\nwebhook_failures = 2\nwebhook_pause = \"300ms\"\nwebhook_events = \"read\"\n";
 
 fn yes() -> Told {
-    Told::json(json!({ "allow": true, "max_age": 1 }))
+    Told::json(&json!({ "allow": true, "max_age": 1 }))
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn what_is_no_answer_permits_nothing() {
         Told::Nothing,
         Told::Endless,
         Told::json("yes"),
-        Told::json(json!({ "allow": "true" })),
+        Told::json(&json!({ "allow": "true" })),
         Told::status(204),
         Told::Answer(302, "Location: /yes\r\n".to_owned(), Vec::new()),
         Told::Answer(500, String::new(), br#"{"allow":true}"#.to_vec()),
@@ -64,7 +64,7 @@ fn the_rules_may_decide_alone_meanwhile() {
     let application = Elsewhere::start(|_| Told::Cut);
     let server = builder(&application, &format!("{QUICK}webhook_when_down = \"allow\"\n")).start();
     assert_eq!(ask(&server, &get("/v1/stream/a")).status, 404);
-    application.change(|_| Told::json(json!({ "allow": false })));
+    application.change(|_| Told::json(&json!({ "allow": false })));
     eventually("it decides again", || (ask(&server, &get("/v1/stream/a")).status == 401).then_some(()));
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn builder(application: &Elsewhere, more: &str) -> ServerBuilder {
 fn by_name(asked: &Asked) -> Told {
     let question = asked.json();
     let is_permitted = question["stream"].as_str().is_none_or(|name| name.starts_with("yes/"));
-    Told::json(json!({ "allow": is_permitted, "max_age": 60 }))
+    Told::json(&json!({ "allow": is_permitted, "max_age": 60 }))
 }
 
 pub(crate) fn put(stream: &str) -> Request {
@@ -154,20 +154,22 @@ fn a_websocket_is_decided_at_its_opening_and_for_each_stream() {
     }
 }
 
+const UNBROKEN: &str = "nobody panics while holding it";
+
 /// Something that a test lets go.
 #[derive(Clone, Default)]
 pub(crate) struct Latch(Arc<(Mutex<bool>, Condvar)>);
 
 impl Latch {
     pub(crate) fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
+        *self.0.0.lock().expect(UNBROKEN) = true;
         self.0.1.notify_all();
     }
 
     pub(crate) fn wait(&self) {
-        let mut is_open = self.0.0.lock().unwrap();
+        let mut is_open = self.0.0.lock().expect(UNBROKEN);
         while !*is_open {
-            is_open = self.0.1.wait(is_open).unwrap();
+            is_open = self.0.1.wait(is_open).expect(UNBROKEN);
         }
     }
 }
@@ -177,7 +179,7 @@ fn behind(latch: &Latch) -> impl Fn(&Asked) -> Told + Send + 'static {
     let latch = latch.clone();
     move |_| {
         latch.wait();
-        Told::json(json!({ "allow": true, "max_age": 60 }))
+        Told::json(&json!({ "allow": true, "max_age": 60 }))
     }
 }
 
@@ -247,7 +249,7 @@ fn questions_are_signed() {
 
 #[test]
 fn only_the_events_that_are_named_are_asked_about_and_the_rules_come_first() {
-    let application = Elsewhere::start(|_| Told::json(json!({ "allow": false })));
+    let application = Elsewhere::start(|_| Told::json(&json!({ "allow": false })));
     let url = application.url("/may");
     let server = Server::builder()
         .settings_file(&format!(
