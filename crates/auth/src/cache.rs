@@ -60,14 +60,14 @@ impl TokenCache {
 mod tests {
     use super::*;
     use crate::PrincipalKind;
-    use crate::grants::Grants;
+    use crate::principal::Facts;
 
     fn token(number: usize) -> Digest {
         Digest::of(&number.to_le_bytes())
     }
 
     fn until(expires: u64) -> Principal {
-        Principal::new(PrincipalKind::Token, None, Grants::default(), Some(Timestamp(expires)))
+        Principal::of(Facts { expires: Some(Timestamp(expires)), ..Facts::new(PrincipalKind::Token) })
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::api_key::ApiKey;
 use crate::cache::TokenCache;
 use crate::digest::Digest;
 use crate::grants::{Grants, GrantsGiven};
-use crate::principal::{Principal, PrincipalKind};
+use crate::principal::{Facts, Principal, PrincipalKind};
 use crate::refused::RefusedToken;
 use crate::template::Claims;
 use crate::token::{Published, TokenRules};
@@ -64,11 +64,13 @@ impl Policy {
         let keys = keys.into_iter().map(|ApiKey { name, hash, grants }| {
             let mut grants = grants.fill(&Claims::new());
             grants.extend(&anybodys);
-            let key = Principal::new(PrincipalKind::Key, Some(name), grants, None);
-            (hash, key.with_evidence(hash, None))
+            let key = Some(hash);
+            let facts =
+                Facts { subject: Some(name), key, evidence: key, grants, ..Facts::new(PrincipalKind::Key) };
+            (hash, Principal::of(facts))
         });
         Policy {
-            anybody: Principal::new(PrincipalKind::Anybody, None, anybodys.clone(), None),
+            anybody: Principal::of(Facts { grants: anybodys.clone(), ..Facts::new(PrincipalKind::Anybody) }),
             keys: keys.collect(),
             anybodys,
             with_token,
@@ -109,6 +111,11 @@ impl Policy {
         &self.anybody
     }
 
+    /// Whether the key that somebody is known by, if they are known by one, is still among the keys.
+    pub fn still_has_key_of(&self, principal: &Principal) -> bool {
+        principal.key().is_none_or(|key| self.keys.contains_key(key))
+    }
+
     /// Who has that token or key. Hot: once for each request; a token that is in the cache costs one SHA-256 of it and one look-up.
     pub fn identify(
         &self,
@@ -131,10 +138,19 @@ impl Policy {
         let mut grants = verified.grants.fill(&verified.claims);
         grants.extend(&self.with_token.fill(&verified.claims));
         grants.extend(&self.anybodys);
-        let subject = verified.claims.get("sub").and_then(Value::as_str).map(str::to_owned);
-        let claims = self.keeps_claims.then(|| Value::Object(verified.claims).to_string().into_boxed_str());
-        let principal = Principal::new(PrincipalKind::Token, subject, grants, Some(verified.expires));
-        let principal = principal.with_evidence(digest, claims);
+        let text = |claim| verified.claims.get(claim).and_then(Value::as_str).map(str::to_owned);
+        let principal = Principal::of(Facts {
+            subject: text("sub"),
+            token_id: text("jti"),
+            issued: verified.issued,
+            grants,
+            evidence: Some(digest),
+            claims: self
+                .keeps_claims
+                .then(|| Value::Object(verified.claims.clone()).to_string().into_boxed_str()),
+            expires: Some(verified.expires),
+            ..Facts::new(PrincipalKind::Token)
+        });
         cache.insert(digest, principal.clone());
         Ok(principal)
     }

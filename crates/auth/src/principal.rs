@@ -10,18 +10,44 @@ use tidings_model::{StreamName, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Principal(Arc<Facts>);
 
+/// All that is known of somebody.
 #[derive(Clone, Debug)]
-struct Facts {
-    kind: PrincipalKind,
-    subject: Option<String>,
-    grants: Grants,
-    expires: Option<Timestamp>,
+pub(crate) struct Facts {
+    pub(crate) kind: PrincipalKind,
+    /// The `sub` of a token, or the name of a key.
+    pub(crate) subject: Option<String>,
+    /// The `jti` of a token.
+    pub(crate) token_id: Option<String>,
+    /// The `iat` of a token.
+    pub(crate) issued: Option<Timestamp>,
+    /// The hash of a key.
+    pub(crate) key: Option<Digest>,
+    pub(crate) grants: Grants,
+    pub(crate) expires: Option<Timestamp>,
     /// Of the token or key that said who they are.
-    evidence: Option<Digest>,
+    pub(crate) evidence: Option<Digest>,
     /// What the token says, as JSON.
-    claims: Option<Box<str>>,
+    pub(crate) claims: Option<Box<str>>,
     /// Streams that they may do nothing with, whatever was granted.
-    without: Vec<StreamName>,
+    pub(crate) without: Vec<StreamName>,
+}
+
+impl Facts {
+    /// One of that kind of whom nothing else is known, and who may do nothing.
+    pub(crate) fn new(kind: PrincipalKind) -> Facts {
+        Facts {
+            kind,
+            subject: None,
+            token_id: None,
+            issued: None,
+            key: None,
+            grants: Grants::default(),
+            expires: None,
+            evidence: None,
+            claims: None,
+            without: Vec::new(),
+        }
+    }
 }
 
 /// What somebody is known by.
@@ -42,34 +68,23 @@ pub enum PrincipalKind {
 impl Principal {
     /// Everybody, where there are no rules.
     pub fn unruled() -> Principal {
-        Principal::new(PrincipalKind::Unruled, None, Grants::default(), None)
+        Principal::of(Facts::new(PrincipalKind::Unruled))
     }
 
-    pub(crate) fn new(
-        kind: PrincipalKind,
-        subject: Option<String>,
-        grants: Grants,
-        expires: Option<Timestamp>,
-    ) -> Principal {
-        let (evidence, claims, without) = (None, None, Vec::new());
-        Principal(Arc::new(Facts { kind, subject, grants, expires, evidence, claims, without }))
-    }
-
-    /// The same, who has said so by what has that digest.
-    pub(crate) fn with_evidence(self, evidence: Digest, claims: Option<Box<str>>) -> Principal {
-        Principal(Arc::new(Facts { evidence: Some(evidence), claims, ..Facts::clone(&self.0) }))
+    pub(crate) fn of(facts: Facts) -> Principal {
+        Principal(Arc::new(facts))
     }
 
     /// One that may do nothing but that, until the end of who has asked for it.
     #[must_use]
     pub fn with_ticket(&self, grants: Grants) -> Principal {
-        Principal(Arc::new(Facts { kind: PrincipalKind::Ticket, grants, ..Facts::clone(&self.0) }))
+        Principal::of(Facts { kind: PrincipalKind::Ticket, grants, ..Facts::clone(&self.0) })
     }
 
     /// The same, who may do nothing with these streams.
     #[must_use]
     pub fn without(&self, streams: Vec<StreamName>) -> Principal {
-        Principal(Arc::new(Facts { without: streams, ..Facts::clone(&self.0) }))
+        Principal::of(Facts { without: streams, ..Facts::clone(&self.0) })
     }
 
     /// Whether they have that right on that stream, whether it exists or not.
@@ -116,6 +131,26 @@ impl Principal {
     /// What their token says, as JSON, where the policy keeps that.
     pub fn claims(&self) -> Option<&str> {
         self.0.claims.as_deref()
+    }
+
+    /// The `jti` of the token.
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.token_id.as_deref()
+    }
+
+    /// When the token was made, if it says so.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.0.issued
+    }
+
+    /// Whether they are known by an API key, or who has asked for their ticket is.
+    pub fn is_of_key(&self) -> bool {
+        self.0.key.is_some()
+    }
+
+    /// The hash of that key.
+    pub(crate) fn key(&self) -> Option<&Digest> {
+        self.0.key.as_ref()
     }
 
     /// From when on they have to say anew who they are.

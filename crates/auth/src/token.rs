@@ -92,6 +92,8 @@ pub struct Verified {
     pub grants: GrantsGiven,
     /// From when on it is not believed any more: its `exp`, and the leeway.
     pub expires: Timestamp,
+    /// When it was made, if it says so in a way that can be read.
+    pub issued: Option<Timestamp>,
 }
 
 impl TokenRules {
@@ -113,7 +115,8 @@ impl TokenRules {
         self.check_issuer(&claims)?;
         self.check_audience(&claims)?;
         let grants = claims.get(&self.claim).map_or(Ok(GrantsGiven::default()), GrantsGiven::parse);
-        Ok(Verified { grants: grants.map_err(RefusedToken::Grants)?, claims, expires })
+        let issued = claims.get("iat").and_then(|issued| seconds(issued).ok());
+        Ok(Verified { grants: grants.map_err(RefusedToken::Grants)?, claims, expires, issued })
     }
 
     /// The claims, if one of the keys has signed them.

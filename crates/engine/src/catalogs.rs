@@ -27,6 +27,11 @@ impl Catalogs {
         }
     }
 
+    /// How many streams there are.
+    pub(crate) fn count(&self) -> usize {
+        self.disk.count() + self.memory.count()
+    }
+
     /// All streams, in no particular order but the same one each time.
     pub(crate) fn for_each(&self, mut look: impl FnMut(StreamView)) {
         self.disk.for_each(&mut look);

@@ -5,6 +5,7 @@ use crate::committer::{Command, Committer, CommitterParts, Ending};
 use crate::fetch::{self, Fetch, Job};
 use crate::inbox::{Inbox, News, Token, WorkerId};
 use crate::listing::ListedStream;
+use crate::live_streams::LiveStreams;
 use crate::logs::{Helpers, Logs};
 use crate::measures::Measured;
 use crate::settings::{EngineBounds, EngineSettings};
@@ -183,6 +184,19 @@ impl Engine {
     pub fn list(&self, prefix: &str, after: Option<&str>, limit: usize, now: Timestamp) -> Vec<ListedStream> {
         let views = self.shared.catalogs.list(prefix, after, limit);
         views.into_iter().map(|view| ListedStream::of(view, &self.shared, now)).collect()
+    }
+
+    /// How many streams there are.
+    pub fn stream_count(&self) -> usize {
+        self.shared.catalogs.count()
+    }
+
+    /// In how many parts the live streams can be looked at.
+    pub const LIVE_PARTS: usize = LiveStreams::PARTS;
+
+    /// The live streams, those that somebody uses, of one part of all: so that a look at a great many can be taken in steps.
+    pub fn live_part(&self, part: usize) -> Vec<Arc<Stream>> {
+        self.shared.live.part(part)
     }
 
     /// The mark of this process, for `Reader::open`.

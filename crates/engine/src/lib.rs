@@ -40,5 +40,5 @@ pub use reader::{Page, PageLimit, Part, Reader, Step};
 pub use settings::{EngineBounds, EngineSettings, Policy};
 pub use shared::Health;
 pub use stepped::{SteppedSettings, Stepper};
-pub use stream::{FollowerKind, Stream, StreamSummary};
+pub use stream::{FollowerKind, Rate, Stream, StreamSummary};
 pub use tidings_log::{Identity, LogSize, Operation, Outcome, Producer, ProducerSeq, Publish, Refusal};

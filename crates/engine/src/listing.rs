@@ -3,7 +3,7 @@
 use crate::catalogs::durability_of;
 use crate::lifetimes::lifetime_end;
 use crate::shared::Shared;
-use crate::stream::StreamSummary;
+use crate::stream::{Stream, StreamSummary};
 use std::sync::Arc;
 use tidings_log::StreamView;
 use tidings_model::{Durability, Incarnation, Offset, StreamConfig, StreamName, Timestamp};
@@ -34,6 +34,18 @@ impl ListedStream {
     /// The offset with that index.
     pub fn offset(&self, index: u64) -> Offset {
         Offset { incarnation: self.incarnation, index }
+    }
+
+    /// A live stream.
+    pub(crate) fn of_live(stream: &Stream, now: Timestamp) -> ListedStream {
+        ListedStream {
+            name: stream.name().clone(),
+            incarnation: stream.incarnation(),
+            config: Arc::clone(stream.config()),
+            created: stream.created(),
+            summary: stream.summary(now),
+            is_expired: stream.is_expired(now),
+        }
     }
 
     /// What is committed, or what the live stream says: that may be a moment behind, but readers are told the same.

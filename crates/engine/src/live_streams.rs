@@ -160,6 +160,15 @@ impl LiveStreams {
         }
     }
 
+    /// How many parts the live streams have: see [`LiveStreams::part`].
+    pub(crate) const PARTS: usize = LiveStreams::SHARDS;
+
+    /// Some of the live streams: each is in one part. Keeps nobody but who makes one of that part live from it.
+    pub(crate) fn part(&self, part: usize) -> Vec<Arc<Stream>> {
+        let Some(shard) = self.shards.get(part) else { return Vec::new() };
+        shard.read().expect("nobody panics while holding a shard").streams.values().cloned().collect()
+    }
+
     /// Those that became live since the last call.
     pub(crate) fn take_arrived(&self) -> Vec<Incarnation> {
         std::mem::take(&mut *self.arrived.lock().expect("nobody panics while holding the arrived"))

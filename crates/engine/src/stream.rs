@@ -1,11 +1,15 @@
 //! A stream as everybody in the process sees it: what is committed of it, and who waits for more.
 
+mod pace;
 mod polls;
 
 use crate::catalogs::durability_of;
 use crate::inbox::WorkerId;
 use crate::lifetimes::lifetime_end;
+use crate::listing::ListedStream;
 use crate::reader::{Page, PageLimit, Part, Step, end_of, take};
+use pace::Pace;
+pub use pace::Rate;
 use polls::Polls;
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,6 +56,7 @@ struct Live {
     watchers: u64,
     /// Workers that were told and have not looked yet: they need not be told twice.
     told: u64,
+    pace: Pace,
 }
 
 /// A kind of follower, for counting only.
@@ -78,6 +83,8 @@ pub struct StreamSummary {
     pub followers: [u32; FollowerKind::COUNT],
     /// One-time reads in the last full minute.
     pub polls: u32,
+    /// What is published to it.
+    pub rate: Rate,
 }
 
 impl StreamSummary {
@@ -90,6 +97,7 @@ impl StreamSummary {
             closed: view.closed,
             followers: [0; FollowerKind::COUNT],
             polls: 0,
+            rate: Rate::default(),
         }
     }
 }
@@ -113,6 +121,7 @@ impl Stream {
                 cached: VecDeque::new(),
                 watchers: 0,
                 told: 0,
+                pace: Pace::default(),
             }),
             accessed: AtomicU64::new(accessed.0),
             cache_places: AtomicU32::new(0),
@@ -238,7 +247,7 @@ impl Stream {
 
     /// For a list.
     pub fn summary(&self, now: Timestamp) -> StreamSummary {
-        let live = self.live();
+        let mut live = self.live();
         StreamSummary {
             earliest: live.earliest,
             tail: live.tail,
@@ -246,7 +255,13 @@ impl Stream {
             closed: live.closed,
             followers: std::array::from_fn(|kind| self.followers[kind].load(Ordering::Relaxed)),
             polls: self.polls.last_minute(now),
+            rate: live.pace.rate(now),
         }
+    }
+
+    /// As it stands in a list.
+    pub fn listed(&self, now: Timestamp) -> ListedStream {
+        ListedStream::of_live(self, now)
     }
 
     pub(crate) fn stored(&self) -> &StoredStream {
@@ -287,12 +302,14 @@ impl Stream {
 
     /// New messages are stored. Returns the workers that must be told.
     pub(crate) fn on_appended(&self, batch: Arc<Batch>) -> u64 {
+        let bytes = batch.bytes();
         let mut live = self.live();
         if live.tail < batch.end_index() {
             assert_eq!(live.tail, batch.first_index, "batches of a stream follow one another");
             live.tail = batch.end_index();
-            live.bytes += batch.bytes() as u64;
+            live.bytes += bytes as u64;
         }
+        live.pace.count(batch.messages.len(), bytes, batch.time);
         // Also what it was made with: else the first messages of a quiet stream would never be in memory.
         live.cached.push_back(batch);
         live.mark_told()

@@ -7,6 +7,18 @@ use crate::Problem;
 pub enum AdminPath {
     /// `/v1/admin/me`: who asks, as the server knows them.
     Me,
+    /// `/v1/admin/revoke`: tokens, subjects and keys that are not believed any more.
+    Revoke,
+    /// `/v1/admin/server`: whether it is well.
+    Server,
+    /// `/v1/admin/streams`: streams, by name or the busiest.
+    Streams,
+    /// `/v1/admin/stream`: one stream.
+    Stream,
+    /// `/v1/admin/followers`: who follows a stream, and who is furthest behind.
+    Followers,
+    /// `/v1/admin/connections`: who is connected.
+    Connections,
 }
 
 impl AdminPath {
@@ -14,7 +26,15 @@ impl AdminPath {
     pub const ROOT: &str = "/v1/admin/";
 
     /// Every one: what stands behind the root, and the methods that it has.
-    const ALL: [(&str, AdminPath, &str); 1] = [("me", AdminPath::Me, "GET, OPTIONS")];
+    const ALL: [(&str, AdminPath, &str); 7] = [
+        ("me", AdminPath::Me, "GET, OPTIONS"),
+        ("revoke", AdminPath::Revoke, "GET, POST, DELETE, OPTIONS"),
+        ("server", AdminPath::Server, "GET, OPTIONS"),
+        ("streams", AdminPath::Streams, "GET, OPTIONS"),
+        ("stream", AdminPath::Stream, "GET, OPTIONS"),
+        ("followers", AdminPath::Followers, "GET, OPTIONS"),
+        ("connections", AdminPath::Connections, "GET, OPTIONS"),
+    ];
 
     /// Reads a path.
     pub(crate) fn parse(path: &str) -> Result<AdminPath, Problem> {

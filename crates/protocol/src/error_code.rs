@@ -97,6 +97,8 @@ error_codes! {
     IdempotencyConflict = "idempotency_conflict", 422, Never, "Idempotency key used before";
     /// Nobody has said who asks, or not in a way that is believed.
     Unauthenticated = "unauthenticated", 401, Never, "Say who you are";
+    /// Who asks, or the token, was revoked.
+    Revoked = "revoked", 401, Never, "Revoked";
     /// The rules don't allow it.
     Forbidden = "forbidden", 403, Never, "Not allowed";
     /// A body or message above the limit.
@@ -127,6 +129,8 @@ error_codes! {
     AuthorityUnavailable = "authority_unavailable", 503, Later, "Nobody can decide";
     /// The server is about to end.
     Draining = "draining", 503, Later, "The server is draining";
+    /// As many revocations hold as may.
+    TooManyRevocations = "too_many_revocations", 507, Never, "Too many revocations";
     /// No room for messages, on the disk or in memory.
     StorageFull = "storage_full", 507, Later, "No room for messages";
     /// A write failed; the server ends.

@@ -4,6 +4,7 @@
 //! (`now` is a parameter) or the log.
 
 mod admin_path;
+mod admin_query;
 mod cache_control;
 mod cache_cursor;
 mod civil;
@@ -29,6 +30,7 @@ mod publish_request;
 mod query;
 mod read_request;
 mod response;
+mod revoke_request;
 mod rfc3339;
 pub mod sse;
 mod target;
@@ -37,6 +39,7 @@ pub mod websocket;
 
 pub use self::proxy_header::ProxyHeader;
 pub use admin_path::AdminPath;
+pub use admin_query::{AdminQuery, StreamOrder};
 pub use cache_control::{CacheControl, PageLife};
 pub use cache_cursor::CacheCursor;
 pub use create_request::{CreateRequest, lifetime_header, retention_headers};
@@ -61,6 +64,7 @@ pub use publish_request::{
 };
 pub use read_request::{Live, ReadManyRequest, ReadRequest, StartGiven, StartKind, parse_upgrade_start};
 pub use response::{Connection, Http1Form, OpenBody, Response, reason_phrase};
+pub use revoke_request::{RevokeRequest, RevokedName};
 pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
 pub use target::{READ_PATH, Route, Target, stream_path, target_path};
 pub use ticket::{TICKET_PATH, TicketRequest, ticket_of};

@@ -199,6 +199,12 @@ impl Problem {
         Problem::new(ErrorCode::Unauthenticated, detail).with(facts)
     }
 
+    /// "Who asks was believed once, and is not any more."
+    pub fn revoked() -> Problem {
+        let facts = ProblemFacts::Challenge(Challenge::InvalidToken);
+        Problem::new(ErrorCode::Revoked, "who asks was revoked; come back with another token").with(facts)
+    }
+
     /// "The rules don't allow it." The same whether what was asked for exists or not.
     pub fn forbidden(right: &str) -> Problem {
         let detail = format!("the token does not grant the right to {right} here; get one that does");

@@ -2,6 +2,13 @@
 //!
 //! Each path says by [`authorise_admin`] what it concerns, before it looks at anything.
 
+mod connections;
+mod followers;
+mod gathering;
+mod revoke;
+mod server;
+mod streams;
+
 use crate::authorise::{Principal, Right, authorise, refusal};
 use crate::exchange::Opened;
 use crate::request::Request;
@@ -9,7 +16,9 @@ use crate::worker::core::Core;
 use serde_json::json;
 use tidings_auth::PrincipalKind;
 use tidings_model::StreamName;
-use tidings_protocol::{AdminPath, CacheControl, Headers, Problem, Response, header_name};
+use tidings_protocol::{
+    AdminPath, AdminQuery, CacheControl, Headers, Method, Problem, Response, header_name,
+};
 
 /// What a request of an administrator concerns.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +26,6 @@ pub(crate) enum Concern<'s> {
     /// The whole server: needs the right on `**`.
     Server,
     /// One stream, whether it exists or not.
-    #[expect(dead_code, reason = "the endpoints of single streams come with the console")]
     Stream(&'s StreamName),
 }
 
@@ -34,13 +42,41 @@ pub(crate) fn authorise_admin(principal: &Principal, concern: Concern<'_>) -> Re
 pub(crate) fn open<H: Headers + ?Sized>(
     principal: &Principal,
     path: AdminPath,
-    _request: &Request<'_, H>,
+    query: &str,
+    request: &Request<'_, H>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
+    let asked = AdminQuery::parse(query)?;
+    let concern = match path {
+        AdminPath::Me
+        | AdminPath::Revoke
+        | AdminPath::Server
+        | AdminPath::Streams
+        | AdminPath::Connections => Concern::Server,
+        AdminPath::Stream | AdminPath::Followers => Concern::Stream(asked.stream()?),
+    };
+    authorise_admin(principal, concern)?;
     match path {
-        AdminPath::Me => {
-            authorise_admin(principal, Concern::Server)?;
-            Ok(Opened::Response(me(principal, core)))
+        AdminPath::Me => Ok(Opened::Response(me(principal, core))),
+        AdminPath::Revoke => revocations(query, request, core),
+        AdminPath::Server => Ok(server::describe(core)),
+        AdminPath::Streams => Ok(streams::list(asked, core)),
+        AdminPath::Stream => streams::one(&asked, core),
+        AdminPath::Followers => followers::list(&asked, core),
+        AdminPath::Connections => connections::list(&asked, core),
+    }
+}
+
+fn revocations<H: Headers + ?Sized>(
+    query: &str,
+    request: &Request<'_, H>,
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    match request.method {
+        Method::Post => revoke::revoke(&request.body, core),
+        Method::Delete => revoke::believe_again(query, core),
+        Method::Get | Method::Head | Method::Put | Method::Options | Method::Other => {
+            Ok(Opened::Response(revoke::list(core)))
         }
     }
 }

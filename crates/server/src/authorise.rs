@@ -4,9 +4,10 @@
 pub(crate) use tidings_auth::{Principal, Right};
 
 use crate::asks::Asks;
+use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_auth::{Grants, Policy, Published, RefusedToken, Tickets, TokenCache};
+use tidings_auth::{Grants, Policy, Published, RefusedToken, Revocations, Tickets, TokenCache};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
 use tidings_protocol::{ErrorCode, Headers, Problem, header_name, ticket_of};
@@ -25,13 +26,35 @@ pub(crate) struct Access {
     published: Published,
     /// The token that was refused last may be signed by a key that is being fetched.
     awaits_keys: bool,
+    revoking: Arc<Revoking>,
+    /// What was revoked when it was last looked, and the version of that.
+    revoked: Arc<Revocations>,
+    version: u64,
+    /// How often any of it has changed.
+    edition: u64,
 }
 
 impl Access {
-    pub(crate) fn new(policy: &Policy, asks: Arc<Asks>, tickets: Arc<Mutex<Tickets>>) -> Access {
+    pub(crate) fn new(
+        policy: &Policy,
+        asks: Arc<Asks>,
+        tickets: Arc<Mutex<Tickets>>,
+        revoking: Arc<Revoking>,
+    ) -> Access {
+        let (revoked, version) = revoking.all();
         let published = asks.keys.published();
-        let policy = Arc::new(policy.with_published(published.clone()));
-        Access { policy, cache: TokenCache::default(), tickets, asks, published, awaits_keys: false }
+        Access {
+            policy: Arc::new(policy.with_published(published.clone())),
+            cache: TokenCache::default(),
+            tickets,
+            asks,
+            published,
+            awaits_keys: false,
+            revoking,
+            revoked,
+            version,
+            edition: 0,
+        }
     }
 
     /// From now on the issuer's keys are these: whoever was believed is looked at again when they come back.
@@ -48,10 +71,38 @@ impl Access {
         std::mem::take(&mut self.awaits_keys)
     }
 
-    /// Other rules. Tokens are looked at anew: what they grant may be another now.
+    /// Other rules hold from here on. Tokens are looked at anew: what they grant may be another now.
     pub(crate) fn on_policy(&mut self, policy: &Policy) {
         self.policy = Arc::new(policy.with_published(self.published.clone()));
         self.cache.clear();
+        self.edition += 1;
+    }
+
+    /// What was revoked, for all workers.
+    pub(crate) fn revoking(&self) -> &Arc<Revoking> {
+        &self.revoking
+    }
+
+    /// Looks whether something was revoked. Hot: one load where nothing was.
+    pub(crate) fn refresh(&mut self) {
+        if self.revoking.version() != self.version {
+            (self.revoked, self.version) = self.revoking.all();
+            self.edition += 1;
+        }
+    }
+
+    /// How often who may do what has changed: when it has, whoever goes on has to be looked at ([`Access::is_still`]).
+    pub(crate) fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// Whether somebody who was believed still is, but for the end of their token.
+    pub(crate) fn is_still(&self, principal: &Principal, now: Timestamp) -> bool {
+        !self.is_revoked(principal, now) && self.policy.still_has_key_of(principal)
+    }
+
+    fn is_revoked(&self, principal: &Principal, now: Timestamp) -> bool {
+        !self.revoked.is_empty() && self.revoked.concern(principal, now)
     }
 
     /// A ticket to read these streams; `None` when there are as many as may be.
@@ -66,10 +117,12 @@ impl Access {
         tickets.issue(rand::random(), principal, grants, now)
     }
 
-    fn redeem(&self, ticket: &str, now: Timestamp) -> Result<Principal, Problem> {
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = tickets.redeem(ticket, now);
-        known.ok_or_else(|| Problem::token_refused("the ticket was used, or has ended; ask for another"))
+    fn redeem(&mut self, ticket: &str, now: Timestamp) -> Result<Principal, Problem> {
+        let known = self.tickets.lock().unwrap_or_else(PoisonError::into_inner).redeem(ticket, now);
+        let known = known
+            .ok_or_else(|| Problem::token_refused("the ticket was used, or has ended; ask for another"))?;
+        self.refresh();
+        if self.is_still(&known, now) { Ok(known) } else { Err(Problem::revoked()) }
     }
 
     /// Whether there are rules. Without any, no token is looked at.
@@ -89,15 +142,17 @@ impl Access {
 
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
+        self.refresh();
         let known = self.policy.identify(token, &mut self.cache, now);
-        known.map_err(|refused| {
+        let known = known.map_err(|refused| {
             let may_be_fetched = matches!(refused, RefusedToken::KeysAwaited | RefusedToken::UnknownKey);
             self.awaits_keys = may_be_fetched && self.asks.keys.want();
             if refused == RefusedToken::KeysAwaited {
                 return Problem::authority_unavailable(RETRY_S).because(refused.to_string());
             }
             Problem::token_refused(refused.to_string())
-        })
+        })?;
+        if self.is_revoked(&known, now) { Err(Problem::revoked()) } else { Ok(known) }
     }
 }
 

@@ -3,8 +3,10 @@
 //! A slot of the worker steps it, or a task of hyper: the exchange does not know which. It never waits and does no
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
+use crate::about::About;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
+use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
@@ -65,7 +67,12 @@ pub(crate) trait Exchange {
     fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>);
 
     /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+
+    /// Who may do what has changed. Whether it has to be stepped for that.
+    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
+        false
+    }
 
     /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
     fn asked(&self) -> Asked {
@@ -76,6 +83,14 @@ pub(crate) trait Exchange {
     fn lag(&self) -> u64 {
         0
     }
+
+    /// The index of the message that comes next on the stream that it follows under `number`.
+    fn place(&self, _number: u32) -> Option<u64> {
+        None
+    }
+
+    /// Says what it is, for an administrator.
+    fn describe(&self, _about: &mut About) {}
 
     /// It is over, finished or not: leaves the streams that it follows.
     fn leave(&mut self, core: &mut Core);

@@ -1,5 +1,6 @@
-//! Followers end with the token that let them in: the same exchange, told when the time has come.
+//! Followers end with the token that let them in, or when it is revoked: the same exchange, told when the time has come.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
@@ -9,20 +10,55 @@ use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
+use tidings_protocol::ErrorCode;
 use tidings_protocol::websocket::input::Input;
+use tidings_protocol::websocket::server_message::writer::ErrorFrame;
+
+/// Why somebody is not believed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The time of their token is over.
+    Expired,
+    /// They, or their token, were revoked; or their key is gone from the rules.
+    Revoked,
+    /// The application does not permit any more what it has permitted, or nobody can say.
+    Withdrawn,
+}
+
+impl Over {
+    /// What is told to whoever can be told.
+    pub(crate) fn frame(self) -> ErrorFrame<'static> {
+        let (code, message) = match self {
+            Over::Expired => (ErrorCode::Unauthenticated, "the token has expired; come back with a new one"),
+            // Whoever comes back is told which stream, and why.
+            Over::Withdrawn => {
+                (ErrorCode::AuthorityUnavailable, "what the application permits has changed; come back")
+            }
+            Over::Revoked => (ErrorCode::Revoked, "who asks was revoked; come back with another token"),
+        };
+        ErrorFrame { id: None, stream: None, code, message }
+    }
+}
 
 /// An exchange of somebody who is believed for a time only. A box of its own, so that those of nobody in particular take no more room.
 struct Expiring {
     exchange: Box<dyn Exchange>,
-    /// Milliseconds of the worker's clock; `u64::MAX` once it was told.
+    principal: Principal,
+    /// Milliseconds of the worker's clock; `u64::MAX` for never, and once it was told.
     expires_ms: u64,
+    is_revoked: bool,
 }
+
+const _: () = assert!(size_of::<Expiring>() <= 40, "with what malloc adds, 48 bytes for who has a token");
 
 /// The same, held for no longer than who has asked for it is believed. A WebSocket can renew that, and sees to it itself.
 pub(crate) fn until_expiry(opened: Opened, principal: &Principal, core: &Core) -> Opened {
-    let Some(expires) = principal.expires() else { return opened };
-    let expires_ms = core.ms_after(expires.since(core.now));
-    let expiring = |exchange| Box::new(Expiring { exchange, expires_ms });
+    if principal.is_unnamed() {
+        return opened;
+    }
+    let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
+    let principal = principal.clone();
+    let expiring = |exchange| Box::new(Expiring { exchange, principal, expires_ms, is_revoked: false });
     match opened {
         Opened::Held(exchange) => Opened::Held(expiring(exchange)),
         Opened::Stream(head, exchange) => Opened::Stream(head, expiring(exchange)),
@@ -34,7 +70,8 @@ impl Exchange for Expiring {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         if self.expires_ms <= core.now_ms {
             self.expires_ms = u64::MAX;
-            self.exchange.on_expired(core, out);
+            let over = if self.is_revoked { Over::Revoked } else { Over::Expired };
+            self.exchange.on_expired(over, core, out);
         }
         match self.exchange.advance(owner, core, out) {
             Advance::Wait { until_ms } => Advance::Wait { until_ms: until_ms.min(self.expires_ms) },
@@ -78,8 +115,16 @@ impl Exchange for Expiring {
         self.exchange.on_drain(core, out);
     }
 
-    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_expired(core, out);
+    fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
+        self.exchange.on_expired(over, core, out);
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        if !self.is_revoked && !core.access.is_still(&self.principal, core.now) {
+            self.is_revoked = true;
+            self.expires_ms = 0;
+        }
+        self.is_revoked
     }
 
     fn asked(&self) -> Asked {
@@ -88,6 +133,14 @@ impl Exchange for Expiring {
 
     fn lag(&self) -> u64 {
         self.exchange.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.exchange.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.exchange.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

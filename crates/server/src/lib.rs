@@ -3,6 +3,7 @@
 //! Knows sockets, HTTP and the wire. Does not know files and segments: what is stored, and in which order, is the
 //! engine's business.
 
+mod about;
 mod admin;
 mod asks;
 mod authorise;
@@ -20,6 +21,7 @@ mod operation;
 mod peer;
 mod reloading;
 mod request;
+mod revoking;
 mod server;
 pub mod settings;
 mod slices;

@@ -68,6 +68,10 @@ pub(crate) fn open_as<H: Headers + ?Sized>(
     let mut asked = Asked::Other;
     let opened = Target::parse(request.target).and_then(|Target { route, query }| {
         asked = Asked::of(&route, request.method);
+        core.access.refresh();
+        if !core.access.is_still(principal, core.now) {
+            return Err(Problem::revoked());
+        }
         if principal.has_expired(core.now) {
             return Err(Problem::token_refused("the token has expired; get a new one"));
         }
@@ -183,7 +187,7 @@ fn for_principal<H: Headers + ?Sized>(
         (Route::ReadMany, _) => read_many(principal, query, request, core),
         (Route::Ticket, _) => ticket::issue(principal, &request.body, core),
         (Route::Streams, _) => list::list(principal, query, core),
-        (Route::Admin(path), _) => admin::open(principal, *path, request, core),
+        (Route::Admin(path), _) => admin::open(principal, *path, query, request, core),
         (Route::Stream(name), Method::Get) => read(principal, name, query, request, core),
         (Route::Stream(name), Method::Head) => operation::head::head(principal, name, core),
         (Route::Stream(name), Method::Put) => operation::create::create(principal, name, request, core),

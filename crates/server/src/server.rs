@@ -4,6 +4,7 @@ use crate::asks::{self, Asks};
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
 use crate::reloading::Reloading;
+use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -16,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -34,6 +35,14 @@ pub enum RunError {
         folder: PathBuf,
         /// Why not.
         source: Box<StartError>,
+    },
+    /// What was revoked can't be told, and must not be believed again.
+    #[error("{}: {reason}; restore the file, or remove it and revoke again", path.display())]
+    Revocations {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The address can't be listened on.
     #[error("can't listen on {address}: {source}; choose another with --listen")]
@@ -81,6 +90,7 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<
         engine: Arc::clone(&engine),
         registry: Arc::new(Registry::new(purposes.len(), engine.now())),
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
+        revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
         settings: live,
         descriptors,
@@ -117,6 +127,11 @@ pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<
     }
     log::info!("ended");
     Ok(())
+}
+
+fn open_revocations(folder: &Path) -> Result<Revoking, RunError> {
+    Revoking::open(folder)
+        .map_err(|reason| RunError::Revocations { path: folder.join(revoking::FILE_NAME), reason })
 }
 
 /// Others can reach a server that has no rules: whoever reads its log shall know.

@@ -14,6 +14,7 @@ mod read_many;
 mod sse;
 pub(crate) mod websocket;
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::Opened;
 use crate::worker::core::Core;
@@ -80,6 +81,11 @@ impl Read {
             given: request.start.kind(),
             repeated,
         }
+    }
+
+    fn describe(&self, transport: &'static str, about: &mut About) {
+        about.by(transport);
+        about.reads(self.reader.stream(), self.reader.next());
     }
 
     fn limit(&self) -> Option<u64> {

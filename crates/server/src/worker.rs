@@ -21,13 +21,16 @@ mod parking;
 pub(crate) mod poller;
 mod proxied;
 mod requests;
+mod revisit;
 mod slots;
+pub(crate) mod survey;
 mod time_limits;
 mod turn;
 
 use crate::asks::Asks;
 use crate::live_settings::LiveSettings;
 use crate::metrics::Registry;
+use crate::revoking::Revoking;
 use crate::settings::Settings;
 use crate::transport::websocket;
 use crate::worker::arrivals::Door;
@@ -66,8 +69,10 @@ pub(crate) struct Common {
     pub(crate) asks: Arc<Asks>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
+    /// What is not believed any more.
+    pub(crate) revoking: Arc<Revoking>,
     /// Every worker as the others see it.
-    pub(crate) doors: Vec<Door>,
+    pub(crate) doors: Arc<[Door]>,
     /// How many of these serve streams: the first ones.
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
@@ -105,6 +110,7 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    revisit: revisit::Revisit,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
 }
@@ -167,6 +173,7 @@ impl Worker {
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
+            revisit: revisit::Revisit::default(),
             alone_from_ms: 0,
         })
     }

@@ -4,6 +4,8 @@
 
 #[path = "worker/access.rs"]
 mod access;
+#[path = "worker/administration.rs"]
+mod administration;
 #[path = "worker/balance.rs"]
 mod balance;
 #[path = "worker/behind.rs"]

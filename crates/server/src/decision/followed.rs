@@ -3,8 +3,10 @@
 use super::Verdict;
 use super::permits::Permits;
 use super::question::Question;
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -34,11 +36,11 @@ pub(crate) fn while_permitted(opened: Opened, permits: Permits, principal: &Prin
 
 impl Exchange for Followed {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
-        let next_ms = self.permits.on_time(&self.principal, owner, core);
+        let next_ms = self.permits.on_time(&self.principal, |_stream| true, owner, core);
         if !self.permits.take_lost().is_empty() {
             // Whoever comes back is told why. Of many streams the others go on then.
             self.permits = Permits::default();
-            self.exchange.on_expired(core, out);
+            self.exchange.on_expired(Over::Withdrawn, core, out);
         }
         match self.exchange.advance(owner, core, out) {
             Advance::Wait { until_ms } => Advance::Wait { until_ms: until_ms.min(next_ms) },
@@ -82,8 +84,20 @@ impl Exchange for Followed {
         self.exchange.on_drain(core, out);
     }
 
-    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_expired(core, out);
+    fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
+        self.exchange.on_expired(over, core, out);
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.exchange.on_access_changed(core)
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.exchange.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.exchange.describe(about);
     }
 
     fn asked(&self) -> Asked {

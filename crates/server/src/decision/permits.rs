@@ -20,11 +20,15 @@ pub(crate) struct Permits {
     all: Vec<Permit>,
     /// Streams whose yes has become a no, and whether somebody has said so.
     lost: Vec<(StreamName, Verdict)>,
+    /// When the first of them ends.
+    next_ms: u64,
 }
 
 impl Permits {
     pub(crate) fn add(&mut self, question: Question, until_ms: u64) {
+        self.all.retain(|permit| permit.question != question);
         self.all.push(Permit { question, until_ms });
+        self.next_ms = 0;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,11 +46,24 @@ impl Permits {
             permit.question = permit.question.clone().about(principal);
             permit.until_ms = 0;
         }
+        self.next_ms = 0;
     }
 
-    /// Asks about what has ended. When that is to be done next; milliseconds of the worker's clock.
-    pub(crate) fn on_time(&mut self, principal: &Principal, owner: Owner, core: &mut Core) -> u64 {
+    /// Asks about what has ended, where it is still followed. When that is to be done next; milliseconds of the worker's clock.
+    pub(crate) fn on_time(
+        &mut self,
+        principal: &Principal,
+        is_followed: impl Fn(&StreamName) -> bool,
+        owner: Owner,
+        core: &mut Core,
+    ) -> u64 {
+        if core.now_ms < self.next_ms {
+            return self.next_ms;
+        }
         let mut next_ms = u64::MAX;
+        self.all.retain(|permit| {
+            core.now_ms < permit.until_ms || permit.question.stream.as_ref().is_some_and(&is_followed)
+        });
         for permit in &mut self.all {
             if permit.until_ms <= core.now_ms {
                 match core.decisions.known(&permit.question, core.now_ms) {
@@ -66,6 +83,7 @@ impl Permits {
             next_ms = next_ms.min(permit.until_ms);
         }
         self.forget_lost();
+        self.next_ms = next_ms;
         next_ms
     }
 
@@ -79,6 +97,7 @@ impl Permits {
             }
         }
         self.forget_lost();
+        self.next_ms = 0;
     }
 
     /// The streams that may not be followed any more, once.
@@ -87,7 +106,7 @@ impl Permits {
     }
 
     fn forget_lost(&mut self) {
-        let Permits { all, lost } = self;
+        let Permits { all, lost, next_ms: _ } = self;
         if !lost.is_empty() {
             all.retain(|permit| {
                 !lost.iter().any(|(stream, _)| permit.question.stream.as_ref() == Some(stream))

@@ -68,6 +68,8 @@ settings_table! {
         ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
         /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
         max_tickets: usize = COUNT "10000" in "1"..="10000000",
+        /// How many revocations of tokens, subjects and keys may hold. Above it: 507.
+        max_revocations: usize = COUNT "10000" in "1"..="1000000",
     }
     group "Asking the application" {
         /// Where the application is asked whether somebody may do what the rules permit: a `POST` with JSON, over `https://…` or to this machine.

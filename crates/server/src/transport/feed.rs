@@ -6,6 +6,7 @@
 
 mod subscriptions;
 
+use crate::about::About;
 use crate::authorise::{Principal, Right, authorise};
 use crate::forms::{Form, Wrapping};
 use crate::metrics::Transport;
@@ -21,14 +22,6 @@ use tidings_protocol::websocket::server_message::writer::{
     ErrorFrame, write_closed, write_error, write_live, write_reset, write_skipped, write_subscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
-
-/// What a client is told that is not believed any more, before the end.
-pub(super) const EXPIRED: ErrorFrame<'static> = ErrorFrame {
-    id: None,
-    stream: None,
-    code: ErrorCode::Unauthenticated,
-    message: "the token has expired; come back with a new one",
-};
 
 /// What a step of a feed came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,6 +283,17 @@ impl Feed {
     /// How many messages the furthest of its readers is behind.
     pub(super) fn lag(&self) -> u64 {
         self.subscriptions.lag()
+    }
+
+    /// See [`Exchange`](crate::exchange::Exchange).
+    pub(super) fn place(&self, number: u32) -> Option<u64> {
+        self.subscriptions.place(number)
+    }
+
+    /// See [`Exchange`](crate::exchange::Exchange).
+    pub(super) fn describe(&self, transport: &'static str, about: &mut About) {
+        about.by(transport);
+        self.subscriptions.describe(about);
     }
 
     /// It is over: leaves the streams that it follows.

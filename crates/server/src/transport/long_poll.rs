@@ -2,7 +2,9 @@
 
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
@@ -84,13 +86,21 @@ impl Exchange for LongPoll {
         self.until_ms = core.now_ms;
     }
 
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
     }
 
     fn asked(&self) -> Asked {
         Asked::Read
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("long-poll", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

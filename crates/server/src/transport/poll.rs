@@ -5,6 +5,7 @@
 
 use super::Read;
 use super::page::respond;
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::metrics::Asked;
 use crate::worker::core::Core;
@@ -86,6 +87,10 @@ impl Exchange for Poll {
 
     fn asked(&self) -> Asked {
         Asked::Read
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("poll", about);
     }
 
     fn leave(&mut self, _core: &mut Core) {}

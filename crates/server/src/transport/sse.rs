@@ -1,7 +1,9 @@
 //! Server-sent events: reads, waits, and repeats, in one response.
 
 use super::{Read, SSE};
+use crate::about::About;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
 use crate::metrics::Transport;
 use crate::worker::core::Core;
@@ -206,16 +208,24 @@ impl Exchange for Sse {
         }
     }
 
-    fn on_expired(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
         if self.state != State::Ended {
             self.begin(core, out);
-            self.push(b": the token has expired; come back with a new one\n\n".to_vec(), out);
+            self.push(format!(": {}\n\n", over.frame().message).into_bytes(), out);
             let _end = self.end(out);
         }
     }
 
     fn lag(&self) -> u64 {
         self.read.reader.lag()
+    }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        Some(self.read.reader.next())
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.read.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -9,6 +9,7 @@ mod pending;
 mod publishing;
 mod session;
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
@@ -108,6 +109,10 @@ pub(super) trait Talk {
     fn on_changed(&mut self, number: u32);
     /// Goes on as far as it can, and says whole frames.
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+    /// See [`Exchange`].
+    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
+        false
+    }
     /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
@@ -120,6 +125,9 @@ pub(super) trait Talk {
     fn lag(&self) -> u64 {
         0
     }
+    fn place(&self, number: u32) -> Option<u64>;
+    /// See [`Exchange`].
+    fn describe(&self, about: &mut About);
     /// Leaves what it follows.
     fn leave(&mut self, core: &mut Core);
 }
@@ -338,6 +346,18 @@ impl<T: Talk> Exchange for Connection<T> {
 
     fn lag(&self) -> u64 {
         self.talk.lag()
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.talk.on_access_changed(core)
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.talk.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.talk.describe(about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -5,6 +5,7 @@
 
 use super::Worker;
 use super::poller::Waker;
+use super::survey::Notes;
 use crate::asks::Answer;
 use crate::decision::question::Question;
 use crate::peer::Peer;
@@ -27,6 +28,8 @@ pub(crate) struct Door {
     arrivals: Mutex<Vec<Arrival>>,
     /// Answers to what it has asked: no more than it has questions on their way.
     answers: Mutex<Vec<(Question, Answer)>>,
+    /// Questions of other workers, and their answers.
+    pub(super) notes: Notes,
     /// There once the worker runs.
     waker: OnceLock<Waker>,
 }
@@ -50,6 +53,11 @@ impl Door {
     fn leave(&self, arrival: Arrival) {
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.arrivals().push(arrival);
+        self.wake();
+    }
+
+    /// So that the worker looks at what was left here.
+    pub(super) fn wake(&self) {
         if let Some(wake) = self.waker.get() {
             wake();
         }

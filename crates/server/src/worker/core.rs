@@ -10,6 +10,7 @@ use crate::slices::Slices;
 use crate::worker::Common;
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::survey::Colleagues;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) registry: Arc<Registry>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
+    pub(crate) colleagues: Colleagues,
     pub(crate) forms: Forms,
     /// What WebSocket messages take that have not fully arrived, over all workers.
     pub(crate) message_memory: Arc<MessageMemory>,
@@ -64,7 +66,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, asks, .. } = common;
+        let Common { engine, registry, message_memory, tickets, revoking, asks, .. } = common;
         let metrics = registry.of_worker(index);
         let time = engine.now();
         let mut settings_generation = 0;
@@ -74,6 +76,7 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
@@ -90,7 +93,12 @@ impl Core {
             refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
-            access: Access::new(&settings.access, Arc::clone(asks), Arc::clone(tickets)),
+            access: Access::new(
+                &settings.access,
+                Arc::clone(asks),
+                Arc::clone(tickets),
+                Arc::clone(revoking),
+            ),
             decisions: Decisions::new(asks, &settings, index),
             engine: Arc::clone(engine),
             settings,

@@ -19,6 +19,11 @@ impl Owner {
         Owner(Owner::TASK | index as u64)
     }
 
+    /// Its place among all that a worker may hold, in an order that stays: tasks stand behind slots.
+    pub(crate) fn place(self) -> u64 {
+        if self.task().is_some() { self.0 } else { self.0 & 0xffff_ffff }
+    }
+
     /// The index of the task, if it is one.
     pub(crate) fn task(self) -> Option<usize> {
         let is_task = self.0 & Owner::TASK != 0;
@@ -141,11 +146,15 @@ impl Followers {
 
     /// Those who follow the stream, with their own number for it.
     pub(crate) fn of(&self, stream: &Stream) -> impl Iterator<Item = (Owner, u32)> {
+        self.links_of(stream).map(|link| (link.owner, link.number))
+    }
+
+    fn links_of(&self, stream: &Stream) -> impl Iterator<Item = &Link> {
         let mut at = self.groups.get(&stream.incarnation()).and_then(|group| group.first);
         std::iter::from_fn(move || {
             let link = self.links.get(at?.index())?;
             at = link.next;
-            Some((link.owner, link.number))
+            Some(link)
         })
     }
 }

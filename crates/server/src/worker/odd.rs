@@ -19,7 +19,7 @@ mod seat;
 mod websocket_task;
 
 use super::{Owner, Shared};
-use crate::exchange::{Opened, Told};
+use crate::exchange::{Exchange, Opened, Told};
 use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ use gate::Admitted;
 use rewound::Rewound;
 use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::rc::Rc;
 use tidings_engine::Reply;
@@ -47,7 +47,7 @@ pub(super) struct HandedOver {
 /// The exchanges and connections that tasks hold.
 #[derive(Default)]
 pub(super) struct Tasks {
-    exchanges: HashMap<usize, TaskNews>,
+    exchanges: BTreeMap<usize, TaskNews>,
     /// No index is used twice: a reply that comes late must not reach a stranger.
     next_exchange: usize,
     /// Connections with hyper.
@@ -63,11 +63,27 @@ impl Tasks {
     }
 
     /// A place for the news of one exchange.
-    fn insert_exchange(&mut self) -> usize {
+    fn insert_exchange(&mut self, news: TaskNews) -> usize {
         let index = self.next_exchange;
         self.next_exchange += 1;
-        self.exchanges.insert(index, TaskNews::default());
+        self.exchanges.insert(index, news);
         index
+    }
+
+    /// Whoever stands at that place and behind it.
+    pub(super) fn owners_from(&self, place: u64) -> impl Iterator<Item = Owner> {
+        let first = Owner(place).task().unwrap_or(0);
+        self.exchanges.range(first..).map(|(index, _)| Owner::of_task(*index))
+    }
+
+    /// Who has made the connection of a task.
+    pub(super) fn peer(&self, task: usize) -> Option<Peer> {
+        self.exchanges.get(&task).map(TaskNews::peer)
+    }
+
+    /// Looks at the exchange of a task, while none is stepped.
+    pub(super) fn look_at<T>(&self, task: usize, look: impl FnOnce(&dyn Exchange) -> T) -> Option<T> {
+        self.exchanges.get(&task)?.look_at(look)
     }
 
     pub(super) fn wake(&mut self, task: usize) {
@@ -92,6 +108,14 @@ impl Tasks {
     pub(super) fn tell(&mut self, task: usize, told: Told) {
         if let Some(news) = self.exchanges.get_mut(&task) {
             news.told.push(told);
+        }
+    }
+
+    /// Tells all of them that who may do what has changed.
+    pub(super) fn on_access_changed(&mut self) {
+        for news in self.exchanges.values_mut() {
+            news.access_changed = true;
+            news.wake();
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Slot {
     pub(crate) sent_ms: u64,
     /// When it is looked at again at the latest; `u64::MAX` for never.
     pub(crate) due_ms: u64,
+    /// When it was opened, in seconds of the worker's clock.
+    pub(crate) opened_s: u32,
     pub(crate) exchange: Option<Box<dyn Exchange>>,
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -89,6 +91,7 @@ impl Slot {
             seen_ms: now_ms,
             sent_ms: now_ms,
             due_ms: u64::MAX,
+            opened_s: u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX),
             exchange: None,
             rare: None,
         }
@@ -154,7 +157,7 @@ impl Slots {
         self.pages.remove(place)
     }
 
-    /// How many places the hand goes over.
+    /// How many places the hand goes over: one above the highest that may be taken.
     pub(crate) fn places(&self) -> usize {
         self.pages.end()
     }
@@ -169,9 +172,20 @@ impl Slots {
         }
     }
 
+    /// The keys of what stands at that place and behind it.
+    pub(crate) fn keys_from(&self, place: u64) -> impl Iterator<Item = u64> {
+        let first = usize::try_from(place).unwrap_or(usize::MAX);
+        (first..self.pages.end()).filter_map(|place| self.key_at(place))
+    }
+
     /// All keys, for what concerns every connection.
     pub(crate) fn keys(&self) -> Vec<u64> {
-        (0..self.pages.end()).filter_map(|place| self.key_at(place)).collect()
+        self.keys_at(0..self.places())
+    }
+
+    /// The keys of those places.
+    pub(crate) fn keys_at(&self, places: std::ops::Range<usize>) -> Vec<u64> {
+        places.filter_map(|place| self.key_at(place)).collect()
     }
 
     fn key_at(&self, place: usize) -> Option<u64> {

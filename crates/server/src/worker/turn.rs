@@ -172,9 +172,11 @@ impl Worker {
         self.take_arrivals();
         self.core.look_for_settings(&self.common.settings);
         self.take_decisions();
+        self.take_notes();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();
         }
+        self.revisit();
         let news = self.core.take_news();
         self.hear_news(news);
     }
@@ -258,6 +260,7 @@ impl Worker {
         self.core.on_tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        self.revisit();
         if self.hand_rests() {
             return;
         }

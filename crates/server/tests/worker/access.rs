@@ -12,21 +12,24 @@ mod listing;
 mod metrics;
 #[path = "access/requests.rs"]
 mod requests;
+#[path = "access/revocation.rs"]
+mod revocation;
 #[path = "access/tickets.rs"]
 mod tickets;
 #[path = "access/tokens.rs"]
 mod tokens;
 
 use crate::wire::Wire;
+use serde_json::json;
 use tidings_testkit::{Server, ServerBuilder};
-use tokens::{FULL_KEY, Kind, NARROW_KEY, SECRET, hash};
+use tokens::{FULL_KEY, Kind, NARROW_KEY, REVOKED_ID, REVOKED_KEY, SECRET, hash};
 
 /// A server with rules: anybody may read what is public, and each kind of token has what its name says on `mine/**`.
 fn builder(more: &str) -> (ServerBuilder, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let secret = folder.path().join("secret");
     std::fs::write(&secret, SECRET).expect("a temporary file can be written");
-    let (full, narrow) = (hash(FULL_KEY), hash(NARROW_KEY));
+    let [full, narrow, revoked] = [FULL_KEY, NARROW_KEY, REVOKED_KEY].map(hash);
     let text = format!(
         r#"
         token_secret_file = {secret:?}
@@ -48,6 +51,11 @@ fn builder(more: &str) -> (ServerBuilder, tempfile::TempDir) {
         name = "narrow"
         hash = "sha256:{narrow}"
         read = ["other/**"]
+        [[keys]]
+        name = "revoked"
+        hash = "sha256:{revoked}"
+        read = ["mine/**"]
+        publish = ["mine/**"]
         "#,
         secret = secret.display().to_string(),
     );
@@ -58,6 +66,8 @@ fn server() -> Server {
     let (builder, _secret_is_read) = builder("");
     let server = builder.start();
     create(&server, "mine/there");
+    revocation::revoke(&server, &json!({ "token_id": REVOKED_ID }));
+    revocation::revoke(&server, &json!({ "key": "revoked" }));
     server
 }
 

@@ -3,6 +3,7 @@
 //! Most feeds follow one stream, and most of the time nothing happens: so the first subscription lies in the feed itself, and
 //! what only others need is allocated with the second one.
 
+use crate::about::About;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use std::collections::VecDeque;
@@ -121,6 +122,23 @@ impl Subscriptions {
         let others = self.others.iter().flat_map(|others| &others.all);
         let all = self.first.iter().chain(others);
         all.map(|it| (it.number, it.reader.stream().name().clone())).collect()
+    }
+
+    /// Where the reader of that number stands.
+    pub(super) fn place(&self, number: u32) -> Option<u64> {
+        if let Some(first) = self.first.as_ref().filter(|first| first.number == number) {
+            return Some(first.reader.next());
+        }
+        let others = self.others.as_ref()?;
+        Some(others.all.get(others.place_of(number)?)?.reader.next())
+    }
+
+    /// Says which streams there are.
+    pub(super) fn describe(&self, about: &mut About) {
+        let others = self.others.iter().flat_map(|others| &others.all);
+        for subscription in self.first.iter().chain(others) {
+            about.reads(subscription.reader.stream(), subscription.reader.next());
+        }
     }
 
     pub(super) fn get(&mut self, number: u32) -> Option<&mut Subscription> {

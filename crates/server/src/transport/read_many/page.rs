@@ -3,8 +3,10 @@
 //! The streams have their turns as those of a WebSocket have, a slice each, until nothing is left or the page is full. So a stream that is
 //! far behind takes what the others leave, and the slices are the ones that other followers get. What they said is then put in order.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::forms::Wrapping;
 use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
@@ -184,7 +186,7 @@ impl Exchange for Page {
         }
     }
 
-    fn on_expired(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         if self.wait != Wait::No {
             self.wait = Wait::Over;
@@ -193,6 +195,14 @@ impl Exchange for Page {
 
     fn asked(&self) -> Asked {
         Asked::ReadMany
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.feed.describe(if self.wait == Wait::No { "poll" } else { "long-poll" }, about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -1,9 +1,11 @@
 //! SSE of many streams: each frame is an event without a name.
 
+use crate::about::About;
 use crate::authorise::Principal;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::expiring::Over;
 use crate::forms::{LAST_CHUNK, Wrapping, heartbeat};
-use crate::transport::feed::{EXPIRED, Feed};
+use crate::transport::feed::Feed;
 use crate::transport::{Follower, SSE};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -108,18 +110,26 @@ impl Exchange for Events {
         let _end = self.end(out);
     }
 
-    fn on_expired(&mut self, _core: &mut Core, out: &mut Vec<Bytes>) {
+    fn on_expired(&mut self, over: Over, _core: &mut Core, out: &mut Vec<Bytes>) {
         if self.ended {
             return;
         }
         let mut events = std::mem::take(&mut self.first);
-        self.feed.wrapping().write(&mut events, |text| write_error(text, &EXPIRED));
+        self.feed.wrapping().write(&mut events, |text| write_error(text, &over.frame()));
         self.push(events, out);
         let _end = self.end(out);
     }
 
     fn lag(&self) -> u64 {
         self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        self.feed.describe("sse", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -1,6 +1,7 @@
 //! The hidden test listener: sends every message back, text as text and binary as binary.
 
 use super::{PING, Talk};
+use crate::about::About;
 use crate::exchange::Advance;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -59,6 +60,12 @@ impl Talk for Echo {
     fn owes_an_answer(&self) -> bool {
         false
     }
+
+    fn place(&self, _number: u32) -> Option<u64> {
+        None
+    }
+
+    fn describe(&self, _about: &mut About) {}
 
     fn leave(&mut self, _core: &mut Core) {}
 }

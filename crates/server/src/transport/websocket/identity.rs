@@ -3,6 +3,7 @@
 //! Knows times and the two frames about them. Does not know streams.
 
 use crate::authorise::{Principal, Right};
+use crate::expiring::Over;
 use crate::worker::core::Core;
 use std::time::Duration;
 use tidings_protocol::websocket::frame::write_text_frame;
@@ -17,6 +18,7 @@ pub(super) struct Identity {
     /// When it is asked for a new token, and when it is not believed any more; milliseconds of the worker's clock, `u64::MAX` for never.
     ask_ms: u64,
     end_ms: u64,
+    is_revoked: bool,
 }
 
 /// Whether somebody is believed.
@@ -25,7 +27,7 @@ pub(super) enum Believed {
     /// Until that time of the worker's clock something has to happen.
     Until { ms: u64 },
     /// Not any more.
-    Over,
+    Not(Over),
 }
 
 impl Identity {
@@ -36,13 +38,19 @@ impl Identity {
             // Who may do nothing as nobody has come to say who they are.
             let end_ms = core.ms_after(core.settings.request_timeout);
             let principal = principal.clone();
-            return is_useless.then_some(Identity { principal, ask_ms: u64::MAX, end_ms });
+            return is_useless.then_some(Identity { principal, ask_ms: u64::MAX, end_ms, is_revoked: false });
         }
         let left = principal.expires().map(|expires| expires.since(core.now));
         let (ask_ms, end_ms) = left.map_or((u64::MAX, u64::MAX), |left| {
             (core.ms_after(left.saturating_sub(RENEW_BEFORE.min(left / 2))), core.ms_after(left))
         });
-        Some(Identity { principal: principal.clone(), ask_ms, end_ms })
+        Some(Identity { principal: principal.clone(), ask_ms, end_ms, is_revoked: false })
+    }
+
+    /// Looks whether they are still believed. Whether the connection has to be told something.
+    pub(super) fn on_access_changed(&mut self, core: &Core) -> bool {
+        self.is_revoked |= !core.access.is_still(&self.principal, core.now);
+        self.is_revoked
     }
 
     pub(super) fn principal(&self) -> &Principal {
@@ -57,8 +65,11 @@ impl Identity {
 
     /// Asks for a new token when that is due.
     pub(super) fn on_time(&mut self, core: &Core, out: &mut Vec<u8>) -> Believed {
+        if self.is_revoked {
+            return Believed::Not(Over::Revoked);
+        }
         if self.end_ms <= core.now_ms {
-            return Believed::Over;
+            return Believed::Not(Over::Expired);
         }
         if self.ask_ms <= core.now_ms {
             self.ask_ms = u64::MAX;

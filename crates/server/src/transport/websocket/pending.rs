@@ -5,7 +5,9 @@ use crate::decision::Verdict;
 use crate::decision::question::Question;
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tidings_model::{Start, StreamName};
+use tidings_protocol::websocket::memory::{Lease, MessageMemory};
 
 /// What is done when its turn comes.
 pub(super) enum Message<'t> {
@@ -30,7 +32,10 @@ pub(super) enum Wanted {
 pub(super) struct Pending {
     pub(super) wanted: Wanted,
     messages: VecDeque<Message<'static>>,
+    /// Beside the first one.
     bytes: usize,
+    /// What all of them take, of what messages of all connections may take together.
+    lease: Lease,
 }
 
 impl Pending {
@@ -38,19 +43,34 @@ impl Pending {
     const COUNT_MAX: usize = 256;
     const BYTES_MAX: usize = 1 << 20;
 
-    pub(super) fn new(wanted: Wanted, first: Message<'static>) -> Pending {
-        let bytes = first.bytes();
-        Pending { wanted, messages: VecDeque::from([first]), bytes }
+    /// `None` where there is no room for it.
+    pub(super) fn new(wanted: Wanted, first: &Message<'_>, memory: &Arc<MessageMemory>) -> Option<Pending> {
+        let mut lease = Lease::new(memory);
+        lease.charge(first.bytes()).ok()?;
+        Some(Pending { wanted, messages: VecDeque::from([first.to_kept()]), bytes: 0, lease })
     }
 
-    /// Whether there is room for a text of that many bytes.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
-        self.messages.len() < Pending::COUNT_MAX && self.bytes + bytes <= Pending::BYTES_MAX
+    /// Takes another one, if there is room for it.
+    pub(super) fn take(&mut self, message: &Message<'_>) -> bool {
+        let bytes = self.bytes + message.bytes();
+        let has_room = self.messages.len() < Pending::COUNT_MAX
+            && bytes <= Pending::BYTES_MAX
+            && self.lease.charge(message.bytes()).is_ok();
+        if has_room {
+            self.bytes = bytes;
+            self.messages.push_back(message.to_kept());
+        }
+        has_room
     }
 
-    pub(super) fn add(&mut self, message: Message<'static>) {
-        self.bytes += message.bytes();
-        self.messages.push_back(message);
+    /// Those that have waited behind another one, which had room for them.
+    pub(super) fn take_all(&mut self, messages: impl Iterator<Item = Message<'static>>) {
+        for message in messages {
+            // They have their room already, unless others took it in between: then they have it all the same.
+            let _charged = self.lease.charge(message.bytes());
+            self.bytes += message.bytes();
+            self.messages.push_back(message);
+        }
     }
 
     /// Whether what the first one waits for is here.
@@ -68,7 +88,7 @@ impl Pending {
 
 impl Message<'_> {
     /// A copy that can wait.
-    pub(super) fn to_kept(&self) -> Message<'static> {
+    fn to_kept(&self) -> Message<'static> {
         match self {
             Message::First(name, start) => Message::First(name.clone(), *start),
             Message::Text(text) => Message::Text(Cow::Owned(text.clone().into_owned())),

@@ -4,6 +4,7 @@ use super::identity::{Believed, Identity};
 use super::pending::{Message, Pending, Wanted};
 use super::publishing::{self, Publishing, write_refusal};
 use super::{FirstSubscription, Talk};
+use crate::about::About;
 use crate::authorise::{Principal, Right, refusal};
 use crate::decision::Verdict;
 use crate::decision::permits::Permits;
@@ -11,7 +12,7 @@ use crate::decision::question::{Question, Via, Whence};
 use crate::exchange::Advance;
 use crate::forms::Wrapping;
 use crate::transport::WEBSOCKET;
-use crate::transport::feed::{EXPIRED, Feed};
+use crate::transport::feed::Feed;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
@@ -74,7 +75,11 @@ enum Asked {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, refused, peer } = first;
+        let FirstSubscription { subscription, deflate, principal, mut refused, peer } = first;
+        if refused.is_none() && !core.access.is_still(&principal, core.now) {
+            // While the connection was upgraded.
+            refused = Some(Box::new(Problem::revoked()));
+        }
         let deflate = deflate.map(Agreement::window);
         let identity = Identity::of(&principal, core);
         let leave = core
@@ -147,8 +152,8 @@ impl Session {
         match rare.identity.as_mut().map(|identity| identity.on_time(core, out)) {
             None => u64::MAX,
             Some(Believed::Until { ms }) => ms,
-            Some(Believed::Over) => {
-                self.end(&EXPIRED, out);
+            Some(Believed::Not(over)) => {
+                self.end(&over.frame(), out);
                 u64::MAX
             }
         }
@@ -215,19 +220,29 @@ impl Session {
                 }
             },
         };
-        if let Some(wanted) = waits {
-            let pending = Pending::new(wanted, message.to_kept());
-            self.rare.get_or_insert_default().pending = Some(Box::new(pending));
+        let Some(wanted) = waits else { return };
+        match Pending::new(wanted, message, &core.message_memory) {
+            Some(pending) => self.rare.get_or_insert_default().pending = Some(Box::new(pending)),
+            None => self.refuse_busy(message, out),
         }
     }
 
     /// A text that comes while others wait: it waits too, if there is room.
     fn keep(&mut self, text: &str, out: &mut Vec<u8>) {
         let Some(pending) = self.rare.as_mut().and_then(|rare| rare.pending.as_mut()) else { return };
-        if pending.has_room(text.len()) {
-            return pending.add(Message::Text(text.into()).to_kept());
+        let message = Message::Text(text.into());
+        if !pending.take(&message) {
+            self.refuse_busy(&message, out);
         }
+    }
+
+    /// There is no room for a message to wait.
+    fn refuse_busy(&mut self, message: &Message<'_>, out: &mut Vec<u8>) {
         let problem = Problem::too_busy(1);
+        let text = match message {
+            Message::First(name, _) => return self.feed.refuse(name, &problem, out),
+            Message::Text(text) => text,
+        };
         match ClientMessage::parse(text) {
             Ok(ClientMessage::Publish(publish)) => {
                 write_refusal(out, Some(&publish.id), &publish.stream, &problem);
@@ -250,13 +265,13 @@ impl Session {
             Wanted::Verdict(question, verdict) => verdict.take().map(|verdict| (question.clone(), verdict)),
             Wanted::Keys { .. } => None,
         };
-        for message in pending.into_messages() {
-            if self.has_ended() {
-                return;
-            }
-            match self.rare.as_mut().and_then(|rare| rare.pending.as_mut()) {
-                Some(pending) => pending.add(message),
-                None => self.process(&message, brought.take(), owner, core, out),
+        let mut messages = pending.into_messages().into_iter();
+        while !self.has_ended()
+            && let Some(message) = messages.next()
+        {
+            self.process(&message, brought.take(), owner, core, out);
+            if let Some(pending) = self.rare.as_mut().and_then(|rare| rare.pending.as_mut()) {
+                return pending.take_all(messages);
             }
         }
     }
@@ -303,7 +318,8 @@ impl Session {
         }
         let principal = self.principal(core);
         let Some(leave) = self.rare.as_mut().and_then(|rare| rare.leave.as_mut()) else { return u64::MAX };
-        let until_ms = leave.permits.on_time(&principal, owner, core);
+        let feed = &self.feed;
+        let until_ms = leave.permits.on_time(&principal, |stream| feed.has(stream), owner, core);
         for (name, verdict) in leave.permits.take_lost() {
             if self.feed.unsubscribe(&name, core) {
                 let problem = match verdict {
@@ -480,6 +496,11 @@ impl Talk for Session {
         SILENCE
     }
 
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        let identity = self.rare.as_mut().and_then(|rare| rare.identity.as_mut());
+        identity.is_some_and(|identity| identity.on_access_changed(core))
+    }
+
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
         write_text_frame(out, |text| write_drain(text, core.settings.drain_window));
     }
@@ -495,6 +516,16 @@ impl Talk for Session {
 
     fn lag(&self) -> u64 {
         self.feed.lag()
+    }
+
+    fn place(&self, number: u32) -> Option<u64> {
+        self.feed.place(number)
+    }
+
+    fn describe(&self, about: &mut About) {
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        about.subject = identity.and_then(|identity| identity.principal().subject()).map(str::to_owned);
+        self.feed.describe("websocket", about);
     }
 
     fn leave(&mut self, core: &mut Core) {

@@ -23,7 +23,13 @@ pub(super) fn json_of(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).expect("an answer is JSON")
 }
 
-const LINES: [&str; 1] = ["GET /v1/admin/me"];
+const LINES: [&str; 5] = [
+    "GET /v1/admin/me",
+    "GET /v1/admin/revoke",
+    "GET /v1/admin/server",
+    "GET /v1/admin/streams",
+    "GET /v1/admin/connections",
+];
 
 #[test]
 fn only_administrators_of_everything_may_ask_what_concerns_the_whole_server() {
@@ -49,6 +55,25 @@ fn only_administrators_of_everything_may_ask_what_concerns_the_whole_server() {
     }
     assert_eq!(ask(&server, "GET /v1/admin/nothing", &administrator(), "").status, 404);
     assert_eq!(ask(&server, "DELETE /v1/admin/me", &administrator(), "").status, 405);
+}
+
+#[test]
+fn what_concerns_one_stream_needs_the_right_on_that_stream() {
+    let server = server();
+    for path in ["stream", "followers"] {
+        for (there, missing) in [("mine/there", "mine/missing"), ("other/there", "other/missing")] {
+            let [there, missing] = [there, missing].map(|name| format!("GET /v1/admin/{path}?stream={name}"));
+            let of_mine = with_rights(&["admin"], "mine/**");
+            let is_mine = there.contains("=mine");
+            let statuses = [&there, &missing].map(|line| ask(&server, line, &of_mine, "").status);
+            assert_eq!(statuses, if is_mine { [200, 404] } else { [403, 403] }, "{there}");
+            for kind in KINDS {
+                let statuses = [&there, &missing].map(|line| ask(&server, line, &kind.field(), "").status);
+                let unnamed = matches!(kind.verdict(), Verdict::Unnamed | Verdict::Refused);
+                assert_eq!(statuses, if unnamed { [401; 2] } else { [403; 2] }, "{there} {kind:?}");
+            }
+        }
+    }
 }
 
 #[test]

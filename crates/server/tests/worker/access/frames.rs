@@ -80,7 +80,7 @@ fn check(socket: &mut Socket, kind: Kind, carrier: Carrier, frame: &str, permitt
     expect_type(socket, "hello", what);
     if kind.verdict() == Verdict::Refused {
         let told = expect_type(socket, "error", what);
-        assert_eq!(told["code"], "unauthenticated", "{what}: {told}");
+        assert_eq!(told["code"], kind.code(), "{what}: {told}");
         assert_eq!(close_of(socket), Some(4401), "{what}");
         return;
     }
@@ -186,7 +186,7 @@ fn lists_of_streams_are_read_as_far_as_each_may_be() {
                 }
                 Verdict::Forbidden => assert!(!text.contains("subscribed"), "{what}: {text}"),
                 Verdict::Unnamed | Verdict::Refused => {
-                    assert!(text.contains("\"unauthenticated\""), "{what}: {text}");
+                    assert!(text.contains(&format!("\"{}\"", kind.code())), "{what}: {text}");
                 }
             }
         }

@@ -70,10 +70,10 @@ fn comparable(answer: &Answer) -> (String, String) {
     (lines.collect::<Vec<_>>().join("\n"), answer.text())
 }
 
-fn check(answer: &Answer, verdict: Verdict, what: &str) {
-    let (status, code, challenge) = match verdict {
+fn check(answer: &Answer, kind: Kind, what: &str) {
+    let (status, code, challenge) = match kind.verdict() {
         Verdict::Unnamed => (401, "unauthenticated", "Bearer realm=\"tidings\""),
-        Verdict::Refused => (401, "unauthenticated", "Bearer realm=\"tidings\", error=\"invalid_token\""),
+        Verdict::Refused => (401, kind.code(), "Bearer realm=\"tidings\", error=\"invalid_token\""),
         Verdict::Forbidden => (403, "forbidden", "Bearer realm=\"tidings\", error=\"insufficient_scope\""),
         Verdict::Permitted => return,
     };
@@ -91,7 +91,7 @@ fn every_request_with_every_kind_of_token_is_answered_as_documented() {
             for kind in KINDS.into_iter().filter(|kind| kind.verdict() != Verdict::Permitted) {
                 let what = format!("{} {form:?} {kind:?}", case.line);
                 let there = ask(&server, case, form, kind, "mine/there");
-                check(&there, kind.verdict(), &what);
+                check(&there, kind, &what);
                 // Nothing tells a stream that is there from one that is not.
                 let missing = ask(&server, case, form, kind, "mine/nowhere");
                 assert_eq!(comparable(&there), comparable(&missing), "{what}");

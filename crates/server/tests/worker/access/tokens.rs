@@ -7,6 +7,10 @@ pub(crate) const SECRET: &str = "a secret of the tests, 32 bytes or more";
 pub(crate) const FULL_KEY: &str = "tidings_full_0123456789abcdef0123456789abcdef";
 pub(crate) const NARROW_KEY: &str = "tidings_narrow_0123456789abcdef0123456789abcdef";
 
+pub(crate) const REVOKED_KEY: &str = "tidings_revoked_0123456789abcdef0123456789abcdef";
+/// The `jti` of the token that every server of these tests has revoked.
+pub(crate) const REVOKED_ID: &str = "the one that was revoked";
+
 /// What a request says of who sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -19,13 +23,15 @@ pub(crate) enum Kind {
     WrongKey,
     WrongAudience,
     UnknownKey,
+    Revoked,
+    RevokedKey,
     Narrow,
     NarrowKey,
     Full,
     FullKey,
 }
 
-pub(crate) const KINDS: [Kind; 13] = [
+pub(crate) const KINDS: [Kind; 15] = [
     Kind::Nothing,
     Kind::Garbage,
     Kind::Unsigned,
@@ -35,6 +41,8 @@ pub(crate) const KINDS: [Kind; 13] = [
     Kind::WrongKey,
     Kind::WrongAudience,
     Kind::UnknownKey,
+    Kind::Revoked,
+    Kind::RevokedKey,
     Kind::Narrow,
     Kind::NarrowKey,
     Kind::Full,
@@ -66,8 +74,15 @@ impl Kind {
             | Kind::NoEnd
             | Kind::WrongKey
             | Kind::WrongAudience
-            | Kind::UnknownKey => Verdict::Refused,
+            | Kind::UnknownKey
+            | Kind::Revoked
+            | Kind::RevokedKey => Verdict::Refused,
         }
+    }
+
+    /// The code of a refusal, where it is not believed or nothing was sent.
+    pub(crate) fn code(self) -> &'static str {
+        if matches!(self, Kind::Revoked | Kind::RevokedKey) { "revoked" } else { "unauthenticated" }
     }
 
     pub(crate) fn token(self) -> Option<String> {
@@ -89,6 +104,8 @@ impl Kind {
             Kind::NoEnd => sign(SECRET, &claims("exp", Value::Null)),
             Kind::WrongKey => sign("another secret, of 32 bytes or more too", &full),
             Kind::WrongAudience => sign(SECRET, &claims("aud", json!("others"))),
+            Kind::Revoked => sign(SECRET, &claims("jti", json!(REVOKED_ID))),
+            Kind::RevokedKey => REVOKED_KEY.to_owned(),
             Kind::UnknownKey => "tidings_none_0123456789abcdef0123456789abcdef".to_owned(),
             Kind::Narrow => sign(SECRET, &claims("tidings", narrow)),
             Kind::NarrowKey => NARROW_KEY.to_owned(),
@@ -101,6 +118,16 @@ impl Kind {
     pub(crate) fn field(self) -> String {
         self.token().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"))
     }
+}
+
+/// A token with everything on `mine/**`, and these claims beside.
+pub(crate) fn with_claims(more: &Value) -> String {
+    let mut claims = json!({ "aud": "tidings", "exp": now_s() + 600,
+        "tidings": { "read": ["mine/**"], "publish": ["mine/**"] } });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        claims[name] = value.clone();
+    }
+    sign(SECRET, &claims)
 }
 
 /// A token that reads and publishes these streams and ends so many seconds from now.
