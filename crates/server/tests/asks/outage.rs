@@ -133,10 +133,12 @@ fn next(follower: &mut Follower) -> Result<Event, FollowError> {
 fn nothing_is_lost_while_the_application_is_away() {
     let application = Elsewhere::start(|_| yes());
     let server = builder(&application, QUICK).start();
-    assert_eq!(ask(&server, &put("a")).status, 201);
-    for transport in [Transport::Sse, Transport::LongPoll, Transport::WebSocket] {
-        let mut follower = Follower::open(transport, server.address(), "a", &Start::now()).unwrap();
-        assert_eq!(ask(&server, &post("a", "1")).status, 204);
+    // A stream each, from its beginning: a read that waits finds out where `now` is when it has waited.
+    let streams = [(Transport::Sse, "s"), (Transport::LongPoll, "l"), (Transport::WebSocket, "w")];
+    for (transport, stream) in streams {
+        assert_eq!(ask(&server, &put(stream)).status, 201);
+        let mut follower = Follower::open(transport, server.address(), stream, &Start::beginning()).unwrap();
+        assert_eq!(ask(&server, &post(stream, "1")).status, 204);
         let mut seen = Vec::new();
         let mut take = |event: Event| {
             if let Event::Message(message) = event {
@@ -150,14 +152,14 @@ fn nothing_is_lost_while_the_application_is_away() {
         while next(&mut follower).is_ok() {}
         let offset = follower.offset().unwrap().to_owned();
         for number in 2..5 {
-            assert_eq!(ask(&server, &post("a", &number.to_string())).status, 204);
+            assert_eq!(ask(&server, &post(stream, &number.to_string())).status, 204);
         }
         application.change(|_| yes());
         let deadline = Deadline::patient();
         while seen.len() < 4 {
             assert!(!deadline.passed(), "{transport:?}: {seen:?}");
             let offset = seen.last().map_or(offset.clone(), |(offset, _)| offset.clone());
-            let opened = Follower::open(transport, server.address(), "a", &Start::after(&offset));
+            let opened = Follower::open(transport, server.address(), stream, &Start::after(&offset));
             let Ok(mut follower) = opened else {
                 pause(Duration::from_millis(50));
                 continue;
