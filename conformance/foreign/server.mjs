@@ -34,6 +34,8 @@ export class Server {
         await server.#launch()
         return server
       } catch (error) {
+        // Left alone it would keep this process from ending.
+        await server.stop()
         if (!String(error).includes("in use")) throw error
       }
     }

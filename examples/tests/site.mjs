@@ -10,7 +10,7 @@ export { createStream, eventually } from "../../conformance/foreign/server.mjs";
 export const PATIENCE = 20_000;
 
 /** A name of this machine that a browser takes for another one's: a page from there has less than a secure one. */
-const ELSEWHERE = "tidings.test";
+const ELSEWHERE = "elsewhere";
 const FLAGS = [`--host-resolver-rules=MAP ${ELSEWHERE} 127.0.0.1`];
 
 const DESKTOP = { viewport: { width: 1280, height: 800 } };

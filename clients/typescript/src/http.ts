@@ -102,6 +102,11 @@ export const readFrames = async (response: Response, onBytes?: () => void): Prom
   }
   const frames = JSON.parse(text);
   if (!frames.every) throw new SyntaxError("no array");
+  // What is said of a crowd is a frame elsewhere.
+  for (const type of ["return", "drain"]) {
+    const within = headers.get(`stream-${type}-within`);
+    if (within) frames.push({ type, within: +within });
+  }
   return [
     frames,
     {

@@ -12,8 +12,10 @@ export interface Given extends Frame {
 
 export type Reader = ReturnType<typeof createReader>;
 
-export const errorOf = ({ code, message, retryable }: Frame) =>
-  new TidingsError(code as ErrorCode, message as string, !!retryable);
+export const errorOf = ({ code, message, retryable, retry_after: after }: Frame) =>
+  Object.assign(new TidingsError(code as ErrorCode, message as string, !!retryable), {
+    retryAfter_: (after as number) * 1000 || 0,
+  });
 
 /** An empty segment, one of dots, what the protocol keeps for itself, and what is no text. */
 const WRONG_NAME = /(^|\/)\.{0,2}(\/|$)|^__ds(\/|$)|\p{Cc}|\p{Cs}/u;

@@ -67,6 +67,8 @@ export const createSession = (
   let hasSpoken = false;
   /** Failures in a row. */
   let tries = 0;
+  /** Within which time followers shall come back that are lost, as the server has said last. */
+  let returnWindow = 0;
   /** Nothing is opened before. */
   let waitUntil = 0;
   let isHidden = false;
@@ -80,9 +82,14 @@ export const createSession = (
 
   const wanted = () => [...follows.values()];
 
-  /** Full jitter: drawn evenly from 0 to a bound that doubles. */
-  const backoff = (failures: number, cap: number) =>
-    random() * Math.min(cap, timing.backoffBase * 2 ** failures);
+  /**
+   * Full jitter: drawn evenly from 0 to a bound that doubles. Where the server has named a longer window for all that may be lost at
+   * once, first from that, and later from half of it to one and a half: so they come back evenly, whenever the server does.
+   */
+  const backoff = (failures: number, cap: number, window = 0) => {
+    const bound = Math.min(cap, timing.backoffBase * 2 ** failures);
+    return window > bound ? ((failures && 0.5) + random()) * window : random() * bound;
+  };
 
   const waitFor = (ms: number) => {
     waitUntil = Math.max(waitUntil, time + ms);
@@ -154,7 +161,8 @@ export const createSession = (
     attempt.streams_.delete(stream);
     follow.polledAt_ = 0;
     if (isMissing ? !follow.wait_ : !frame.retryable) return finish(stream, { ...frame, type: "failed" });
-    follow.retryAt_ = time + backoff(follow.troubles_++, timing.missingMax);
+    const wait = backoff(follow.troubles_++, timing.missingMax);
+    follow.retryAt_ = time + ((frame.retry_after as number) * 1000 * (1 + random() / 4) || wait);
     if (isMissing) {
       // Whatever is published from now on comes after the beginning.
       follow.place_ = "beginning";
@@ -229,9 +237,11 @@ export const createSession = (
       attempt.isGreeted_ = true;
       attempt.heartbeat_ = Math.min(Math.max((frame.heartbeat as number) * 1000, 1000), 3_600_000);
     }
+    const within = (frame.within as number) * 1000;
+    if (type == "return") returnWindow = within;
     if (type == "drain") {
       attempt.isLeaving_ = true;
-      waitFor(random() * (frame.within as number) * 1000);
+      waitFor(random() * within);
     }
     if (streams.get(stream!) === null) {
       // All that was sent before it heard that it shall leave the stream is of the past.
@@ -250,7 +260,7 @@ export const createSession = (
     );
   };
 
-  const onPage = (attempt: Attempt, count: number, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
+  const onPage = (attempt: Attempt, hasNews: boolean, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
     hasSpoken = isTurnDue = true;
     tries = 0;
     attempt.live ??= time;
@@ -265,7 +275,9 @@ export const createSession = (
     attempt.restUntil_ = time;
     if (attempt.transport == "poll") attempt.restUntil_ += isUpToDate ? interval(advice) : 0;
     // It was not held, for whatever reason: asked again at once it would be a storm.
-    else if (!count && time < attempt.asked_ + timing.heldMin) attempt.restUntil_ += timing.heldMin;
+    // A server that has no room to hold anything says how often it may be asked.
+    else if (!hasNews && time < attempt.asked_ + timing.heldMin)
+      attempt.restUntil_ += Math.max(timing.heldMin, advice ?? 0);
   };
 
   // ---- What fails.
@@ -299,9 +311,10 @@ export const createSession = (
     }
     if (attempts.some(isLive)) return; // It was a candidate, or has been replaced: nobody waits for it.
     if (live) forgetLive();
-    if (error?.retryAfter_) waitFor(error.retryAfter_ * (1 + random() / 4));
+    // It is in whole seconds, at which others would come too.
+    if (error?.retryAfter_) waitFor(error.retryAfter_ + random() * Math.max(error.retryAfter_ / 4, 1000));
     // Several that fail together wait together.
-    else if (!isLeaving && waitUntil <= time) waitFor(backoff(tries++, timing.backoffCap));
+    else if (!isLeaving && waitUntil <= time) waitFor(backoff(tries++, timing.backoffCap, returnWindow));
   };
 
   // ---- A turn: gives up who is silent, and starts what should be running and is not.
@@ -473,7 +486,12 @@ export const createSession = (
         isTurnDue = true;
         prove(attempt);
       }
-      if (frames.every((frame) => onFrame(attempt, frame)) && page) onPage(attempt, frames.length, page);
+      if (frames.every((frame) => onFrame(attempt, frame)) && page)
+        onPage(
+          attempt,
+          frames.some((frame) => frame.stream),
+          page,
+        );
     },
 
     /** An attempt has failed. */

@@ -2,20 +2,31 @@
 
 use crate::digest::Digest;
 use crate::principal::Principal;
+use crate::refused::RefusedToken;
 use std::collections::HashMap;
 use tidings_model::Timestamp;
 
 /// Principals by the digests of their tokens, so that no token is kept. Bounded: of those that were not asked for lately, half are dropped
-/// at once. A token that is refused is never kept.
+/// at once. What is refused is kept apart, and can't push out what is believed.
 #[derive(Debug, Default)]
 pub struct TokenCache {
     young: HashMap<Digest, Principal>,
     old: HashMap<Digest, Principal>,
+    refused: HashMap<Digest, RefusedToken>,
+    refused_before: HashMap<Digest, RefusedToken>,
+    /// Signatures that were checked, in which second.
+    checked: (u64, u32),
 }
 
 impl TokenCache {
     /// How many tokens it holds at most.
     pub const TOKENS_MAX: usize = 10_000;
+
+    /// How many refused ones it remembers at most.
+    pub const REFUSED_MAX: usize = 2_000;
+
+    /// How many signatures are checked in a second: a fifth of a core where each takes 0.1 ms.
+    pub const CHECKS_A_SECOND: u32 = 2_000;
 
     /// The principal of a token that is known and has not expired.
     pub fn find(&mut self, token: &Digest, now: Timestamp) -> Option<Principal> {
@@ -31,6 +42,32 @@ impl TokenCache {
         Some(found)
     }
 
+    /// Why a token was refused a moment ago, if that can't become right: whoever sends it again and again does not have it verified each time.
+    pub fn find_refused(&self, token: &Digest) -> Option<RefusedToken> {
+        self.refused.get(token).or_else(|| self.refused_before.get(token)).copied()
+    }
+
+    /// Keeps that one was refused.
+    pub fn insert_refused(&mut self, token: Digest, refused: RefusedToken) {
+        if !refused.is_final() {
+            return;
+        }
+        if TokenCache::REFUSED_MAX / 2 <= self.refused.len() {
+            self.refused_before = std::mem::take(&mut self.refused);
+        }
+        self.refused.insert(token, refused);
+    }
+
+    /// Whether another signature may be checked in this second: strangers who make up tokens get no more of the processor than that.
+    pub fn may_check(&mut self, now: Timestamp) -> bool {
+        let second = now.0 / 1_000;
+        if self.checked.0 != second {
+            self.checked = (second, 0);
+        }
+        self.checked.1 += 1;
+        self.checked.1 <= TokenCache::CHECKS_A_SECOND
+    }
+
     /// Keeps one.
     pub fn insert(&mut self, token: Digest, principal: Principal) {
         if TokenCache::TOKENS_MAX / 2 <= self.young.len() {
@@ -43,6 +80,13 @@ impl TokenCache {
     pub fn clear(&mut self) {
         self.young.clear();
         self.old.clear();
+        self.forget_refused();
+    }
+
+    /// Forgets what was refused: it may be refused for another reason now, or not at all.
+    pub fn forget_refused(&mut self) {
+        self.refused.clear();
+        self.refused_before.clear();
     }
 
     /// How many it holds.
@@ -78,6 +122,30 @@ mod tests {
         assert!(cache.find(&token(2), Timestamp(99)).is_none());
         assert!(cache.find(&token(1), Timestamp(100)).is_none());
         assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn what_is_refused_is_remembered_and_pushes_nothing_out() {
+        let mut cache = TokenCache::default();
+        cache.insert(token(0), until(100));
+        for number in 1..3 * TokenCache::REFUSED_MAX {
+            cache.insert_refused(token(number), RefusedToken::Signature);
+            assert_eq!(cache.find_refused(&token(number)), Some(RefusedToken::Signature));
+            assert!(cache.refused.len() + cache.refused_before.len() <= TokenCache::REFUSED_MAX);
+        }
+        assert!(cache.find(&token(0), Timestamp(0)).is_some());
+        assert_eq!(cache.find_refused(&token(1)), None);
+        // One that comes too early is right later.
+        cache.insert_refused(token(7), RefusedToken::NotYet);
+        assert_eq!(cache.find_refused(&token(7)), None);
+    }
+
+    #[test]
+    fn signatures_are_checked_so_often_a_second() {
+        let mut cache = TokenCache::default();
+        let checked = (0..3_000).filter(|_| cache.may_check(Timestamp(1_000))).count();
+        assert_eq!(checked, 2_000);
+        assert!(cache.may_check(Timestamp(2_000)));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use crate::template::{Claims, InvalidTemplate, Template};
 use crate::{Right, Rights};
 use serde_json::Value;
+use std::sync::Arc;
 use tidings_model::{Pattern, StreamName};
 
-/// What somebody may do, ready to be asked.
+/// What somebody may do, ready to be asked. In parts, which many share: what anybody may do is there once, however many may do it.
 #[derive(Clone, Debug, Default)]
-pub struct Grants(Vec<Grant>);
+pub struct Grants(Vec<Arc<[Grant]>>);
 
 #[derive(Clone, Debug)]
 struct Grant {
@@ -25,7 +26,7 @@ enum Streams {
 impl Grants {
     /// Whether they have that right on that stream. Looks at each pattern; allocates nothing.
     pub fn have(&self, right: Right, stream: &StreamName) -> bool {
-        self.0.iter().any(|grant| {
+        self.each().any(|grant| {
             grant.rights.has(right)
                 && match &grant.streams {
                     Streams::Matching(pattern) => pattern.matches(stream.as_str()),
@@ -36,12 +37,16 @@ impl Grants {
 
     /// Whether they have that right on any stream at all.
     pub fn have_any(&self, right: Right) -> bool {
-        self.0.iter().any(|grant| grant.rights.has(right))
+        self.each().any(|grant| grant.rights.has(right))
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Grant> {
+        self.0.iter().flat_map(|part| part.iter())
     }
 
     /// Whether they have that right on every stream there is or could be: by the pattern `**` itself.
     pub fn have_on_all(&self, right: Right) -> bool {
-        self.0.iter().any(|grant| {
+        self.each().any(|grant| {
             grant.rights.has(right)
                 && matches!(&grant.streams, Streams::Matching(pattern) if pattern.as_str() == "**")
         })
@@ -50,7 +55,7 @@ impl Grants {
     /// Of that right: the texts with which the names begin that they have it on, as far as that can be told. Every such name begins with
     /// one of them.
     pub fn prefixes(&self, right: Right) -> Vec<&str> {
-        let of_right = self.0.iter().filter(|grant| grant.rights.has(right));
+        let of_right = self.each().filter(|grant| grant.rights.has(right));
         of_right
             .map(|grant| match &grant.streams {
                 Streams::Matching(pattern) => literal_start(pattern.as_str()),
@@ -62,7 +67,7 @@ impl Grants {
     /// One right on streams by their names.
     pub fn on_streams(right: Right, names: impl IntoIterator<Item = StreamName>) -> Grants {
         let grant = |name| Grant { rights: right.into(), streams: Streams::Named(name) };
-        Grants(names.into_iter().map(grant).collect())
+        Grants(vec![names.into_iter().map(grant).collect()])
     }
 
     /// How much room they take, about.
@@ -71,12 +76,12 @@ impl Grants {
             Streams::Matching(pattern) => pattern.as_str().len(),
             Streams::Named(name) => name.as_str().len(),
         };
-        self.0.iter().map(|grant| size_of::<Grant>() + text(grant)).sum()
+        self.each().map(|grant| size_of::<Grant>() + text(grant)).sum()
     }
 
-    /// All of both.
+    /// All of both; nothing is copied.
     pub(crate) fn extend(&mut self, others: &Grants) {
-        self.0.extend_from_slice(&others.0);
+        self.0.extend(others.0.iter().filter(|part| !part.is_empty()).map(Arc::clone));
     }
 }
 
@@ -133,12 +138,18 @@ impl GrantsGiven {
         Ok(given)
     }
 
+    /// Those with claims, and those without: the latter are the same for everybody.
+    pub(crate) fn parted(self) -> (GrantsGiven, GrantsGiven) {
+        let (with, without) = self.0.into_iter().partition(|(_, streams)| streams.has_claims());
+        (GrantsGiven(with), GrantsGiven(without))
+    }
+
     /// With the values of the claims; a pattern that can't be filled grants nothing.
     pub fn fill(&self, claims: &Claims) -> Grants {
         let filled = self.0.iter().filter_map(|(rights, streams)| {
             Some(Grant { rights: *rights, streams: Streams::Matching(streams.fill(claims)?) })
         });
-        Grants(filled.collect())
+        Grants(vec![filled.collect()])
     }
 }
 

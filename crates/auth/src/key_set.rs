@@ -2,7 +2,7 @@
 
 use crate::ring_provider;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
 use std::fmt;
 
 /// Keys, each for one algorithm only: a token can't choose how it is checked.
@@ -21,6 +21,12 @@ pub(crate) struct Key {
 impl KeySet {
     /// How many keys a set may have, so that a token without `kid` is not tried with thousands.
     pub const KEYS_MAX: usize = 32;
+
+    /// How many keys are tried for one token: of those that it may mean. Keys for one algorithm that have no name (`kid`) are no more than that.
+    pub const TRIED_MAX: usize = 4;
+
+    /// The shortest RSA key in bits: shorter ones can be broken, and verify nothing.
+    pub const RSA_BITS_MIN: usize = 2_048;
 
     /// The shortest secret for HS256: as many bytes as its hash has (RFC 7518, section 3.2).
     pub const SECRET_BYTES_MIN: usize = 32;
@@ -113,6 +119,7 @@ fn from_json(bytes: &[u8]) -> Result<KeySet, InvalidKeys> {
     }
     // An issuer may have keys for others too, and for other purposes.
     let keys: Vec<Key> = set.keys.iter().filter_map(usable).collect();
+    check_unnamed(&keys)?;
     if keys.is_empty() { Err(InvalidKeys::NoneUsable) } else { Ok(KeySet::of(keys)) }
 }
 
@@ -140,11 +147,71 @@ fn usable(jwk: &Jwk) -> Option<Key> {
     }
     let key = DecodingKey::from_jwk(jwk).ok()?;
     let is_long = key.try_get_as_bytes().is_ok_and(|bytes| KeySet::SECRET_BYTES_MIN <= bytes.len());
-    let is_strong = key.family() != AlgorithmFamily::Hmac || is_long;
+    let is_strong = match key.family() {
+        AlgorithmFamily::Hmac => is_long,
+        AlgorithmFamily::Rsa => KeySet::RSA_BITS_MIN <= rsa_bits(&key),
+        AlgorithmFamily::Ec | AlgorithmFamily::Ed => true,
+    };
     is_strong.then(|| Key { id: jwk.common.key_id.clone(), algorithm, decoding: key })
 }
 
+/// A token that names no key is tried with each that may be meant, so those are few.
+fn check_unnamed(keys: &[Key]) -> Result<(), InvalidKeys> {
+    let is_too_many = |algorithm| {
+        let unnamed = keys.iter().filter(|key| key.id.is_none() && key.algorithm == algorithm);
+        KeySet::TRIED_MAX < unnamed.count()
+    };
+    if keys.iter().any(|key| is_too_many(key.algorithm)) { Err(InvalidKeys::TooManyUnnamed) } else { Ok(()) }
+}
+
+/// How long the modulus of an RSA key is; 0 of what is none.
+fn rsa_bits(key: &DecodingKey) -> usize {
+    let modulus_bits = |modulus: &[u8]| {
+        let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+        8 * (modulus.len() - zeros)
+    };
+    match key.kind() {
+        DecodingKeyKind::RsaModulusExponent { n, .. } => modulus_bits(n),
+        // A sequence of two numbers in DER; the first is the modulus (RFC 8017, appendix A.1.1).
+        DecodingKeyKind::SecretOrDer(der) => {
+            let modulus = der_element(der).and_then(|(inner, _)| der_element(inner));
+            modulus.map_or(0, |(modulus, _)| modulus_bits(modulus))
+        }
+    }
+}
+
+/// The content of the element that some DER begins with, and what follows it.
+fn der_element(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[_tag, first], rest) = der.split_first_chunk::<2>()?;
+    let (bytes, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        let bytes = length
+            .iter()
+            .try_fold(0_usize, |bytes, byte| bytes.checked_mul(256).map(|bytes| bytes | usize::from(*byte)));
+        (bytes?, rest)
+    };
+    rest.split_at_checked(bytes)
+}
+
+/// One key in each block: rotating keys, one adds the new one to the file of the old.
 fn from_pem(bytes: &[u8]) -> Result<KeySet, InvalidKeys> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let mut begins: Vec<usize> = Vec::new();
+    begins.extend(
+        bytes.windows(BEGIN.len()).enumerate().filter(|(_, window)| *window == BEGIN).map(|(at, _)| at),
+    );
+    if KeySet::TRIED_MAX < begins.len() {
+        return Err(InvalidKeys::TooManyUnnamed);
+    }
+    let ends = begins.iter().skip(1).copied().chain([bytes.len()]);
+    let blocks = begins.iter().zip(ends).map(|(begin, end)| &bytes[*begin..end]);
+    let keys = blocks.map(from_pem_block).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() { Err(InvalidKeys::Pem) } else { Ok(KeySet::of(keys)) }
+}
+
+fn from_pem_block(bytes: &[u8]) -> Result<Key, InvalidKeys> {
     const EC_POINT_BYTES: usize = 65;
     if bytes.windows(11).any(|window| window == b"PRIVATE KEY") {
         return Err(InvalidKeys::Private);
@@ -155,7 +222,8 @@ fn from_pem(bytes: &[u8]) -> Result<KeySet, InvalidKeys> {
     let ed = || DecodingKey::from_ed_pem(bytes).map(|key| (Algorithm::EdDSA, key));
     match rsa.or_else(|_not_rsa| ec()).or_else(|_not_ec| ed()) {
         Ok((Algorithm::ES256, key)) if !is_p256(&key) => Err(InvalidKeys::NoneUsable),
-        Ok((algorithm, key)) => Ok(KeySet::of(vec![Key { id: None, algorithm, decoding: key }])),
+        Ok((Algorithm::RS256, key)) if rsa_bits(&key) < KeySet::RSA_BITS_MIN => Err(InvalidKeys::ShortRsa),
+        Ok((algorithm, key)) => Ok(Key { id: None, algorithm, decoding: key }),
         Err(_neither) => Err(InvalidKeys::Pem),
     }
 }
@@ -169,8 +237,19 @@ pub enum InvalidKeys {
     /// More than [`KeySet::KEYS_MAX`].
     #[error("has more than {} keys", KeySet::KEYS_MAX)]
     TooMany,
+    /// More keys without a name, for one algorithm, than a token is tried with.
+    #[error(
+        "has more than {} keys for one algorithm without a `kid`: name them, in a set of keys in JSON",
+        KeySet::TRIED_MAX
+    )]
+    TooManyUnnamed,
+    /// One that can be broken.
+    #[error("has an RSA key of less than {} bits, which verifies nothing", KeySet::RSA_BITS_MIN)]
+    ShortRsa,
     /// None that is for one of the algorithms.
-    #[error("has no key for RS256, ES256 (P-256), EdDSA (Ed25519) or HS256 (32 bytes and more)")]
+    #[error(
+        "has no key for RS256 (2048 bits and more), ES256 (P-256), EdDSA (Ed25519) or HS256 (32 bytes and more)"
+    )]
     NoneUsable,
     /// Not JSON, and not PEM.
     #[error("is neither a public key in PEM nor a set of keys in JSON")]

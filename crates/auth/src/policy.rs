@@ -44,12 +44,15 @@ impl PolicyInput {
 #[derive(Clone, Debug)]
 pub struct Policy {
     anybody: Principal,
-    /// What anybody may do, which everybody else may too.
-    anybodys: Grants,
+    /// What everybody with a token may do, as far as claims of the token stand in it.
     with_token: GrantsGiven,
+    /// The rest of that, and what anybody may do.
+    with_any_token: Grants,
     keys: HashMap<Digest, Principal>,
     tokens: Option<TokenRules>,
     keeps_claims: bool,
+    /// Of what tokens are believed by and are granted, as it was written.
+    rules: Digest,
 }
 
 impl Policy {
@@ -58,25 +61,41 @@ impl Policy {
         if input.is_empty() {
             return Policy::without_rules();
         }
+        // What an issuer publishes is none of the rules: they stay the same when its keys are rotated.
+        let rules = digest_of(&(&input.anybody, &input.with_token, &input.tokens));
         let PolicyInput { anybody, with_token, keys, tokens, is_ruled: _, keeps_claims } = input;
         // Nobody in particular has no claims, and neither has a key.
         let anybodys = anybody.fill(&Claims::new());
         let keys = keys.into_iter().map(|ApiKey { name, hash, grants }| {
             let mut grants = grants.fill(&Claims::new());
             grants.extend(&anybodys);
-            let key = Some(hash);
-            let facts =
-                Facts { subject: Some(name), key, evidence: key, grants, ..Facts::new(PrincipalKind::Key) };
+            let facts = Facts {
+                subject: Some(name),
+                key: Some(hash),
+                evidence: Some(hash),
+                rules: Some(digest_of(&grants)),
+                grants,
+                ..Facts::new(PrincipalKind::Key)
+            };
             (hash, Principal::of(facts))
         });
-        Policy {
-            anybody: Principal::of(Facts { grants: anybodys.clone(), ..Facts::new(PrincipalKind::Anybody) }),
-            keys: keys.collect(),
-            anybodys,
-            with_token,
-            tokens,
-            keeps_claims,
+        let keys = keys.collect();
+        let (with_token, without_claims) = with_token.parted();
+        let mut with_any_token = without_claims.fill(&Claims::new());
+        with_any_token.extend(&anybodys);
+        let facts = Facts { grants: anybodys, rules: Some(rules), ..Facts::new(PrincipalKind::Anybody) };
+        let anybody = Principal::of(facts);
+        Policy { anybody, with_token, with_any_token, keys, tokens, keeps_claims, rules }
+    }
+
+    /// The same, whose keys of tokens are in files with that digest: others of the same names are other keys.
+    #[must_use]
+    pub fn with_key_files(mut self, files: Digest) -> Policy {
+        self.rules = digest_of(&(self.rules, files));
+        if self.has_rules() {
+            self.anybody = self.anybody.under(self.rules);
         }
+        self
     }
 
     /// The same rules, with these keys of the issuer's.
@@ -93,11 +112,40 @@ impl Policy {
     pub fn without_rules() -> Policy {
         Policy {
             anybody: Principal::unruled(),
-            anybodys: Grants::default(),
+            with_any_token: Grants::default(),
             with_token: GrantsGiven::default(),
             keys: HashMap::new(),
             tokens: None,
             keeps_claims: false,
+            rules: Digest::of(b"none"),
+        }
+    }
+
+    /// Whether the other one says the same.
+    pub fn is_like(&self, other: &Policy) -> bool {
+        let has_key = |(hash, key): (&Digest, &Principal)| {
+            other.keys.get(hash).is_some_and(|it| it.rules() == key.rules() && it.subject() == key.subject())
+        };
+        let is_same = self.rules == other.rules
+            && self.has_rules() == other.has_rules()
+            && self.keeps_claims == other.keeps_claims;
+        is_same && self.keys.len() == other.keys.len() && self.keys.iter().all(has_key)
+    }
+
+    /// Somebody who was believed by other rules, with the rights that they have by these. `None` where they have to say anew who they are:
+    /// what a token grants is known of its bearer only.
+    pub fn renewed(&self, principal: &Principal) -> Option<Principal> {
+        match principal.kind() {
+            PrincipalKind::Unruled | PrincipalKind::Anybody => Some(self.anybody.clone()),
+            PrincipalKind::Key => self.keys.get(principal.key()?).cloned(),
+            PrincipalKind::Token => (principal.rules() == Some(&self.rules)).then(|| principal.clone()),
+            PrincipalKind::Ticket => {
+                let rules = match principal.key() {
+                    Some(key) => self.keys.get(key)?.rules(),
+                    None => self.anybody.rules(),
+                };
+                (principal.rules() == rules).then(|| principal.clone())
+            }
         }
     }
 
@@ -134,15 +182,23 @@ impl Policy {
             return Ok(known);
         }
         let rules = self.tokens.as_ref().ok_or(RefusedToken::Malformed)?;
-        let verified = rules.verify(token, now)?;
+        if let Some(refused) = cache.find_refused(&digest) {
+            return Err(refused);
+        }
+        if !cache.may_check(now) {
+            return Err(RefusedToken::Busy);
+        }
+        let verified =
+            rules.verify(token, now).inspect_err(|refused| cache.insert_refused(digest, *refused))?;
         let mut grants = verified.grants.fill(&verified.claims);
         grants.extend(&self.with_token.fill(&verified.claims));
-        grants.extend(&self.anybodys);
+        grants.extend(&self.with_any_token);
         let text = |claim| verified.claims.get(claim).and_then(Value::as_str).map(str::to_owned);
         let principal = Principal::of(Facts {
             subject: text("sub"),
             token_id: text("jti"),
             issued: verified.issued,
+            rules: Some(self.rules),
             grants,
             evidence: Some(digest),
             claims: self
@@ -154,4 +210,9 @@ impl Policy {
         cache.insert(digest, principal.clone());
         Ok(principal)
     }
+}
+
+/// Of what it looks like.
+fn digest_of(rules: &impl std::fmt::Debug) -> Digest {
+    Digest::of(format!("{rules:?}").as_bytes())
 }

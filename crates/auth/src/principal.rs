@@ -4,7 +4,7 @@ use crate::Right;
 use crate::digest::Digest;
 use crate::grants::Grants;
 use std::sync::Arc;
-use tidings_model::{StreamName, Timestamp};
+use tidings_model::{Pattern, StreamName, Timestamp};
 
 /// Who asks. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) issued: Option<Timestamp>,
     /// The hash of a key.
     pub(crate) key: Option<Digest>,
+    /// Of the rules by which they are believed, and by which that is granted.
+    pub(crate) rules: Option<Digest>,
     pub(crate) grants: Grants,
     pub(crate) expires: Option<Timestamp>,
     /// Of the token or key that said who they are.
@@ -30,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) claims: Option<Box<str>>,
     /// Streams that they may do nothing with, whatever was granted.
     pub(crate) without: Vec<StreamName>,
+    /// The only streams for which any of it counts; all where it is `None`.
+    pub(crate) within: Option<Arc<[Pattern]>>,
 }
 
 impl Facts {
@@ -41,11 +45,13 @@ impl Facts {
             token_id: None,
             issued: None,
             key: None,
+            rules: None,
             grants: Grants::default(),
             expires: None,
             evidence: None,
             claims: None,
             without: Vec::new(),
+            within: None,
         }
     }
 }
@@ -87,10 +93,32 @@ impl Principal {
         Principal::of(Facts { without: streams, ..Facts::clone(&self.0) })
     }
 
+    /// The same, by rules with that digest.
+    pub(crate) fn under(&self, rules: Digest) -> Principal {
+        Principal::of(Facts { rules: Some(rules), ..Facts::clone(&self.0) })
+    }
+
     /// Whether they have that right on that stream, whether it exists or not.
     pub fn may(&self, right: Right, stream: &StreamName) -> bool {
         let is_granted = self.0.kind == PrincipalKind::Unruled || self.0.grants.have(right, stream);
-        is_granted && !self.0.without.contains(stream)
+        is_granted && self.is_within(stream) && !self.0.without.contains(stream)
+    }
+
+    /// Whether a stream is one of those that this principal may use from where it asks.
+    pub fn is_within(&self, stream: &StreamName) -> bool {
+        self.0
+            .within
+            .as_ref()
+            .is_none_or(|within| within.iter().any(|pattern| pattern.matches(stream.as_str())))
+    }
+
+    /// The same, who may use no streams but those from where it asks.
+    #[must_use]
+    pub fn within(&self, within: Option<Arc<[Pattern]>>) -> Principal {
+        match within {
+            None if self.0.within.is_none() => self.clone(),
+            within => Principal::of(Facts { within, ..Facts::clone(&self.0) }),
+        }
     }
 
     /// Whether they have that right on any stream.
@@ -100,7 +128,9 @@ impl Principal {
 
     /// Whether they have that right on every stream there is or could be.
     pub fn may_on_all(&self, right: Right) -> bool {
-        self.0.kind == PrincipalKind::Unruled || self.0.grants.have_on_all(right)
+        let is_within =
+            self.0.within.as_ref().is_none_or(|within| within.iter().any(|pattern| pattern.as_str() == "**"));
+        (self.0.kind == PrincipalKind::Unruled || self.0.grants.have_on_all(right)) && is_within
     }
 
     /// See [`Grants::prefixes`].
@@ -146,6 +176,11 @@ impl Principal {
     /// Whether they are known by an API key, or who has asked for their ticket is.
     pub fn is_of_key(&self) -> bool {
         self.0.key.is_some()
+    }
+
+    /// Of the rules by which they are believed.
+    pub(crate) fn rules(&self) -> Option<&Digest> {
+        self.0.rules.as_ref()
     }
 
     /// The hash of that key.

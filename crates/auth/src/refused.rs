@@ -44,7 +44,17 @@ pub enum RefusedToken {
     /// For somebody else.
     #[error("the token is for another audience")]
     Audience,
+    /// Too many signatures are checked already.
+    #[error("too many tokens are new at the moment; try again in a second")]
+    Busy,
     /// The claim that says what it grants is wrong.
     #[error("the claim of the token that grants rights {0}")]
     Grants(InvalidGrants),
+}
+
+impl RefusedToken {
+    /// Whether the same token will be refused for ever, as long as the rules and the issuer's keys stay as they are.
+    pub fn is_final(self) -> bool {
+        !matches!(self, RefusedToken::NotYet | RefusedToken::Busy | RefusedToken::KeysAwaited)
+    }
 }

@@ -70,11 +70,14 @@ impl Tickets {
     /// Who has that ticket, once. `None` for one that was used, has ended, or never was.
     pub fn redeem(&mut self, ticket: &str, now: Timestamp) -> Option<Principal> {
         let Open { principal, end, .. } = self.take(&Digest::of(ticket.as_bytes()))?;
-        (now < end && !principal.has_expired(now)).then_some(principal)
+        let is_in_time = now < end && end <= now.after(self.lifetime);
+        (is_in_time && !principal.has_expired(now)).then_some(principal)
     }
 
     fn forget_ended(&mut self, now: Timestamp) {
-        while let Some((_, digest)) = self.ends.pop_front_if(|(end, _)| *end <= now) {
+        // One that ends later than any could that is made now is of before the clock was set back.
+        let latest = now.after(self.lifetime);
+        while let Some((_, digest)) = self.ends.pop_front_if(|(end, _)| *end <= now || latest < *end) {
             let _was_used = self.take(&digest);
         }
     }
@@ -128,6 +131,15 @@ mod tests {
         assert!(issue(&mut tickets, 4, 29_999).is_none());
         assert!(issue(&mut tickets, 4, 30_000).is_some());
         assert_eq!((tickets.open.len(), tickets.ends.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nobody_out() {
+        let mut tickets = Tickets::new(Duration::from_secs(30), 1);
+        let of_before = issue(&mut tickets, 1, 1_000_000).unwrap();
+        assert!(issue(&mut tickets, 2, 1_000_000).is_none());
+        assert!(tickets.redeem(&of_before, Timestamp(5_000)).is_none());
+        assert!(issue(&mut tickets, 2, 5_000).is_some());
     }
 
     #[test]

@@ -2,12 +2,15 @@
 
 use crate::command::close::CloseArguments;
 use crate::command::compare::CompareArguments;
+use crate::command::completions::CompletionsArguments;
 use crate::command::config::ConfigArguments;
 use crate::command::create::CreateArguments;
 use crate::command::delete::DeleteArguments;
+use crate::command::doctor::DoctorArguments;
 use crate::command::follow::FollowArguments;
 use crate::command::key::KeyArguments;
 use crate::command::log::LogArguments;
+use crate::command::man::ManArguments;
 use crate::command::publish::PublishArguments;
 use crate::command::read::ReadArguments;
 use crate::command::serve::ServeArguments;
@@ -18,7 +21,7 @@ use std::io::{self, BufWriter};
 
 /// Named streams of messages, followed by polling, long polling, SSE and WebSocket, all from one offset.
 #[derive(Debug, Parser)]
-#[command(name = "tidings", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "tidings", version, long_version = env!("TIDINGS_BUILD"), after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -46,10 +49,16 @@ enum Command {
     Compare(Box<CompareArguments>),
     /// Check or print the settings of a server
     Config(ConfigArguments),
+    /// Look at the machine, the settings and the way to a server, and say what would hurt
+    Doctor(Box<DoctorArguments>),
     /// Make an API key
     Key(KeyArguments),
     /// Verify, back up, salvage, export, import or measure the log in a data folder
     Log(LogArguments),
+    /// Print what a shell needs to complete command lines
+    Completions(CompletionsArguments),
+    /// Print or write the manual pages
+    Man(ManArguments),
 }
 
 impl Arguments {
@@ -64,8 +73,11 @@ impl Arguments {
             }
             Command::Compare(arguments) => arguments.run(&mut out),
             Command::Config(arguments) => arguments.run(&mut out),
+            Command::Doctor(arguments) => arguments.run(&mut out),
             Command::Key(arguments) => arguments.run(&mut out),
             Command::Log(arguments) => arguments.run(&mut out),
+            Command::Completions(arguments) => arguments.run(&mut out),
+            Command::Man(arguments) => arguments.run(&mut out),
             Command::Publish(arguments) => until_interrupted(arguments.run(&mut out)),
             Command::Read(arguments) => until_interrupted(arguments.run(&mut out)),
             Command::Follow(arguments) => until_interrupted(arguments.run(&mut out)),
@@ -78,7 +90,7 @@ impl Arguments {
 }
 
 /// Runs a client command on this thread, until it is done or Ctrl-C comes.
-fn until_interrupted(command: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+pub(crate) fn until_interrupted<T>(command: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
@@ -115,6 +127,10 @@ mod tests {
             "tidings config check --config x.toml",
             "tidings config default",
             "tidings key new --name backend",
+            "tidings completions bash",
+            "tidings man --to d",
+            "tidings doctor --config x.toml --json",
+            "tidings doctor --url https://updates.example.com --token t --quiet 70s --data d",
             "tidings log verify --data d --json",
             "tidings log stats --blocks --config x.toml",
             "tidings log backup --to d",

@@ -16,6 +16,7 @@ Exit codes:
     4  there is no such stream
     5  reset: the offset can't be continued
     6  log: the log is damaged, or not all of it could be salvaged
+    7  doctor: something is bad
    74  serve: the storage has failed
   130  interrupted";
 
@@ -38,6 +39,8 @@ pub(crate) enum Stop {
     NotInLog(StreamName),
     /// A log is damaged; that was printed.
     Damaged,
+    /// The doctor found something bad; that was printed.
+    Unhealthy,
     /// Ctrl-C.
     Interrupted,
     /// Whoever read standard output has gone, as `head` does. Nothing is wrong.
@@ -54,6 +57,7 @@ impl Stop {
             Stop::StreamNotFound(_) | Stop::NotInLog(_) => 4,
             Stop::Reset(..) => 5,
             Stop::Damaged => 6,
+            Stop::Unhealthy => 7,
             Stop::Interrupted => 130,
         }
     }
@@ -65,7 +69,7 @@ impl Stop {
 
     /// Whether there is nothing to tell: the person knows.
     pub(crate) fn is_quiet(&self) -> bool {
-        matches!(self, Stop::Interrupted | Stop::OutputClosed | Stop::Damaged)
+        matches!(self, Stop::Interrupted | Stop::OutputClosed | Stop::Damaged | Stop::Unhealthy)
     }
 }
 
@@ -81,6 +85,7 @@ impl fmt::Display for Stop {
             Stop::Reset(stream, reset) => write!(f, "{}", ResetText { stream, reset }),
             Stop::NotInLog(stream) => write!(f, "there is no stream `{stream}` in the data folder"),
             Stop::Damaged => f.write_str("the log is damaged"),
+            Stop::Unhealthy => f.write_str("something is bad"),
             Stop::Interrupted => f.write_str("interrupted"),
             Stop::OutputClosed => f.write_str("standard output was closed"),
         }
@@ -149,6 +154,7 @@ mod tests {
             Stop::StreamNotFound(stream.clone()),
             Stop::NotInLog(stream.clone()),
             Stop::Damaged,
+            Stop::Unhealthy,
             Stop::Reset(stream, reset),
             Stop::Interrupted,
         ] {

@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tidings_server::Listens;
 
 /// Prints where the server listens, and one line for each thing to try first. `program` is how a shell calls tidings.
-pub(crate) fn print_hints(out: &mut impl Write, address: SocketAddr, program: &str) -> io::Result<()> {
-    let url = format!("http://{}", reachable(address));
+pub(crate) fn print_hints(out: &mut impl Write, listens: Listens, program: &str) -> io::Result<()> {
+    let url = format!("http://{}", reachable(listens.plain));
+    let secured = listens.secured.map(|address| format!("and over TLS on https://{}\n", reachable(address)));
+    let secured = secured.unwrap_or_default();
     let stream = format!("{url}/v1/stream/demo");
     let url_flag =
         if url == crate::server_arguments::DEFAULT_URL { String::new() } else { format!(" --url {url}") };
@@ -13,7 +16,7 @@ pub(crate) fn print_hints(out: &mut impl Write, address: SocketAddr, program: &s
         out,
         "\
 tidings listens on {url}
-
+{secured}
 # publish a message
 curl -X POST -H 'Content-Type: application/json' -d '{{\"hello\":\"world\"}}' '{stream}?create=true'
 # read what is stored (poll)
@@ -72,7 +75,8 @@ mod tests {
 
     fn hints(address: &str) -> String {
         let mut out = Vec::new();
-        print_hints(&mut out, address.parse().unwrap(), "tidings").unwrap();
+        let listens = Listens { plain: address.parse().unwrap(), secured: None };
+        print_hints(&mut out, listens, "tidings").unwrap();
         String::from_utf8(out).unwrap()
     }
 

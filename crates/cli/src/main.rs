@@ -29,6 +29,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use style::{Ink, Style};
 
+/// Counts what is in use: the server goes by it when memory becomes scarce.
+#[global_allocator]
+static HEAP: tidings_server::CountingHeap = tidings_server::CountingHeap;
+
 fn main() -> ExitCode {
     match Arguments::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

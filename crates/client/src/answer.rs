@@ -13,6 +13,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether the next request may bring another token.
+    pub(crate) has_next_token: bool,
 }
 
 impl Answer {
@@ -77,16 +79,18 @@ impl Answer {
         let view = ProblemView::parse(&self.body).filter(|view| !view.code.is_empty());
         let retry_after = self.seconds(header_name::RETRY_AFTER);
         let status = self.status;
+        // The next token may be a better one.
+        let is_renewable = status == 401 && self.has_next_token;
         let refusal = match view {
             Some(view) => {
-                let (code, detail, retryable) = (view.code, view.detail, view.retryable);
+                let (code, detail, retryable) = (view.code, view.detail, view.retryable || is_renewable);
                 Refusal { status, code, detail, retryable, retry_after }
             }
             None => Refusal {
                 status,
                 code: String::new(),
                 detail: self.first_line(),
-                retryable: Refusal::is_status_retryable(status),
+                retryable: Refusal::is_status_retryable(status) || is_renewable,
                 retry_after,
             },
         };
@@ -111,7 +115,12 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         let headers =
             headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
-        Answer { status, headers: headers.collect(), body: Bytes::copy_from_slice(body.as_bytes()) }
+        Answer {
+            status,
+            headers: headers.collect(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            has_next_token: false,
+        }
     }
 
     #[test]

@@ -34,9 +34,13 @@ impl Chance {
         window.mul_f64(self.draw())
     }
 
-    /// The wait that `Retry-After` asks for: never less, and up to a quarter more, to spread.
+    /// The wait that `Retry-After` asks for: never less, and up to a quarter more, to spread; up to a second at least, since it is
+    /// in whole seconds, at which others would come too.
     pub(crate) fn at_least(&mut self, wait: Duration) -> Duration {
-        wait.saturating_add(self.within(wait / 4))
+        if wait.is_zero() {
+            return wait;
+        }
+        wait.saturating_add(self.within((wait / 4).max(Duration::from_secs(1))))
     }
 }
 
@@ -59,6 +63,19 @@ impl Backoff {
     /// A backoff that has seen no failure.
     pub(crate) fn new(base: Duration, cap: Duration) -> Backoff {
         Backoff { base, cap, tries: 0 }
+    }
+
+    /// The wait after one more failure, where so many others may have failed too that the server has named a window for all. Where that is
+    /// longer than the bound, the first wait is drawn evenly from it, and each later one from half of it to one and a half: so those
+    /// who failed together come back evenly, whenever the server does.
+    pub(crate) fn next_wait_in_crowd(&mut self, chance: &mut Chance, window: Duration) -> Duration {
+        let doubled = self.base.saturating_mul(1 << self.tries.min(16)).min(self.cap);
+        if window <= doubled {
+            return self.next_wait(chance);
+        }
+        let least = if self.tries == 0 { Duration::ZERO } else { window / 2 };
+        self.tries = self.tries.saturating_add(1);
+        least + chance.within(window)
     }
 
     /// The wait after one more failure.
@@ -113,6 +130,38 @@ mod tests {
         assert!(backoff.next_wait(&mut chance) <= Backoff::BASE);
     }
 
+    /// Of followers that are lost together, as many come in each tenth of the window as in any other, wherever the server comes back.
+    #[test]
+    fn a_crowd_comes_back_evenly_however_long_the_server_is_away() {
+        const CROWD: u32 = 20_000;
+        const WINDOW: Duration = Duration::from_secs(5);
+        for away in [0.0, 0.3, 1.0, 4.0, 11.0].map(Duration::from_secs_f64) {
+            let mut tenths = [0_u32; 30];
+            for seed in 0..CROWD {
+                let (mut chance, mut backoff) = (Chance::new(u64::from(seed)), Backoff::default());
+                let mut at = Duration::ZERO;
+                loop {
+                    at += backoff.next_wait_in_crowd(&mut chance, WINDOW);
+                    if away <= at {
+                        break;
+                    }
+                }
+                let tenth = at.saturating_sub(away).as_millis() * 10 / WINDOW.as_millis();
+                tenths[usize::try_from(tenth).unwrap()] += 1;
+            }
+            assert!(tenths.iter().all(|count| *count <= CROWD / 10 * 3 / 2), "{away:?}: {tenths:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_shorter_than_the_bound_changes_nothing() {
+        let waits = |window| {
+            let (mut chance, mut backoff) = (Chance::new(1), Backoff::default());
+            [0; 9].map(|_| backoff.next_wait_in_crowd(&mut chance, window))
+        };
+        assert_eq!(waits(Duration::ZERO), waits(Backoff::BASE));
+    }
+
     #[test]
     fn a_window_is_used_evenly() {
         let window = Duration::from_secs(30);
@@ -127,6 +176,8 @@ mod tests {
         for seed in 0..100 {
             let wait = Chance::new(seed).at_least(Duration::from_secs(4));
             assert!(Duration::from_secs(4) <= wait && wait <= Duration::from_secs(5));
+            let wait = Chance::new(seed).at_least(Duration::from_secs(1));
+            assert!(Duration::from_secs(1) <= wait && wait <= Duration::from_secs(2));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Does not know what an answer means.
 
 use crate::answer::Answer;
-use crate::{ClientOptions, Failure, InvalidCertificate, ServerUrl, Unreachable, tls};
+use crate::{ClientOptions, Failure, InvalidCertificate, ServerUrl, Token, Unreachable, tls};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -135,7 +135,8 @@ impl HttpClient {
                 body.extend_from_slice(&data);
             }
         }
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.into() })
+        let has_next_token = self.options.token.as_ref().is_some_and(Token::is_asked);
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.into(), has_next_token })
     }
 }
 

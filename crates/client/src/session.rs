@@ -68,6 +68,8 @@ pub(crate) struct Session {
     /// Whether anything was ever heard that is the protocol.
     has_spoken: bool,
     backoff: Backoff,
+    /// Within which time followers shall come back that are lost, as the server has said last; zero where it has not.
+    return_window: Duration,
     /// Nothing is opened before.
     wait_until: Instant,
     /// When the next stream in trouble is asked for again, as it was at the end of the last turn.
@@ -115,6 +117,7 @@ impl Session {
             is_turn_due: false,
             heard: now,
             has_spoken: false,
+            return_window: Duration::ZERO,
             wait_until: now,
             next_retry: None,
             is_hidden: false,

@@ -40,6 +40,8 @@ use tidings_model::{Durability, Incarnation, Lifetime, Offset, StreamName, Times
 pub(crate) enum Command {
     /// Check, store, answer.
     Operation { operation: Operation, worker: WorkerId, token: Token },
+    /// Write and sync as if for a message, then tell every worker the number.
+    Probe { number: u64 },
     /// Finish what was asked before, then end.
     Stop,
 }
@@ -61,6 +63,10 @@ pub(crate) struct Committer {
     ahead: VecDeque<Command>,
     answers: Vec<(WorkerId, Token, Result<Outcome, Refusal>)>,
     outbox: Outbox,
+    /// What the next commit proves.
+    probe: Option<u64>,
+    /// When the write of this round began, if there was one.
+    committing_since: Option<Duration>,
     ticked: Timestamp,
     /// More has become due than was looked at: the next round follows at once.
     is_behind: bool,
@@ -111,6 +117,8 @@ impl Committer {
             ahead: VecDeque::new(),
             answers: Vec::new(),
             outbox: Outbox::default(),
+            probe: None,
+            committing_since: None,
             ticked: Timestamp(0),
             is_behind: false,
             failed: None,
@@ -169,9 +177,10 @@ impl Committer {
             self.commit(now);
         }
         let committed_at = self.shared.clock.elapsed();
-        let news = self.outbox.take(worker, committed_at);
+        let times = (committed_at, committed_at);
+        let news = self.outbox.take(worker, times);
         if !self.outbox.is_empty() {
-            self.outbox.deliver(&self.shared.inboxes(), committed_at);
+            self.outbox.deliver(&self.shared.inboxes(), times);
         }
         if self.failed.is_none() {
             self.ask_for_sizes();
@@ -195,6 +204,7 @@ impl Committer {
                     let outcome = self.stage(operation, now);
                     self.answers.push((worker, token, outcome));
                 }
+                Command::Probe { number } => self.stage_probe(number, now),
                 Command::Stop => round = Round::Last,
             }
         }
@@ -207,8 +217,11 @@ impl Committer {
             self.settle();
         }
         self.commit(now);
+        let began = self.committing_since.take();
         if !self.outbox.is_empty() {
-            self.outbox.deliver(&self.shared.inboxes(), self.shared.clock.elapsed());
+            let now = self.shared.clock.elapsed();
+            let began = began.unwrap_or(now);
+            self.outbox.deliver(&self.shared.inboxes(), (began, now));
         }
         if self.failed.is_none() {
             self.ask_for_sizes();
@@ -222,7 +235,7 @@ impl Committer {
         if 1 < self.ahead.len() {
             let names = |command: &Command| match command {
                 Command::Operation { operation, .. } => operation.name().cloned(),
-                Command::Stop => None,
+                Command::Probe { .. } | Command::Stop => None,
             };
             let names: Vec<StreamName> = self.ahead.iter().filter_map(names).collect();
             self.logs.look_ahead(&names);
@@ -264,6 +277,23 @@ impl Committer {
             self.on_staged(Staged { intent, durability, tail, created }, now);
         }
         Ok(outcome)
+    }
+
+    /// From here to the worker it goes the way of a message, but that it is in no stream.
+    fn stage_probe(&mut self, number: u64, now: Timestamp) {
+        if self.failed.is_some() {
+            return;
+        }
+        match self.logs.stage_probe(now) {
+            // That there is room again is found out by who makes segments: a probe needs less than any message.
+            Ok(()) => self.probe = Some(number),
+            Err(refusal) => {
+                if matches!(refusal, Refusal::StorageFull) {
+                    self.shared.set_full(Durability::Disk, true);
+                }
+                self.shared.probes.refused.store(number, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Messages are going to be stored, or a stream made: what has to go goes with the same commit.
@@ -347,6 +377,7 @@ impl Committer {
             if let Some(began) = began {
                 let took = self.shared.clock.elapsed().saturating_sub(began);
                 self.shared.measures.commits.observe(took);
+                self.committing_since = Some(began);
             }
             for change in changes {
                 self.on_change(change, now);
@@ -359,6 +390,9 @@ impl Committer {
             }
             if let Some(error) = failed {
                 self.fail(error);
+            } else if let Some(number) = self.probe.take() {
+                self.shared.probes.stored.store(number, Ordering::Relaxed);
+                self.outbox.probe = Some(number);
             }
             self.shared.measures.tail_cache_bytes.store(self.cache.bytes() as u64, Ordering::Relaxed);
         }

@@ -49,7 +49,11 @@ impl Fetch {
             }
             Ok(batches) => Ok(batches),
         };
-        self.inbox.put(&mut Vec::new(), &mut vec![(self.token, Reply::Fetched(read))], Duration::ZERO);
+        self.inbox.put(
+            &mut Vec::new(),
+            &mut vec![(self.token, Reply::Fetched(read))],
+            (Duration::ZERO, Duration::ZERO),
+        );
     }
 }
 

@@ -51,6 +51,16 @@ pub struct News {
     pub since: Duration,
     /// Answers.
     pub replies: Vec<(Token, Reply)>,
+    /// When the last commit of what is answered here began, and was over, by [`Engine::elapsed`](crate::Engine::elapsed); `None` where nothing is.
+    pub committed: Option<(Duration, Duration)>,
+    /// The number of a [probe](crate::Engine::probe) that was stored.
+    pub probe: Option<u64>,
+}
+
+impl News {
+    fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.replies.is_empty() && self.probe.is_none()
+    }
 }
 
 /// Where a worker finds its news. Bounded by what the worker has asked for and watches.
@@ -88,18 +98,32 @@ impl Inbox {
         &self,
         changed: &mut Vec<Arc<Stream>>,
         replies: &mut Vec<(Token, Reply)>,
-        now: Duration,
+        (began, now): (Duration, Duration),
     ) {
         let mut news = self.news.lock().expect("nobody panics while holding an inbox");
-        let idle = news.changed.is_empty() && news.replies.is_empty();
+        let idle = news.is_empty();
         if news.changed.is_empty() {
             news.since = now;
         }
+        if matches!(replies.first(), Some((_, Reply::Operation(_)))) {
+            news.committed = Some((began, now));
+        }
         news.changed.append(changed);
         news.replies.append(replies);
-        let any = !(news.changed.is_empty() && news.replies.is_empty());
+        let any = !news.is_empty();
         drop(news);
         if idle && any {
+            (self.wake)();
+        }
+    }
+
+    /// Puts the number of a probe in, and wakes the worker as for any news.
+    pub(crate) fn put_probe(&self, number: u64) {
+        let mut news = self.news.lock().expect("nobody panics while holding an inbox");
+        let idle = news.is_empty();
+        news.probe = Some(number);
+        drop(news);
+        if idle {
             (self.wake)();
         }
     }
@@ -118,7 +142,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tidings_log::Outcome;
 
-    const NOW: Duration = Duration::ZERO;
+    const NOW: (Duration, Duration) = (Duration::ZERO, Duration::ZERO);
 
     fn inbox() -> (Inbox, Arc<AtomicU32>) {
         let wakes = Arc::new(AtomicU32::new(0));

@@ -41,4 +41,6 @@ pub use settings::{EngineBounds, EngineSettings, Policy};
 pub use shared::Health;
 pub use stepped::{SteppedSettings, Stepper};
 pub use stream::{FollowerKind, Rate, Stream, StreamSummary};
-pub use tidings_log::{Identity, LogSize, Operation, Outcome, Producer, ProducerSeq, Publish, Refusal};
+pub use tidings_log::{
+    Identity, LogSize, Operation, Outcome, Producer, ProducerSeq, Publish, Refusal, Storage, StorageFile,
+};

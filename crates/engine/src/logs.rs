@@ -130,6 +130,11 @@ impl Logs {
         self.disk.log.staged_bytes() + self.memory.log.staged_bytes()
     }
 
+    /// Makes sure that the next commit writes to the disk; see [`Log::stage_probe`].
+    pub(crate) fn stage_probe(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        self.disk.log.stage_probe(now)
+    }
+
     /// Whether the next commit writes to the disk.
     pub(crate) fn writes_to_disk(&self) -> bool {
         0 < self.disk.log.staged_bytes()

@@ -8,7 +8,7 @@ use crate::live_streams::LiveStreams;
 use crate::measures::{Measured, Measures};
 use crate::settings::Policy;
 use crate::stream::Stream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 use tidings_log::{BatchSize, StreamView};
@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) boot: u32,
     pub(crate) measures: Measures,
+    pub(crate) probes: Probes,
     inboxes: RwLock<Vec<Arc<Inbox>>>,
     disk: OfLog,
     memory: OfLog,
@@ -30,6 +31,13 @@ pub(crate) struct Shared {
     failed: Mutex<Option<String>>,
     on_failed: Box<dyn Fn(&str) + Send + Sync>,
     ended: (Mutex<bool>, Condvar),
+}
+
+/// The numbers of the last probes of either kind.
+#[derive(Default)]
+pub(crate) struct Probes {
+    pub(crate) stored: AtomicU64,
+    pub(crate) refused: AtomicU64,
 }
 
 /// What there is for each of the two logs.
@@ -78,6 +86,7 @@ impl Shared {
             clock,
             boot,
             measures: Measures::default(),
+            probes: Probes::default(),
             inboxes: RwLock::default(),
             disk: OfLog::default(),
             memory: OfLog::default(),

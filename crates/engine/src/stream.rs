@@ -230,6 +230,11 @@ impl Stream {
         Timestamp(self.accessed.load(Ordering::Relaxed))
     }
 
+    /// How many follow it, over all workers.
+    pub fn follower_count(&self) -> usize {
+        self.followers.iter().map(|kind| kind.load(Ordering::Relaxed) as usize).sum()
+    }
+
     /// Counts a follower of that kind in.
     pub fn follower_came(&self, kind: FollowerKind) {
         self.followers[kind.0].fetch_add(1, Ordering::Relaxed);

@@ -195,6 +195,15 @@ impl Log {
         directory.of(incarnation).map(|id| directory.record(id).remembered())
     }
 
+    /// Makes sure that the next commit writes and syncs, whatever else is staged, and that a message would find room now: a frame
+    /// without entries, which says nothing to whoever reads the log. To find out whether a publish would be stored.
+    pub fn stage_probe(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        self.failure.check()?;
+        self.group.clear();
+        self.find_room(Room::Open, now)?;
+        Ok(())
+    }
+
     /// How much the next commit writes.
     pub fn staged_bytes(&self) -> usize {
         self.staging.bytes()
@@ -559,6 +568,48 @@ mod tests {
         assert_ne!(log.find("a").unwrap().incarnation, old.incarnation);
         assert!(matches!(old.stored.read(0, 1, ALL), Err(ReadError::Gone)));
         assert_eq!(log.stage(delete(Some(old.incarnation)), NOW), Err(Refusal::NotFound));
+    }
+
+    #[test]
+    fn a_probe_is_written_and_says_nothing() {
+        let storage = storage();
+        let mut log = open(&storage);
+        log.stage(create("a", &["one"]), NOW).unwrap();
+        log.commit().unwrap();
+        let before = log.committed_segment();
+        // More than a segment of them, and upkeep beside: what is sealed has no messages at all.
+        let mut upkeep = log.take_upkeep().unwrap();
+        for _ in 0..3_000 {
+            log.stage_probe(NOW).unwrap();
+            assert_ne!(log.staged_bytes(), 0, "it is written");
+            assert!(log.commit().unwrap().is_empty(), "it changes nothing");
+            upkeep.work_off().unwrap();
+        }
+        assert!(before + 1 < log.committed_segment());
+        log.stage(Operation::Publish(publish("a", &["two"])), NOW).unwrap();
+        log.commit().unwrap();
+        assert_eq!(texts(&log, "a"), ["one", "two"]);
+        drop((log, upkeep));
+        let log = open(&storage);
+        assert_eq!(texts(&log, "a"), ["one", "two"]);
+        assert_eq!(log.catalog().list("", None, 10).len(), 1);
+    }
+
+    #[test]
+    fn a_full_storage_refuses_probes_too() {
+        let storage = Arc::new(MemoryStorage::new((64 << 10) + (512 << 10)));
+        let mut log = open(&storage);
+        log.stage(create("a", &[]), NOW).unwrap();
+        let large = Publish { messages: vec![vec![b'x'; 10_000].into()], ..publish("a", &[]) };
+        while log.stage(Operation::Publish(large.clone()), NOW).is_ok() {}
+        log.commit().unwrap();
+        let mut probes = 0;
+        while log.stage_probe(NOW).is_ok() {
+            log.commit().unwrap();
+            probes += 1;
+        }
+        assert!(probes < 1_000, "what is left of the segment is for deletes: {probes}");
+        assert_eq!(log.stage_probe(NOW), Err(Refusal::StorageFull));
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Staging {
             .frame
             .is_some_and(|frame| self.last.bytes.len() - frame.start + bytes.len() <= self.frame_bytes_max);
         let room = if fits_frame { self.last.room(room) } else { self.last.frame_room(room) };
-        if room < bytes.len() as u64 {
+        // Also where there are no entries: nothing is begun where a message would find no room.
+        if room < (bytes.len() as u64).max(1) {
             self.roll(next_segment(self.last.segment.header.number + 1)?);
             assert!(
                 bytes.len() as u64 <= self.last.frame_room(Room::Open),

@@ -11,6 +11,8 @@ pub enum CacheControl {
     NoStore,
     /// Keep it, and ask again before each use.
     NoCache,
+    /// The same, and only where nobody else is served from.
+    PrivateNoCache,
     /// Anybody may keep and use it for so long.
     Public {
         /// Whole seconds.
@@ -32,6 +34,17 @@ pub enum PageLife {
 impl CacheControl {
     /// The longest time for which a page may be kept, since its stream may be deleted.
     pub const MAX_AGE_S_MAX: u32 = 86_400;
+
+    /// The same, of what is not for everybody: who was let in by a ticket in the URL has sent no header that keeps shared caches away.
+    #[must_use]
+    pub fn in_private(self) -> CacheControl {
+        match self {
+            CacheControl::NoStore => CacheControl::NoStore,
+            CacheControl::NoCache | CacheControl::PrivateNoCache | CacheControl::Public { .. } => {
+                CacheControl::PrivateNoCache
+            }
+        }
+    }
 
     /// The rule for a page of a poll.
     pub fn of_page(given: StartKind, end: PageEnd, life: PageLife) -> CacheControl {

@@ -101,6 +101,8 @@ error_codes! {
     Revoked = "revoked", 401, Never, "Revoked";
     /// The rules don't allow it.
     Forbidden = "forbidden", 403, Never, "Not allowed";
+    /// A page of another origin, which may not use the server or not that stream; or a name of somebody else's for this machine.
+    OriginRefused = "origin_refused", 403, Never, "Not for this page";
     /// A body or message above the limit.
     TooLarge = "too_large", 413, Never, "Too large";
     /// The request's target is above the limit.
@@ -123,14 +125,18 @@ error_codes! {
     TooManyStreams = "too_many_streams", 507, Never, "Too many streams";
     /// The stream knows as many producers as it may.
     TooManyProducers = "too_many_producers", 429, Never, "Too many producers";
+    /// One address, subject or stream has or does as much as it may.
+    LimitExceeded = "limit_exceeded", 429, Later, "A limit is reached";
+    /// As many revocations hold as may.
+    TooManyRevocations = "too_many_revocations", 507, Never, "Too many revocations";
     /// A queue or a limit of connections is full.
     TooBusy = "too_busy", 503, Later, "Too busy";
     /// Whoever decides whether it is permitted can't be asked.
     AuthorityUnavailable = "authority_unavailable", 503, Later, "Nobody can decide";
+    /// The server uses up its memory budget, and takes no new followers.
+    ShortOfMemory = "short_of_memory", 503, Later, "Short of memory";
     /// The server is about to end.
     Draining = "draining", 503, Later, "The server is draining";
-    /// As many revocations hold as may.
-    TooManyRevocations = "too_many_revocations", 507, Never, "Too many revocations";
     /// No room for messages, on the disk or in memory.
     StorageFull = "storage_full", 507, Later, "No room for messages";
     /// A write failed; the server ends.

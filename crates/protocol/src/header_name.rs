@@ -1,5 +1,7 @@
 //! Names of headers, in lower case, and the lists that CORS needs.
 
+/// `Access-Control-Allow-Credentials`
+pub const ACCESS_CONTROL_ALLOW_CREDENTIALS: &str = "access-control-allow-credentials";
 /// `Access-Control-Allow-Headers`
 pub const ACCESS_CONTROL_ALLOW_HEADERS: &str = "access-control-allow-headers";
 /// `Access-Control-Allow-Methods`
@@ -26,6 +28,8 @@ pub const CONTENT_LENGTH: &str = "content-length";
 pub const CONTENT_SECURITY_POLICY: &str = "content-security-policy";
 /// `Content-Type`
 pub const CONTENT_TYPE: &str = "content-type";
+/// `Cookie`
+pub const COOKIE: &str = "cookie";
 /// `Cross-Origin-Resource-Policy`
 pub const CROSS_ORIGIN_RESOURCE_POLICY: &str = "cross-origin-resource-policy";
 /// `Date`
@@ -46,6 +50,8 @@ pub const IF_NONE_MATCH: &str = "if-none-match";
 pub const LAST_EVENT_ID: &str = "last-event-id";
 /// `Location`
 pub const LOCATION: &str = "location";
+/// `Origin`
+pub const ORIGIN: &str = "origin";
 /// `Producer-Epoch`
 pub const PRODUCER_EPOCH: &str = "producer-epoch";
 /// `Producer-Expected-Seq`
@@ -60,6 +66,8 @@ pub const PRODUCER_SEQ: &str = "producer-seq";
 pub const REFERRER_POLICY: &str = "referrer-policy";
 /// `Retry-After`
 pub const RETRY_AFTER: &str = "retry-after";
+/// `Sec-Fetch-Site`
+pub const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// `Sec-WebSocket-Accept`
 pub const SEC_WEBSOCKET_ACCEPT: &str = "sec-websocket-accept";
 /// `Sec-WebSocket-Extensions`
@@ -76,6 +84,8 @@ pub const STREAM_CLOSED: &str = "stream-closed";
 pub const STREAM_CURSOR: &str = "stream-cursor";
 /// `Stream-Duplicate`
 pub const STREAM_DUPLICATE: &str = "stream-duplicate";
+/// `Stream-Drain-Within`
+pub const STREAM_DRAIN_WITHIN: &str = "stream-drain-within";
 /// `Stream-Durability`
 pub const STREAM_DURABILITY: &str = "stream-durability";
 /// `Stream-Earliest-Offset`
@@ -96,6 +106,8 @@ pub const STREAM_RETENTION_AGE: &str = "stream-retention-age";
 pub const STREAM_RETENTION_BYTES: &str = "stream-retention-bytes";
 /// `Stream-Retention-Count`
 pub const STREAM_RETENTION_COUNT: &str = "stream-retention-count";
+/// `Stream-Return-Within`
+pub const STREAM_RETURN_WITHIN: &str = "stream-return-within";
 /// `Stream-Seq`
 pub const STREAM_SEQ: &str = "stream-seq";
 /// `Stream-SSE-Data-Encoding`
@@ -130,6 +142,13 @@ pub const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, i
 /// without credentials, and `Access-Control-Allow-Origin: *` permits no others; the list would be 500 bytes a response.
 pub const EXPOSE_HEADERS: &str = "*";
 
+/// The same, one by one: where a browser sends cookies, the star is the name of a header.
+pub const EXPOSE_HEADERS_NAMED: &str = "cache-control, content-type, date, etag, link, location, producer-epoch, \
+    producer-expected-seq, producer-received-seq, retry-after, stream-closed, stream-cursor, stream-duplicate, \
+    stream-durability, stream-earliest-offset, stream-expires-at, stream-next-offset, stream-poll-interval, stream-reset, \
+    stream-retention-age, stream-retention-bytes, stream-retention-count, stream-sse-data-encoding, stream-ttl, \
+    stream-up-to-date, www-authenticate";
+
 /// The methods that a page of another origin may use.
 pub const ALLOW_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 
@@ -154,6 +173,20 @@ mod tests {
         assert!(10 < names.len());
         for name in names {
             assert!(is_listed(ALLOW_HEADERS, &name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_response_header_of_ours_is_exposed_by_name() {
+        let source = include_str!("header_name.rs");
+        let names = source.lines().filter_map(|line| {
+            line.strip_prefix("pub const ")?.split_once("&str = \"")?.1.strip_suffix("\";")
+        });
+        let ours = names.filter(|name| {
+            name.starts_with("stream-") && !matches!(*name, "stream-seq" | "stream-forked-from")
+        });
+        for name in ours {
+            assert!(is_listed(EXPOSE_HEADERS_NAMED, name), "{name}");
         }
     }
 

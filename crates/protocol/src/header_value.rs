@@ -92,6 +92,7 @@ impl From<CacheControl> for HeaderValue {
         HeaderValue(match control {
             CacheControl::NoStore => Value::Static("no-store"),
             CacheControl::NoCache => Value::Static("no-cache"),
+            CacheControl::PrivateNoCache => Value::Static("private, no-cache"),
             CacheControl::Public { max_age_s } => Value::MaxAge(max_age_s),
         })
     }

@@ -8,6 +8,7 @@ mod admin_query;
 mod cache_control;
 mod cache_cursor;
 mod civil;
+mod cors;
 mod create_request;
 mod digits;
 pub mod envelope;
@@ -42,6 +43,7 @@ pub use admin_path::AdminPath;
 pub use admin_query::{AdminQuery, StreamOrder};
 pub use cache_control::{CacheControl, PageLife};
 pub use cache_cursor::CacheCursor;
+pub use cors::Cors;
 pub use create_request::{CreateRequest, lifetime_header, retention_headers};
 pub use digits::{INTEGER_MAX, write_decimal};
 pub use error_code::ErrorCode;
@@ -57,7 +59,7 @@ pub use http1_request::{
 pub use list_request::ListRequest;
 pub use method::Method;
 pub use offset_text::offset_text;
-pub use problem::{Challenge, Problem, ProblemFacts, ProblemView};
+pub use problem::{Challenge, LimitReached, Problem, ProblemFacts, ProblemView};
 pub use publish_request::{
     ContentTypeGiven, Producer, PublishIdentity, PublishRequest, check_key, check_producer_id,
     check_stream_seq,
@@ -67,4 +69,4 @@ pub use response::{Connection, Http1Form, OpenBody, Response, reason_phrase};
 pub use revoke_request::{RevokeRequest, RevokedName};
 pub use rfc3339::{RFC3339_BYTES, parse_rfc3339, rfc3339_text};
 pub use target::{READ_PATH, Route, Target, stream_path, target_path};
-pub use ticket::{TICKET_PATH, TicketRequest, ticket_of};
+pub use ticket::{TICKET_PATH, TicketRequest, has_token, ticket_of};

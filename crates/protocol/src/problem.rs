@@ -4,6 +4,7 @@
 
 mod view;
 
+use view::FactMembers;
 pub use view::ProblemView;
 
 use crate::ErrorCode;
@@ -51,6 +52,8 @@ pub enum ProblemFacts {
         /// When.
         seconds: u64,
     },
+    /// A limit of one address, subject or stream is reached (members and header).
+    Limit(LimitReached),
     /// The path speaks WebSocket only (headers).
     Upgrade,
     /// How to say who one is, and what was wrong with how it was said (header).
@@ -60,6 +63,21 @@ pub enum ProblemFacts {
         /// As `Allow` lists them.
         methods: &'static str,
     },
+}
+
+/// Which limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitReached {
+    /// The name of its setting.
+    pub limit: &'static str,
+    /// How much it allows.
+    pub amount: u64,
+    /// Whom it allows so much: `address`, `subject` or `stream`.
+    pub scope: &'static str,
+    /// What it allows, in words: "follows at a time".
+    pub words: &'static str,
+    /// When to ask again.
+    pub retry_after_s: u64,
 }
 
 /// What `WWW-Authenticate` says (RFC 6750, section 3).
@@ -159,6 +177,22 @@ impl Problem {
         Problem { detail: detail.into(), ..self }
     }
 
+    /// "There is no memory for another follower."
+    pub fn short_of_memory(retry_after_s: u64) -> Problem {
+        let detail = "the server is short of memory and takes no new followers; poll, or try again after `Retry-After` seconds";
+        let facts = ProblemFacts::RetryAfter { seconds: retry_after_s };
+        Problem::new(ErrorCode::ShortOfMemory, detail).with(facts)
+    }
+
+    /// "One address, subject or stream has or does as much as it may."
+    pub fn limit_reached(reached: LimitReached) -> Problem {
+        let LimitReached { limit, amount, scope, words, .. } = reached;
+        let detail = format!(
+            "one {scope} may have {amount} {words} (`{limit}`); try again after `Retry-After` seconds"
+        );
+        Problem::new(ErrorCode::LimitExceeded, detail).with(ProblemFacts::Limit(reached))
+    }
+
     /// "The server is about to end."
     pub fn draining(retry_after_s: u64) -> Problem {
         let detail = "the server is about to end; try again after `Retry-After` seconds";
@@ -205,6 +239,26 @@ impl Problem {
         Problem::new(ErrorCode::Revoked, "who asks was revoked; come back with another token").with(facts)
     }
 
+    /// "Not for a page of that origin."
+    pub fn origin_refused() -> Problem {
+        let detail =
+            "pages of this origin may not use this server; list it in a table `[[origins]]` of the settings";
+        Problem::new(ErrorCode::OriginRefused, detail)
+    }
+
+    /// "Not this stream for a page of that origin." The same whether it exists or not.
+    pub fn origin_refused_here() -> Problem {
+        let detail = "pages of this origin may not use this stream; list it in their table `[[origins]]` of the settings";
+        Problem::new(ErrorCode::OriginRefused, detail)
+    }
+
+    /// "By that name only somebody else's page would ask."
+    pub fn host_refused() -> Problem {
+        let detail = "without rules this server is for this machine only, and was asked by another name; ask by `localhost`, write rules, or \
+            list the name in a table `[[origins]]` of the settings";
+        Problem::new(ErrorCode::OriginRefused, detail)
+    }
+
     /// "The rules don't allow it." The same whether what was asked for exists or not.
     pub fn forbidden(right: &str) -> Problem {
         let detail = format!("the token does not grant the right to {right} here; get one that does");
@@ -225,8 +279,9 @@ impl Problem {
 
     /// The body.
     pub fn to_json(&self) -> Vec<u8> {
-        let reset = match &self.facts {
-            ProblemFacts::Reset(reset) => Some(reset),
+        let facts = match &self.facts {
+            ProblemFacts::Reset(reset) => Some(FactMembers::of_reset(reset)),
+            ProblemFacts::Limit(reached) => Some(FactMembers::of_limit(reached)),
             ProblemFacts::None
             | ProblemFacts::Closed { .. }
             | ProblemFacts::Stale { .. }
@@ -236,7 +291,7 @@ impl Problem {
             | ProblemFacts::Challenge(_)
             | ProblemFacts::Allow { .. } => None,
         };
-        view::encode(self, reset)
+        view::encode(self, facts)
     }
 }
 

@@ -7,16 +7,14 @@ mod http1;
 pub use http1::{Connection, Http1Form, OpenBody, reason_phrase};
 
 use crate::header_value::HeaderValue;
-use crate::{ErrorCode, Problem, ProblemFacts, header_name};
+use crate::{Cors, ErrorCode, Problem, ProblemFacts, header_name};
 use bytes::Bytes;
 use tidings_model::Offset;
 
 /// The headers of every response.
-const COMMON: [(&str, &str); 4] = [
+const COMMON: [(&str, &str); 2] = [
     (header_name::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header_name::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),
-    (header_name::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-    (header_name::ACCESS_CONTROL_EXPOSE_HEADERS, header_name::EXPOSE_HEADERS),
 ];
 
 /// An answer. The headers of every response and those of the connection are added when it is written.
@@ -28,6 +26,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, HeaderValue)>,
     /// The body. Statuses that have none (204, 304) are written without it.
     pub body: Bytes,
+    /// Whose pages may see it.
+    pub cors: Cors,
     /// What went wrong, if it is a refusal.
     pub problem: Option<ErrorCode>,
 }
@@ -36,7 +36,13 @@ impl Response {
     /// An answer without headers and body.
     pub fn new(status: u16) -> Response {
         // A poll has six headers of its own: one allocation holds them.
-        Response { status, headers: Vec::with_capacity(8), body: Bytes::new(), problem: None }
+        Response {
+            status,
+            headers: Vec::with_capacity(8),
+            body: Bytes::new(),
+            cors: Cors::Anyone,
+            problem: None,
+        }
     }
 
     /// The same answer with one more header.
@@ -80,6 +86,9 @@ impl Response {
                     .with(header_name::PRODUCER_EXPECTED_SEQ, *expected)
                     .with(header_name::PRODUCER_RECEIVED_SEQ, *received);
             }
+            ProblemFacts::Limit(reached) => {
+                response = response.with(header_name::RETRY_AFTER, reached.retry_after_s);
+            }
             ProblemFacts::RetryAfter { seconds } => {
                 response = response.with(header_name::RETRY_AFTER, *seconds);
             }
@@ -114,6 +123,10 @@ impl Response {
         for (name, value) in COMMON {
             headers.append(name, http::HeaderValue::from_static(value));
         }
+        self.cors.each(&mut |name, value| {
+            let value = http::HeaderValue::from_str(value).expect("an origin came as the value of a header");
+            headers.append(name, value);
+        });
         let mut bytes = Vec::new();
         for (name, value) in &self.headers {
             bytes.clear();

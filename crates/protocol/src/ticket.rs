@@ -43,6 +43,12 @@ pub fn ticket_of(query: &str) -> Result<Option<String>, Problem> {
     Ok(ticket.map(std::borrow::Cow::into_owned))
 }
 
+/// Whether a query has a parameter that is meant as a token, however it is written.
+pub fn has_token(query: &str) -> bool {
+    const NAMES: [&str; 6] = ["token", "access_token", "api_key", "apikey", "jwt", "bearer"];
+    parameters(query).any(|parameter| NAMES.iter().any(|name| parameter.name.eq_ignore_ascii_case(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +69,16 @@ mod tests {
         ] {
             let refused = TicketRequest::parse(body, 2).map_err(|problem| problem.code);
             assert_eq!(refused, Err(code), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn a_token_in_a_query_is_known_however_it_is_written() {
+        for query in ["token=a", "x=1&Token=a", "%74oken=a", "jwt=a", "offset=-1&BEARER", "access_token="] {
+            assert!(has_token(query), "{query}");
+        }
+        for query in ["", "tokens=a", "ticket=a", "x=token"] {
+            assert!(!has_token(query), "{query}");
         }
     }
 

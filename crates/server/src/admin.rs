@@ -11,6 +11,7 @@ mod streams;
 
 use crate::authorise::{Principal, Right, authorise, refusal};
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::request::Request;
 use crate::worker::core::Core;
 use serde_json::json;
@@ -57,7 +58,7 @@ pub(crate) fn open<H: Headers + ?Sized>(
     };
     authorise_admin(principal, concern)?;
     match path {
-        AdminPath::Me => Ok(Opened::Response(me(principal, core))),
+        AdminPath::Me => Ok(Opened::Response(me(principal, request.peer, core))),
         AdminPath::Revoke => revocations(query, request, core),
         AdminPath::Server => Ok(server::describe(core)),
         AdminPath::Streams => Ok(streams::list(asked, core)),
@@ -81,8 +82,9 @@ fn revocations<H: Headers + ?Sized>(
     }
 }
 
-/// Who asks, so that a page can tell whether its token is one of an administrator, and for how long.
-fn me(principal: &Principal, core: &Core) -> Response {
+/// Who asks, so that a page can tell whether its token is one of an administrator, and for how long; and from where, which shows whether
+/// the proxies between are believed.
+fn me(principal: &Principal, peer: Peer, core: &Core) -> Response {
     let kind = match principal.kind() {
         PrincipalKind::Unruled => "unruled",
         PrincipalKind::Anybody => "anybody",
@@ -91,7 +93,13 @@ fn me(principal: &Principal, core: &Core) -> Response {
         PrincipalKind::Ticket => "ticket",
     };
     let left_s = principal.expires().map(|expires| expires.since(core.now).as_secs());
-    answer(&json!({ "kind": kind, "subject": principal.subject(), "expires_in": left_s }))
+    answer(&json!({
+        "kind": kind,
+        "subject": principal.subject(),
+        "expires_in": left_s,
+        "address": peer.address().to_string(),
+        "secure": peer.is_secure,
+    }))
 }
 
 /// An answer in JSON, which no cache keeps.

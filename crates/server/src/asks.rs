@@ -92,19 +92,31 @@ impl Asks {
     fn on_answered(&self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
+}
 
+/// The thread, if there is anything to ask.
+pub(crate) struct Asking {
+    asks: Arc<Asks>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Asking {
     /// The workers have ended: nobody waits for an answer any more.
-    pub(crate) fn stop(&self) {
-        self.over.notify_one();
+    pub(crate) fn end(self) {
+        self.asks.over.notify_one();
+        if let Some(thread) = self.thread {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
     }
 }
 
-/// Starts the thread, if there is anything to ask. It ends with [`Asks::stop`].
-pub(crate) fn start(common: &Arc<Common>, Line(questions): Line) -> io::Result<Option<JoinHandle<()>>> {
+/// Starts the thread, if there is anything to ask. It ends with [`Asking::end`].
+pub(crate) fn start(common: &Arc<Common>, Line(questions): Line) -> io::Result<Asking> {
     let settings = common.settings.get();
+    let asks = Arc::clone(&common.asks);
     let urls = [&settings.token_keys_url, &settings.webhook_url];
     if urls.iter().all(|url| url.is_none()) {
-        return Ok(None);
+        return Ok(Asking { asks, thread: None });
     }
     let needs_tls = urls.into_iter().flatten().any(crate::settings::AskUrl::is_tls);
     let caller = Caller::new(needs_tls).map_err(io::Error::other)?;
@@ -121,5 +133,5 @@ pub(crate) fn start(common: &Arc<Common>, Line(questions): Line) -> io::Result<O
             }
         });
     };
-    thread.spawn(run).map(Some)
+    Ok(Asking { asks, thread: Some(thread.spawn(run)?) })
 }

@@ -4,13 +4,15 @@
 pub(crate) use tidings_auth::{Principal, Right};
 
 use crate::asks::Asks;
+use crate::cross_origin::Caller;
+use crate::expiring::Over;
 use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
 use tidings_auth::{Grants, Policy, Published, RefusedToken, Revocations, Tickets, TokenCache};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
-use tidings_protocol::{ErrorCode, Headers, Problem, header_name, ticket_of};
+use tidings_protocol::{ErrorCode, Headers, Problem, has_token, header_name, ticket_of};
 
 /// When it is worth to come back with a token that can't be checked at the moment.
 const RETRY_S: u64 = 5;
@@ -59,7 +61,10 @@ impl Access {
 
     /// From now on the issuer's keys are these: whoever was believed is looked at again when they come back.
     pub(crate) fn on_published(&mut self, published: Published) {
-        if !self.published.has_keys_of(&published) {
+        if self.published.has_keys_of(&published) {
+            // Whether an unknown key is one to wait for depends on whether the issuer answers.
+            self.cache.forget_refused();
+        } else {
             self.cache.clear();
         }
         self.policy = Arc::new(self.policy.with_published(published.clone()));
@@ -101,6 +106,28 @@ impl Access {
         !self.is_revoked(principal, now) && self.policy.still_has_key_of(principal)
     }
 
+    /// Somebody who was believed, with the rights that they have now; or why they are not believed any more.
+    pub(crate) fn renewed(&self, principal: &Principal, now: Timestamp) -> Result<Principal, Over> {
+        if !self.is_still(principal, now) {
+            return Err(Over::Revoked);
+        }
+        self.policy.renewed(principal).ok_or(Over::Changed)
+    }
+
+    /// As [`Access::renewed`], of a request that has waited: also its token may have ended since. An error says why it is refused.
+    pub(crate) fn still(&mut self, principal: &Principal, now: Timestamp) -> Result<Principal, Problem> {
+        self.refresh();
+        if principal.has_expired(now) {
+            return Err(Problem::token_refused("the token has expired; get a new one"));
+        }
+        self.renewed(principal, now).map_err(|over| match over {
+            Over::Revoked => Problem::revoked(),
+            Over::Expired | Over::Changed | Over::Forbidden | Over::Withdrawn => {
+                Problem::token_refused(over.frame().message.to_owned())
+            }
+        })
+    }
+
     fn is_revoked(&self, principal: &Principal, now: Timestamp) -> bool {
         !self.revoked.is_empty() && self.revoked.concern(principal, now)
     }
@@ -140,17 +167,26 @@ impl Access {
         self.policy.anybody().may(Right::Read, stream)
     }
 
+    /// Whether some stream takes messages of everybody.
+    pub(crate) fn anybody_may_publish(&self) -> bool {
+        self.policy.anybody().may_any(Right::Publish)
+    }
+
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
         self.refresh();
+        self.awaits_keys = false;
         let known = self.policy.identify(token, &mut self.cache, now);
         let known = known.map_err(|refused| {
             let may_be_fetched = matches!(refused, RefusedToken::KeysAwaited | RefusedToken::UnknownKey);
             self.awaits_keys = may_be_fetched && self.asks.keys.want();
-            if refused == RefusedToken::KeysAwaited {
-                return Problem::authority_unavailable(RETRY_S).because(refused.to_string());
+            if refused == RefusedToken::Busy {
+                Problem::too_busy(1)
+            } else if refused == RefusedToken::KeysAwaited {
+                Problem::authority_unavailable(RETRY_S).because(refused.to_string())
+            } else {
+                Problem::token_refused(refused.to_string())
             }
-            Problem::token_refused(refused.to_string())
         })?;
         if self.is_revoked(&known, now) { Err(Problem::revoked()) } else { Ok(known) }
     }
@@ -158,54 +194,101 @@ impl Access {
 
 /// Who sends a request with these fields: whoever has its token, or anybody. A token that is not believed is refused, also where anybody
 /// may do what is asked: its sender thinks that it is somebody.
-pub(crate) fn identify<H: Headers + ?Sized>(headers: &H, core: &mut Core) -> Result<Principal, Problem> {
-    if !core.access.has_rules() {
-        return Ok(core.access.anybody());
-    }
-    match bearer(headers)? {
-        None => Ok(core.access.anybody()),
-        Some(token) => core.access.identify(token, core.now),
-    }
+pub(crate) fn identify<H: Headers + ?Sized>(
+    headers: &H,
+    caller: &Caller,
+    core: &mut Core,
+) -> Result<Principal, Problem> {
+    known_by(headers, None, caller, core)
 }
 
 /// As [`identify`], of a request that reads: a ticket in its query is as good as a token, once.
 pub(crate) fn identify_reader<H: Headers + ?Sized>(
     headers: &H,
     query: &str,
+    caller: &Caller,
     core: &mut Core,
 ) -> Result<Principal, Problem> {
-    let principal = identify(headers, core)?;
-    if !principal.is_unnamed() || !core.access.has_rules() {
-        return Ok(principal);
-    }
-    match ticket_of(query)? {
-        None => Ok(principal),
-        Some(ticket) => core.access.redeem(&ticket, core.now),
-    }
+    known_by(headers, Some(query), caller, core)
 }
 
-/// As [`identify`], of an upgrade. What came in the list of subprotocols or in the query may be refused only once the connection is there:
-/// a page sees nothing of the answer to an upgrade.
+/// What was said on purpose comes first, then the cookie, which a browser adds by itself.
+fn known_by<H: Headers + ?Sized>(
+    headers: &H,
+    query: Option<&str>,
+    caller: &Caller,
+    core: &mut Core,
+) -> Result<Principal, Problem> {
+    let known = if !core.access.has_rules() {
+        core.access.anybody()
+    } else if let Some(token) = bearer(headers)? {
+        core.access.identify(token, core.now)?
+    } else if let Some(ticket) = query.map_or(Ok(None), ticket_of)? {
+        core.access.redeem(&ticket, core.now)?
+    } else if let Some(token) = cookie(headers, caller, core)? {
+        core.access.identify(token, core.now)?
+    } else {
+        core.access.anybody()
+    };
+    Ok(known.within(caller.within.clone()))
+}
+
+/// As [`identify`], of an upgrade. What came in the list of subprotocols, the query or a cookie may be refused only once the connection is
+/// there: a page sees nothing of the answer to an upgrade.
 pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
     headers: &H,
     query: &str,
+    caller: &Caller,
     core: &mut Core,
 ) -> Result<(Principal, Option<Box<Problem>>), Problem> {
-    let principal = identify(headers, core)?;
-    if !principal.is_unnamed() || !core.access.has_rules() {
-        return Ok((principal, None));
+    let within = || caller.within.clone();
+    let nobody = core.access.anybody().within(within());
+    if !core.access.has_rules() {
+        return Ok((nobody, None));
     }
-    let known = match (handshake::token_of(headers), ticket_of(query)?) {
-        (None, None) => return Ok((principal, None)),
-        (Some(token), _) => core.access.identify(&token, core.now),
-        (None, Some(ticket)) => core.access.redeem(&ticket, core.now),
+    let known = if let Some(token) = bearer(headers)? {
+        return Ok((core.access.identify(token, core.now)?.within(within()), None));
+    } else if let Some(token) = handshake::token_of(headers) {
+        core.access.identify(&token, core.now)
+    } else if let Some(ticket) = ticket_of(query)? {
+        core.access.redeem(&ticket, core.now)
+    } else if let Some(token) = cookie(headers, caller, core)? {
+        core.access.identify(token, core.now)
+    } else {
+        return Ok((nobody, None));
     };
-    match known {
-        Ok(known) => Ok((known, None)),
+    Ok(match known {
+        Ok(known) => (known.within(within()), None),
         // Nothing is said before it is known.
-        Err(refused) if core.access.awaits_keys => Err(refused),
-        Err(refused) => Ok((principal, Some(Box::new(refused)))),
+        Err(refused) if core.access.awaits_keys => return Err(refused),
+        Err(refused) => (nobody, Some(Box::new(refused))),
+    })
+}
+
+/// The token in the cookie, where it counts.
+fn cookie<'h, H: Headers + ?Sized>(
+    headers: &'h H,
+    caller: &Caller,
+    core: &Core,
+) -> Result<Option<&'h str>, Problem> {
+    let Some(name) = core.settings.token_cookie.as_deref().filter(|_| caller.may_use_cookie) else {
+        return Ok(None);
+    };
+    let (mut found, mut is_repeated) = (None, false);
+    headers.each(header_name::COOKIE, &mut |value| {
+        let pairs = value.split(|&byte| byte == b';').filter_map(|pair| std::str::from_utf8(pair).ok());
+        for (own, token) in pairs.filter_map(|pair| pair.trim().split_once('=')) {
+            if own == name {
+                is_repeated |= found.replace(token).is_some();
+            }
+        }
+    });
+    if is_repeated {
+        // Another program of the same site may have set one of them.
+        let detail = "the cookie of this server was sent twice: remove one of them";
+        return Err(Problem::new(ErrorCode::InvalidHeader, detail));
     }
+    Ok(found.map(|token| token.trim_matches('"')))
 }
 
 /// The token in `Authorization`.
@@ -222,7 +305,13 @@ fn bearer<H: Headers + ?Sized>(headers: &H) -> Result<Option<&str>, Problem> {
 
 /// Permits or refuses.
 pub(crate) fn authorise(principal: &Principal, right: Right, stream: &StreamName) -> Result<(), Problem> {
-    if principal.may(right, stream) { Ok(()) } else { Err(refusal(principal, right)) }
+    if principal.may(right, stream) {
+        Ok(())
+    } else if principal.is_within(stream) {
+        Err(refusal(principal, right))
+    } else {
+        Err(Problem::origin_refused_here())
+    }
 }
 
 /// The refusal of a right: it says nothing of the stream.
@@ -232,9 +321,7 @@ pub(crate) fn refusal(principal: &Principal, right: Right) -> Problem {
 
 /// Refuses a token in a URL, which ends up in logs and histories.
 pub(crate) fn refuse_token_in_url(query: &str, core: &Core) -> Result<(), Problem> {
-    const NAMES: [&str; 3] = ["token", "access_token", "api_key"];
-    let names = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
-    if core.access.has_rules() && names.into_iter().any(|name| NAMES.contains(&name)) {
+    if core.access.has_rules() && has_token(query) {
         let detail = "a token in a URL ends up in logs: send it as `Authorization: Bearer <token>`";
         return Err(Problem::new(ErrorCode::InvalidParameter, detail));
     }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::Principal;
 use tidings_protocol::Problem;
+use tidings_protocol::websocket::memory::{Lease, MessageMemory};
 
 /// What an answer means, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(crate) struct Decisions {
     rules: Rules,
     remembered: Remembered,
     waiting: HashMap<Question, Vec<Owner>>,
+    /// What the requests take together that wait here.
+    memory: Arc<MessageMemory>,
     /// Who waits for the end of a fetch of the issuer's keys.
     for_keys: Vec<Owner>,
     /// How many fetches it has seen the end of.
@@ -76,6 +79,7 @@ impl Decisions {
             },
             remembered: Remembered::new(settings.webhook_max_remembered),
             waiting: HashMap::new(),
+            memory: Arc::new(MessageMemory::new(waiting_bytes_max(settings))),
             for_keys: Vec::new(),
         }
     }
@@ -170,8 +174,18 @@ impl Decisions {
         Problem::authority_unavailable(self.rules.pause.as_secs().max(1))
     }
 
+    /// Room for one that waits.
+    pub(crate) fn lease(&self) -> Lease {
+        Lease::new(&self.memory)
+    }
+
     /// How long whoever waits for answers waits at most. Far more than it takes: questions stand in a line.
     pub(crate) fn patience(&self) -> Duration {
         self.rules.timeout + Duration::from_secs(15)
     }
+}
+
+/// What the requests of one worker may take that wait for others: its share of what bodies may take.
+fn waiting_bytes_max(settings: &Settings) -> usize {
+    settings.request_memory_bytes / settings.workers.max(1)
 }

@@ -4,6 +4,7 @@
 //! I/O; what it needs from elsewhere it asks of the [`Core`] and hears of later.
 
 use crate::about::About;
+use crate::authorise::Principal;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
 use crate::expiring::Over;
@@ -69,10 +70,19 @@ pub(crate) trait Exchange {
     /// Who asked is not believed any more: ends, if it would go on. What it has begun to store is stored.
     fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
-    /// Who may do what has changed. Whether it has to be stepped for that.
+    /// Whether whoever has these rights may have what it goes on with.
+    fn is_permitted(&self, _principal: &Principal) -> bool {
+        true
+    }
+
+    /// Who may do what has changed: it ends, if what it goes on with is not for everybody's eyes any more. Whether it has to be stepped for
+    /// that. (Of somebody who has a name, whoever holds it for them sees to that.)
     fn on_access_changed(&mut self, _core: &mut Core) -> bool {
         false
     }
+
+    /// The time to come back within, should the server be lost without a word, is another one.
+    fn on_window(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
     /// What was asked for, of what ends with [`Advance::Respond`]; anything else was counted when it began.
     fn asked(&self) -> Asked {

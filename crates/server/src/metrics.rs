@@ -12,6 +12,7 @@ mod page;
 mod process;
 mod scrape;
 
+use crate::limits::Limit;
 pub(crate) use label::{Asked, FollowedBy, HeldBy, StatusClass, Transport};
 use label::{Build, OfLog};
 pub use page::metrics_markdown;
@@ -50,6 +51,10 @@ metrics! {
         lagging: Gauge = "tidings_followers_lagging",
         /// Messages that the furthest of them is behind.
         lag: Largest = "tidings_lag_messages",
+        /// Connections that were ended to have memory, since the start: see `tidings_ladder_step`.
+        shed: Counter = "tidings_connections_shed_total",
+        /// Spans that were dropped because too many waited for the collector, since the start (`otlp_endpoint`).
+        spans_dropped: Counter = "tidings_spans_dropped_total",
     }
 }
 
@@ -66,6 +71,8 @@ metrics! {
         messages: Counter = "tidings_messages_stored_total",
         /// Bytes of the messages that were stored, since the start.
         message_bytes: Counter = "tidings_messages_stored_bytes_total",
+        /// What was refused because one address, subject or stream has or does as much as it may, by the setting that says so; since the start.
+        limits_hit: Each<Limit, Counter> = "tidings_limits_hit_total",
         /// Streams that there are, in use or not.
         streams: Gauge = "tidings_streams",
         /// Bytes of the segments and blocks of a log.
@@ -78,6 +85,23 @@ metrics! {
         disk_free: Gauge = "tidings_disk_free_bytes",
         /// Bytes of the newest messages that are kept in memory, roughly (`tail_cache_bytes`).
         tail_cache: Gauge = "tidings_tail_cache_bytes",
+        /// The step of the [ladder](protocol.md#short-of-memory): 0 is calm, 1 advises pollers to come less often, 2 answers long polls at once, 3 refuses
+        /// new followers, 4 ends those that hold memory.
+        ladder: Gauge = "tidings_ladder_step",
+        /// How often that has changed, since the start.
+        ladder_changes: Counter = "tidings_ladder_changes_total",
+        /// Memory that is in use, of all kinds: the ladder goes by it.
+        memory_used: Gauge = "tidings_memory_used_bytes",
+        /// Memory of its own that the process holds, in use or not.
+        memory_held: Gauge = "tidings_memory_held_bytes",
+        /// What it may use (`memory_budget_bytes`).
+        memory_budget: Gauge = "tidings_memory_budget_bytes",
+        /// Over how many seconds followers shall [come back](protocol.md#coming-back), should the server be lost.
+        return_window: Gauge = "tidings_return_window_seconds",
+        /// Spans that a collector has taken, since the start.
+        spans_exported: Counter = "tidings_spans_exported_total",
+        /// Spans that no collector took, since the start: it was away, or refused them.
+        spans_lost: Counter = "tidings_spans_lost_total",
         /// Whether the server drains: 1 from the signal to its end.
         draining: Gauge = "tidings_draining",
         /// When the process began, in seconds since 1970.

@@ -15,9 +15,11 @@ pub(crate) struct Peer {
     pub(crate) is_secure: bool,
     /// Whether it is a proxy that is believed: then each request says anew for whom it asks.
     is_proxy: bool,
+    /// Whether the limits for each address are not for it.
+    is_unlimited: bool,
 }
 
-const _: () = assert!(size_of::<Peer>() == 18, "every connection has one");
+const _: () = assert!(size_of::<Peer>() == 19, "every connection has one");
 
 impl Peer {
     /// Whoever has that address; a connection in the clear.
@@ -27,7 +29,9 @@ impl Peer {
             IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
             IpAddr::V6(address) => address.octets(),
         };
-        Peer { octets, is_secure: false, is_proxy: settings.trusted_proxies.contain(address) }
+        let is_proxy = settings.trusted_proxies.contain(address);
+        let is_unlimited = is_proxy || settings.unlimited_addresses.contain(address);
+        Peer { octets, is_secure: false, is_proxy, is_unlimited }
     }
 
     /// The same, over TLS or not.
@@ -44,6 +48,11 @@ impl Peer {
     /// Whether it is a proxy that is believed.
     pub(crate) fn is_proxy(&self) -> bool {
         self.is_proxy
+    }
+
+    /// Whether the limits for each address are not for it.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.is_unlimited
     }
 
     /// Who asks by a request with these fields that came from here.

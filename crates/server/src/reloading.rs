@@ -1,6 +1,9 @@
 //! Settings that change while the server runs: on SIGHUP, and when their file does. No connection is touched.
+//!
+//! The thread that looks after this each second also tells a supervisor that the server is alive.
 
 use crate::settings::{LoadedSettings, Reloaded};
+use crate::supervisor::{self, Watchdog};
 use crate::worker::Common;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -19,7 +22,7 @@ pub(crate) struct Reloading {
 impl Reloading {
     pub(crate) fn start(loaded: LoadedSettings, common: Arc<Common>) -> std::io::Result<Reloading> {
         let (asked, asks) = sync_channel(1);
-        let reloader = Reloader { loaded, common };
+        let reloader = Reloader { loaded, common, watchdog: Watchdog::of_environment() };
         let thread = thread::Builder::new().name("settings".to_owned());
         Ok(Reloading { asked, thread: thread.spawn(move || reloader.run(&asks))? })
     }
@@ -43,11 +46,13 @@ impl Reloading {
 struct Reloader {
     loaded: LoadedSettings,
     common: Arc<Common>,
+    watchdog: Watchdog,
 }
 
 impl Reloader {
     fn run(mut self, asks: &Receiver<()>) {
         loop {
+            self.watchdog.look(&self.common);
             match asks.recv_timeout(LOOK_EVERY) {
                 Ok(()) => self.reload(),
                 Err(RecvTimeoutError::Timeout) if self.loaded.have_files_changed() => self.reload(),
@@ -58,12 +63,17 @@ impl Reloader {
     }
 
     fn reload(&mut self) {
+        supervisor::tell_reloading();
         match self.loaded.reload() {
             Ok(reloaded) => {
                 self.common.on_settings(self.loaded.settings().clone());
                 tell(&reloaded);
+                supervisor::tell_ready("serves, with settings that were reloaded");
             }
-            Err(error) => log::error!("the settings stay as they were: {error}"),
+            Err(error) => {
+                log::error!("the settings stay as they were: {error}");
+                supervisor::tell_ready(&format!("serves; the settings stay as they were: {error}"));
+            }
         }
     }
 }

@@ -1,31 +1,37 @@
 //! A request as both fronts understand it, and where it goes.
 
 use crate::authorise::{
-    Principal, Right, authorise, identify, identify_reader, identify_upgrade, refuse_token_in_url,
+    Principal, Right, authorise, identify, identify_reader, identify_upgrade, refusal, refuse_token_in_url,
 };
+use crate::cross_origin::{self, Caller};
 use crate::decision::check::{self, Checked, Verdicts};
 use crate::decision::followed;
 use crate::decision::waiting::Waiting;
 use crate::exchange::Opened;
+use crate::limits::{Client, FollowShare};
 use crate::metrics::{self, Asked};
 use crate::peer::Peer;
 use crate::transport::websocket::FirstSubscription;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
-use crate::{admin, examples, expiring, health, list, operation, ticket};
+use crate::{admin, console, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use std::net::IpAddr;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target};
+use tidings_protocol::{
+    Cors, Headers, Live, Method, Problem, ReadManyRequest, ReadRequest, Response, Route, Target,
+};
 
 /// A whole request. Borrowed: it is over when this is answered or has become an exchange.
 pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) method: Method,
     pub(crate) target: &'r str,
     pub(crate) headers: &'r H,
+    /// The host and port that were asked, where no header says it (HTTP/2).
+    pub(crate) authority: Option<&'r str>,
     pub(crate) body: Bytes,
     /// How the request asks for a WebSocket, if it does and the front can give it one.
     pub(crate) websocket: Option<Handshake>,
@@ -45,20 +51,39 @@ impl<H: Headers + ?Sized> Request<'_, H> {
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
+    core.notes.on_request();
+    open_counted(request, core)
+}
+
+/// As [`open`], of a request that was counted when it came.
+pub(crate) fn open_counted<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
     let mut asked = Asked::Other;
-    let opened = match dispatch(request, core, &mut asked) {
-        Ok(opened) => opened,
-        // Nobody knows yet whether the token is one to refuse.
-        Err(_refused) if core.access.take_awaits_keys() => {
-            Opened::Held(Box::new(Waiting::for_keys(request, core)))
+    let opened = match cross_origin::caller(request, core) {
+        _ if core.echoes => {
+            let begin =
+                FirstSubscription::new(None, (core.access.anybody(), None), request.peer, &Caller::default());
+            let accept = transport::websocket::accept(request, core);
+            accept.map_or_else(Opened::from, |accept| transport::websocket::open(&accept, begin))
         }
-        Err(problem) => problem.into(),
+        Ok(caller) => {
+            let opened = match dispatch(request, &caller, core, &mut asked) {
+                Ok(opened) => opened,
+                // Nobody knows yet whether the token is one to refuse.
+                Err(_refused) if core.access.take_awaits_keys() => {
+                    let waiting = Waiting::for_keys(request, &caller, core);
+                    waiting.map_or_else(Opened::from, |waiting| Opened::Held(Box::new(waiting)))
+                }
+                Err(problem) => problem.into(),
+            };
+            caller.tell(opened)
+        }
+        Err(problem) => refuse_page(problem),
     };
     count(asked, &opened, core);
     opened
 }
 
-/// As [`open`], of a request that has waited for the application: who asks is known.
+/// As [`open_counted`], of a request that has waited for the application: who asks is known. What else it has to pass, it passes now.
 pub(crate) fn open_as<H: Headers + ?Sized>(
     principal: &Principal,
     request: &Request<'_, H>,
@@ -66,24 +91,39 @@ pub(crate) fn open_as<H: Headers + ?Sized>(
     core: &mut Core,
 ) -> Opened {
     let mut asked = Asked::Other;
-    let opened = Target::parse(request.target).and_then(|Target { route, query }| {
-        asked = Asked::of(&route, request.method);
-        core.access.refresh();
-        if !core.access.is_still(principal, core.now) {
-            return Err(Problem::revoked());
+    let opened = match cross_origin::caller(request, core) {
+        Ok(caller) => {
+            let opened = dispatch_as(principal, verdicts, request, &caller, core, &mut asked);
+            caller.tell(opened.unwrap_or_else(Opened::from))
         }
-        if principal.has_expired(core.now) {
-            return Err(Problem::token_refused("the token has expired; get a new one"));
-        }
-        if is_websocket(&route, request) {
-            asked = Asked::WebSocket;
-            return websocket(&route, query, request, Some((principal, verdicts)), core);
-        }
-        for_named(principal, (&route, query), request, verdicts, core)
-    });
-    let opened = opened.unwrap_or_else(Opened::from);
+        Err(problem) => refuse_page(problem),
+    };
     count(asked, &opened, core);
     opened
+}
+
+fn dispatch_as<H: Headers + ?Sized>(
+    principal: &Principal,
+    verdicts: Verdicts,
+    request: &Request<'_, H>,
+    caller: &Caller,
+    core: &mut Core,
+    asked: &mut Asked,
+) -> Result<Opened, Problem> {
+    let Target { route, query } = Target::parse(request.target)?;
+    *asked = Asked::of(&route, request.method);
+    // Rules, revocations and settings may be others than when it came.
+    let principal = core.access.still(principal, core.now)?.within(caller.within.clone());
+    if is_websocket(&route, request) {
+        *asked = Asked::WebSocket;
+        return websocket((&route, query), request, caller, Some((principal, verdicts)), core);
+    }
+    for_named(&principal, (&route, query), request, (caller, verdicts), core)
+}
+
+/// A page of strangers is told nothing.
+fn refuse_page(problem: Problem) -> Opened {
+    Caller { cors: Cors::Nobody, ..Caller::default() }.tell(problem.into())
 }
 
 fn count(asked: Asked, opened: &Opened, core: &Core) {
@@ -96,19 +136,56 @@ fn count(asked: Asked, opened: &Opened, core: &Core) {
     }
 }
 
+/// Refuses a request by its head, as it would be refused anyway: before its body takes room. Whoever is not refused may be later.
+pub(crate) fn admit<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Option<Response> {
+    let has_body = matches!(request.method, Method::Put | Method::Post);
+    if !has_body || core.echoes || !core.access.has_rules() {
+        return None;
+    }
+    // What has no route is refused for that; and what a page may, is told with the answer.
+    let Target { route, .. } = Target::parse(request.target).ok()?;
+    let caller = cross_origin::caller(request, core).ok()?;
+    let refused = permitted(&route, request, &caller, core).err()?;
+    if core.access.take_awaits_keys() {
+        // Its key is being fetched: once the body is here it waits for that.
+        return None;
+    }
+    let Opened::Response(response) = caller.tell(refused.into()) else { return None };
+    Some(response)
+}
+
+/// Whether something like it may be done at all.
+fn permitted<H: Headers + ?Sized>(
+    route: &Route,
+    request: &Request<'_, H>,
+    caller: &Caller,
+    core: &mut Core,
+) -> Result<(), Problem> {
+    let principal = identify(request.headers, caller, core)?;
+    let needed = match (route, request.method) {
+        (Route::Stream(name), Method::Put) => return authorise(&principal, Right::Create, name),
+        (Route::Stream(name), _) => return authorise(&principal, Right::Publish, name),
+        (Route::Admin(_), _) => Right::Admin,
+        (Route::Ticket, _) if principal.is_unnamed() => return Err(Problem::unauthenticated()),
+        (Route::ReadMany | Route::Ticket, _) => Right::Read,
+        (Route::WebSocket | Route::Streams | Route::Metrics | Route::HealthLive | Route::HealthReady, _) => {
+            return Ok(());
+        }
+    };
+    if principal.may_any(needed) { Ok(()) } else { Err(refusal(&principal, needed)) }
+}
+
 /// Says in `asked` what it was about, as far as that was understood.
 fn dispatch<H: Headers + ?Sized>(
     request: &Request<'_, H>,
+    caller: &Caller,
     core: &mut Core,
     asked: &mut Asked,
 ) -> Result<Opened, Problem> {
-    if core.echoes {
-        return websocket(&Route::WebSocket, "", request, None, core);
-    }
     let target = Target::parse(request.target);
-    if target.is_err() && core.settings.examples {
+    if target.is_err() {
         // Looked for last, so that no request to a stream pays for it.
-        if let Some(response) = examples::answer(request) {
+        if let Some(response) = page(request, core) {
             return Ok(Opened::Response(response));
         }
     }
@@ -125,9 +202,9 @@ fn dispatch<H: Headers + ?Sized>(
     }
     match (&route, request.method) {
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
-        (Route::HealthReady, _) => Ok(Opened::Response(health::ready(core))),
+        (Route::HealthReady, _) => Ok(health::ready(core)),
         (Route::Metrics, _) => {
-            let principal = identify(request.headers, core)?;
+            let principal = identify(request.headers, caller, core)?;
             metrics::scrape(&principal, request.headers, core).map(Opened::Response)
         }
         (
@@ -142,15 +219,22 @@ fn dispatch<H: Headers + ?Sized>(
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
                 *asked = Asked::WebSocket;
-                return websocket(&route, query, request, None, core);
+                return websocket((&route, query), request, caller, None, core);
             }
             let principal = match (&route, request.method) {
-                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, core)?,
-                _ => identify(request.headers, core)?,
+                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, caller, core)?,
+                _ => identify(request.headers, caller, core)?,
             };
-            for_named(&principal, (&route, query), request, Verdicts::new(), core)
+            core.notes.on_principal(&principal);
+            for_named(&principal, (&route, query), request, (caller, Verdicts::new()), core)
         }
     }
+}
+
+/// A page that is built in, if the request is for one.
+fn page<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core) -> Option<Response> {
+    let console = core.settings.console.then(|| console::answer(request)).flatten();
+    console.or_else(|| core.settings.examples.then(|| examples::answer(request)).flatten())
 }
 
 /// What is known to come from somebody: the application is asked, if there is one that is.
@@ -158,11 +242,11 @@ fn for_named<H: Headers + ?Sized>(
     principal: &Principal,
     (route, query): (&Route, &str),
     request: &Request<'_, H>,
-    verdicts: Verdicts,
+    (caller, verdicts): (&Caller, Verdicts),
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let opened = if core.decisions.are_asked_for() {
-        match check::check(principal, (route, query), request, verdicts, core)? {
+        match check::check(principal, (route, query), request, (caller, verdicts), core)? {
             Checked::Waits(opened) => return Ok(opened),
             Checked::Permitted(permitted, permits) => {
                 let opened = for_principal(&permitted, route, query, request, core)?;
@@ -172,7 +256,7 @@ fn for_named<H: Headers + ?Sized>(
     } else {
         for_principal(principal, route, query, request, core)?
     };
-    Ok(expiring::until_expiry(opened, principal, core))
+    Ok(expiring::until_expiry(opened, principal, &caller.cors, core))
 }
 
 /// What needs to know who asks.
@@ -210,11 +294,12 @@ fn is_websocket<H: Headers + ?Sized>(route: &Route, request: &Request<'_, H>) ->
     *route == Route::WebSocket || (follows && request.websocket.is_some())
 }
 
+/// Has brought who asks, and what the application has said, if it has waited for that.
 fn websocket<H: Headers + ?Sized>(
-    route: &Route,
-    query: &str,
+    (route, query): (&Route, &str),
     request: &Request<'_, H>,
-    waited: Option<(&Principal, Verdicts)>,
+    caller: &Caller,
+    waited: Option<(Principal, Verdicts)>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let first = if let Route::Stream(name) = route {
@@ -222,22 +307,24 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    let accept = transport::websocket::accept(request.headers, request.websocket, core)?;
+    let accept = transport::websocket::accept(request, core)?;
     let (principal, refused, verdicts) = match waited {
-        Some((principal, verdicts)) => (principal.clone(), None, verdicts),
+        Some((principal, verdicts)) => (principal, None, verdicts),
         None => {
-            let (principal, refused) = identify_upgrade(request.headers, query, core)?;
+            let (principal, refused) = identify_upgrade(request.headers, query, caller, core)?;
             (principal, refused, Verdicts::new())
         }
     };
-    if core.decisions.are_asked_for() && refused.is_none() && !core.echoes {
+    core.notes.on_principal(&principal);
+    if core.decisions.are_asked_for() && refused.is_none() {
         let stream = first.as_ref().map(|(name, _)| name);
-        if let Some(waits) = check::check_connection(&principal, stream, request, verdicts, core)? {
+        let waits = check::check_connection(&principal, stream, request, (caller, verdicts), core)?;
+        if let Some(waits) = waits {
             return Ok(waits);
         }
     }
-    let first = FirstSubscription::new(first, principal, refused, request.peer);
-    Ok(transport::websocket::open(&accept, first))
+    let begin = FirstSubscription::new(first, (principal, refused), request.peer, caller);
+    Ok(transport::websocket::open(&accept, begin))
 }
 
 fn read<H: Headers + ?Sized>(
@@ -250,7 +337,17 @@ fn read<H: Headers + ?Sized>(
     let asked = ReadRequest::parse(query, request.headers)?;
     let transport = transport::of(asked.live)?;
     authorise(principal, Right::Read, name)?;
+    if asked.live != Live::POLL {
+        core.admit_follower()?;
+    }
     let stream = transport::find(core, name)?;
+    let share = match asked.live {
+        Live::POLL => None,
+        _ => {
+            core.count_follower(&stream)?;
+            count_follows(principal, 1, request, core)?
+        }
+    };
     stream.touch(core.now);
     let reader = Reader::open(stream, asked.start.start(), core.engine.boot());
     let reader = reader.map_err(|reset| {
@@ -258,7 +355,8 @@ fn read<H: Headers + ?Sized>(
         Problem::reset(reset)
     })?;
     let read = Read::new(&asked, reader, request.chunked);
-    Ok((transport.open)(read, request.owner, &asked, core))
+    let opened = (transport.open)(read, request.owner, &asked, core);
+    Ok(expiring::with_share(opened, principal, share))
 }
 
 fn read_many<H: Headers + ?Sized>(
@@ -269,6 +367,25 @@ fn read_many<H: Headers + ?Sized>(
 ) -> Result<Opened, Problem> {
     let asked = ReadManyRequest::parse(query, &request.body, core.settings.max_read_streams)?;
     let transport = transport::of(asked.live)?;
+    if asked.live != Live::POLL {
+        core.admit_follower()?;
+    }
     let follower = Follower { owner: request.owner, chunked: request.chunked };
-    Ok((transport.open_many)(&asked, principal, follower, core))
+    let share = match asked.live {
+        Live::POLL => None,
+        _ => count_follows(principal, asked.streams.len(), request, core)?,
+    };
+    let opened = (transport.open_many)(&asked, principal, follower, core);
+    Ok(expiring::with_share(opened, principal, share))
+}
+
+/// What so many streams take of what the client may follow.
+fn count_follows<H: Headers + ?Sized>(
+    principal: &Principal,
+    count: usize,
+    request: &Request<'_, H>,
+    core: &Core,
+) -> Result<Option<Box<FollowShare>>, Problem> {
+    let client = Client { peer: request.peer, principal };
+    core.limits.follow(client, u32::try_from(count).unwrap_or(u32::MAX), &core.settings)
 }

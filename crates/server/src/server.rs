@@ -1,12 +1,19 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
 use crate::asks::{self, Asks};
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
+use crate::memory::Memory;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::reloading::Reloading;
 use crate::revoking::{self, Revoking};
 use crate::settings::{LoadedSettings, Settings};
+use crate::supervisor;
+use crate::tls::{Tls, TlsError};
+use crate::traces::Collector;
 use crate::transport::websocket;
+use crate::worker::accept::{Entrance, Listening};
 use crate::worker::arrivals::Door;
 use crate::worker::{self, Common, Purpose};
 use rustix::net::{
@@ -22,7 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tidings_auth::Tickets;
-use tidings_engine::{Engine, EngineSettings, StartError, SystemClock};
+use tidings_engine::{Engine, EngineSettings, StartError, Storage, SystemClock};
 use tidings_protocol::websocket::memory::MessageMemory;
 
 /// Why a server did not start, or ended before it was asked to.
@@ -52,75 +59,115 @@ pub enum RunError {
         /// Why not.
         source: io::Error,
     },
+    /// A certificate, its key or an authority can't be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The system has no thread, descriptor or signal to give.
     #[error("the system refuses what a server needs: {0}")]
     System(#[from] io::Error),
 }
 
-/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound address once it can be used. On SIGHUP, and when their file
+/// Where a server listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listens {
+    /// In plain text.
+    pub plain: SocketAddr,
+    /// With TLS, if it does.
+    pub secured: Option<SocketAddr>,
+}
+
+impl Listens {
+    fn tell(&self, workers: usize) {
+        log::info!("listening on {} with {workers} workers", self.plain);
+        if let Some(address) = self.secured {
+            log::info!("listening on {address} for TLS");
+        }
+    }
+}
+
+/// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound addresses once they can be used. On SIGHUP, and when their file
 /// changes, it takes settings anew.
 ///
 /// Blocks. When the storage fails, the process ends at once with [`STORAGE_FAILED_EXIT_CODE`]: what is stored then is
 /// decided by recovery at the next start, not by a process that has lost its disk.
-pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+pub fn run(loaded: LoadedSettings, on_ready: impl FnOnce(Listens)) -> Result<(), RunError> {
     let settings = loaded.settings();
-    crate::logging::start(settings.log);
+    crate::logging::start(settings);
+    let storage = tidings_engine::open_folder(&settings.data)
+        .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })?;
+    run_on(storage, loaded, on_ready)
+}
+
+/// The same over that storage, which a test may hold up.
+#[doc(hidden)]
+pub fn run_on(
+    storage: Arc<dyn Storage>,
+    loaded: LoadedSettings,
+    on_ready: impl FnOnce(Listens),
+) -> Result<(), RunError> {
+    let settings = loaded.settings();
+    let tls = Tls::new(settings)?.map(Arc::new);
     let live = Arc::new(LiveSettings::new(settings.clone()));
-    let engine = Arc::new(start_engine(settings, &live)?);
+    let engine = Arc::new(start_engine(storage, settings, &live)?);
     shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
-    let listeners = listen_on(settings.listen, workers)
-        .map_err(|source| RunError::Listen { address: settings.listen, source })?;
-    let address = listeners.first().map_or(Ok(settings.listen), TcpListener::local_addr)?;
-    let mut purposes: Vec<_> = listeners.into_iter().map(|listener| (listener, Purpose::Serve)).collect();
-    if let Some(echo) = settings.ws_echo {
-        let listeners = listen_on(echo, 1).map_err(|source| RunError::Listen { address: echo, source })?;
-        purposes.extend(listeners.into_iter().map(|listener| (listener, Purpose::Echo)));
-    }
+    let (listens, places) = listen_all(settings)?;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let draining = AtomicBool::new(false);
-    let descriptors = descriptors_for_connections();
-    if descriptors < settings.max_connections {
-        log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
-    }
+    let memory = Memory::new(settings.memory_budget_bytes);
+    let _watch = memory.watch(worker::now)?;
+    let descriptors = descriptors_for_connections(settings);
+    let registry = Arc::new(Registry::new(places.len(), engine.now()));
+    let collector = Collector::start(settings, &registry)?;
     let (asks, line) = Asks::new(settings, engine.now());
     let common = Arc::new(Common {
         asks: Arc::new(asks),
         engine: Arc::clone(&engine),
-        registry: Arc::new(Registry::new(purposes.len(), engine.now())),
+        pulse: Arc::new(Pulse::new(workers)),
+        registry,
+        collector,
+        memory: Arc::clone(&memory),
         message_memory: Arc::new(MessageMemory::new(websocket::unfinished_bytes_max(settings))),
         revoking: Arc::new(open_revocations(&settings.data)?),
         tickets: Arc::new(Mutex::new(Tickets::new(settings.ticket_timeout, settings.max_tickets))),
+        limits: Arc::new(Limits::new(settings.max_limited)),
         settings: live,
+        tls,
         descriptors,
-        doors: purposes.iter().map(|_| Door::default()).collect(),
+        doors: places.iter().map(|_| Door::default()).collect(),
         serving: workers,
         body_bytes: AtomicUsize::new(0),
+        drained_connections: AtomicUsize::new(0),
         draining,
     });
     let asking = asks::start(&common, line)?;
     let mut threads = Vec::new();
-    for (index, (listener, purpose)) in purposes.into_iter().enumerate() {
+    for (index, (listeners, purpose)) in places.into_iter().enumerate() {
         let common = Arc::clone(&common);
         let thread = thread::Builder::new().name(format!("worker-{index}"));
-        threads.push(thread.spawn(move || worker::run(common, listener, index, purpose))?);
+        threads.push(thread.spawn(move || worker::run(common, listeners, index, purpose))?);
     }
-    log::info!("listening on {address} with {workers} workers");
+    listens.tell(workers);
+    let keeper = crate::tls::keeper::start(&common)?;
     let reloading = Reloading::start(loaded, Arc::clone(&common))?;
-    on_ready(address);
+    on_ready(listens);
+    supervisor::tell_ready(&format!("serves on {}", listens.plain));
     signals.forever().take_while(|signal| *signal == SIGHUP).for_each(|_| reloading.ask());
     log::info!("draining: asked to end");
+    common.drained_connections.store(common.connections(), Ordering::Relaxed);
     reloading.stop();
+    supervisor::tell_stopping(common.settings.get().drain_timeout);
     common.draining.store(true, Ordering::Relaxed);
     engine.wake_workers();
+    if let Some(keeper) = keeper {
+        keeper.thread().unpark();
+        threads.push(keeper);
+    }
     for thread in threads {
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     }
-    common.asks.stop();
-    if let Some(asking) = asking {
-        asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    }
+    asking.end();
     drop(common);
     if let Some(engine) = Arc::into_inner(engine) {
         engine.stop();
@@ -136,12 +183,10 @@ fn open_revocations(folder: &Path) -> Result<Revoking, RunError> {
 
 /// Others can reach a server that has no rules: whoever reads its log shall know.
 pub(crate) fn shout_if_insecure(settings: &Settings) {
-    let is_reachable = !settings.listen.ip().to_canonical().is_loopback();
-    if is_reachable && !settings.access.has_rules() {
+    if let Some(address) = settings.reachable_address().filter(|_| !settings.access.has_rules()) {
         // As an error, so that no `log` setting hides it.
         log::error!(
-            "INSECURE: there are no rules, so whoever reaches {} may read, publish and delete everything",
-            settings.listen
+            "INSECURE: there are no rules, so whoever reaches {address} may read, publish and delete everything"
         );
     }
 }
@@ -149,9 +194,11 @@ pub(crate) fn shout_if_insecure(settings: &Settings) {
 /// The exit code of a process whose storage has failed.
 pub const STORAGE_FAILED_EXIT_CODE: i32 = 74;
 
-fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine, RunError> {
-    let refused = |source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) };
-    let storage = tidings_engine::open_folder(&settings.data).map_err(refused)?;
+fn start_engine(
+    storage: Arc<dyn Storage>,
+    settings: &Settings,
+    live: &Arc<LiveSettings>,
+) -> Result<Engine, RunError> {
     Engine::start(EngineSettings {
         storage,
         segment_bytes: settings.segment_bytes as u64,
@@ -169,11 +216,11 @@ fn start_engine(settings: &Settings, live: &Arc<LiveSettings>) -> Result<Engine,
             std::process::exit(STORAGE_FAILED_EXIT_CODE);
         }),
     })
-    .map_err(refused)
+    .map_err(|source| RunError::Data { folder: settings.data.clone(), source: Box::new(source) })
 }
 
 /// How many connections the system lets this process have, after it was asked for as many as it may give.
-fn descriptors_for_connections() -> usize {
+fn descriptors_for_connections(settings: &Settings) -> usize {
     /// For segments, listeners, the workers' own, and what a library opens for a moment.
     const OTHERS: u64 = 256;
     let limit = getrlimit(Resource::Nofile);
@@ -182,9 +229,47 @@ fn descriptors_for_connections() -> usize {
         Ok(()) => limit.maximum,
         Err(_kept) => limit.current,
     };
-    current
+    let descriptors = current
         .map_or(usize::MAX, |count| usize::try_from(count.saturating_sub(OTHERS)).unwrap_or(usize::MAX))
-        .max(1)
+        .max(1);
+    if descriptors < settings.max_connections {
+        log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
+    }
+    descriptors
+}
+
+/// What one worker listens on, and what for.
+type Place = (Vec<Listening>, Purpose);
+
+/// The listeners of each worker that serves streams, and of the one that echoes.
+fn listen_all(settings: &Settings) -> Result<(Listens, Vec<Place>), RunError> {
+    let (plain, listeners) = listen_for(settings.listen, settings.workers, Entrance::Plain)?;
+    let mut listens = Listens { plain, secured: None };
+    let mut places: Vec<_> = listeners.into_iter().map(|one| (vec![one], Purpose::Serve)).collect();
+    if let Some(address) = settings.tls_listen {
+        let (address, listeners) = listen_for(address, settings.workers, Entrance::Secured)?;
+        listens.secured = Some(address);
+        for ((place, _), listener) in places.iter_mut().zip(listeners) {
+            place.push(listener);
+        }
+    }
+    if let Some(echo) = settings.ws_echo {
+        let (_, listeners) = listen_for(echo, 1, Entrance::Plain)?;
+        places.push((listeners, Purpose::Echo));
+    }
+    Ok((listens, places))
+}
+
+/// So many listeners on one address, and the address that it came to.
+fn listen_for(
+    address: SocketAddr,
+    count: usize,
+    entrance: Entrance,
+) -> Result<(SocketAddr, Vec<Listening>), RunError> {
+    let refused = |source| RunError::Listen { address, source };
+    let listeners = listen_on(address, count).map_err(refused)?;
+    let bound = listeners.first().map_or(Ok(address), TcpListener::local_addr)?;
+    Ok((bound, listeners.into_iter().map(|socket| Listening { socket, entrance }).collect()))
 }
 
 /// One listener a worker, all on one address; the kernel spreads connections over them.

@@ -3,14 +3,16 @@
 //! The loop is plain code over an epoll of its own; tokio turns around it for what is rare (hyper, in `odd`). See
 //! ARCHITECTURE.md for the rules that this order of things keeps.
 
-mod accept;
+pub(crate) mod accept;
 mod answers;
 pub(crate) mod arrivals;
 mod connection;
 pub(crate) mod core;
 mod decided;
 mod drain;
+mod fetching;
 pub(crate) mod followers;
+mod handshakes;
 mod lagging;
 mod liveness;
 mod load;
@@ -19,23 +21,35 @@ mod output;
 mod pages;
 mod parking;
 pub(crate) mod poller;
+mod pressure;
 mod proxied;
 mod requests;
+mod returning;
 mod revisit;
+mod secured;
+mod shedding;
 mod slots;
 pub(crate) mod survey;
 mod time_limits;
+mod tls;
 mod turn;
 
 use crate::asks::Asks;
+use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
+use crate::memory::Memory;
 use crate::metrics::Registry;
+use crate::pulse::Pulse;
 use crate::revoking::Revoking;
 use crate::settings::Settings;
+use crate::tls::Tls;
+use crate::traces::Collector;
 use crate::transport::websocket;
+use crate::worker::accept::Listening;
 use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
+use crate::worker::handshakes::Strangers;
 use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
@@ -43,7 +57,6 @@ use crate::worker::poller::{Poller, Ready};
 use crate::worker::slots::Slots;
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,14 +72,24 @@ pub(crate) struct Common {
     pub(crate) engine: Arc<Engine>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    /// Where traces go, if anywhere.
+    pub(crate) collector: Option<Collector>,
+    /// Whether a publish would reach followers.
+    pub(crate) pulse: Arc<Pulse>,
     /// Those of the moment; a worker has them in its `Core`.
     pub(crate) settings: Arc<LiveSettings>,
     /// What WebSocket messages take that have not fully arrived.
     pub(crate) message_memory: Arc<MessageMemory>,
+    /// How much memory is in use, of how much.
+    pub(crate) memory: Arc<Memory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
     /// What is asked of others.
     pub(crate) asks: Arc<Asks>,
+    /// What one address, subject or stream has and does, over all workers.
+    pub(crate) limits: Arc<Limits>,
+    /// What those who come through the secured entrance get, if there is one.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// How many connections the system allows, over all workers.
     pub(crate) descriptors: usize,
     /// What is not believed any more.
@@ -77,6 +100,8 @@ pub(crate) struct Common {
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
     pub(crate) body_bytes: AtomicUsize,
+    /// How many connections there were when the server was asked to end.
+    pub(crate) drained_connections: AtomicUsize,
     /// Set once, when the server is asked to end.
     pub(crate) draining: AtomicBool,
 }
@@ -86,7 +111,8 @@ pub(crate) struct Worker {
     core: Core,
     common: Arc<Common>,
     poller: Poller,
-    listener: Option<TcpListener>,
+    listeners: Vec<Listening>,
+    strangers: Strangers,
     /// The system has no descriptor for another connection: asked again at the next tick.
     accepting_paused: bool,
     /// Its own place in `Common::doors`.
@@ -95,6 +121,8 @@ pub(crate) struct Worker {
     tasks: Tasks,
     /// What every read goes into, and what is parsed in place.
     buffer: Vec<u8>,
+    /// What was decrypted of it: kept for its capacity only.
+    plain: Vec<u8>,
     date: (u64, HttpDate),
     ready: Vec<Ready>,
     /// What the exchanges say in a step is sent in one go, if the system can.
@@ -110,6 +138,8 @@ pub(crate) struct Worker {
     /// Connections that hyper is to have; the loop starts a task for each.
     handed_over: Vec<odd::HandedOver>,
     drain_until_ms: Option<u64>,
+    /// Those who are still to be told of another time to come back within.
+    untold: Vec<u64>,
     revisit: revisit::Revisit,
     /// From when on it may sleep without tokio, unless tasks come.
     alone_from_ms: u64,
@@ -134,7 +164,7 @@ impl Worker {
 
     fn new(
         common: Arc<Common>,
-        listener: TcpListener,
+        listeners: Vec<Listening>,
         index: usize,
         now: Instant,
     ) -> std::io::Result<Worker> {
@@ -151,19 +181,24 @@ impl Worker {
         common.doors[index].open(Arc::clone(&waker));
         let inbox = common.engine.register(Box::new(move || waker()));
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
-        poller.add(&listener, poller::LISTENER, poller::Interest::Read)?;
+        common.pulse.on_begun(index);
+        for Listening { socket, entrance } in &listeners {
+            poller.add(socket, entrance.key(), poller::Interest::Read)?;
+        }
         let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
             date: (0, HttpDate::at(Timestamp(0))),
             core,
             common,
             poller,
-            listener: Some(listener),
+            listeners,
+            strangers: Strangers::default(),
             accepting_paused: false,
             index,
             slots: Slots::default(),
             tasks: Tasks::default(),
             buffer: vec![0; Worker::BUFFER_BYTES],
+            plain: Vec::new(),
             ready: Vec::new(),
             together,
             said: Vec::new(),
@@ -173,6 +208,7 @@ impl Worker {
             tick: 0,
             handed_over: Vec::new(),
             drain_until_ms: None,
+            untold: Vec::new(),
             revisit: revisit::Revisit::default(),
             alone_from_ms: 0,
         })
@@ -198,6 +234,11 @@ impl Worker {
 }
 
 impl Common {
+    /// Connections of all workers, as far as they have told.
+    pub(crate) fn connections(&self) -> usize {
+        self.doors.iter().map(Door::connections).sum()
+    }
+
     /// Other settings count from now on.
     pub(crate) fn on_settings(&self, settings: Settings) {
         crate::logging::set_level(settings.log);
@@ -217,6 +258,8 @@ impl Common {
     }
 }
 
+pub(crate) use turn::now;
+
 /// A worker as its tasks see it: borrowed for a moment at a time, never across an await.
 pub(crate) type Shared = Rc<RefCell<Worker>>;
 
@@ -232,14 +275,14 @@ pub(crate) enum Purpose {
 /// Runs a worker until it has drained. Blocks the thread.
 pub(crate) fn run(
     common: Arc<Common>,
-    listener: TcpListener,
+    listeners: Vec<Listening>,
     index: usize,
     purpose: Purpose,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let mut worker = Worker::new(common, listener, index, turn::now())?;
+        let mut worker = Worker::new(common, listeners, index, turn::now())?;
         worker.core.echoes = purpose == Purpose::Echo;
         // Others may have begun earlier, and could not wake this one.
         worker.take_arrivals();

@@ -4,6 +4,10 @@
 
 #[path = "worker/access.rs"]
 mod access;
+#[path = "worker/access_log.rs"]
+mod access_log;
+#[path = "worker/acme.rs"]
+mod acme;
 #[path = "worker/administration.rs"]
 mod administration;
 #[path = "worker/balance.rs"]
@@ -12,8 +16,12 @@ mod balance;
 mod behind;
 #[path = "worker/byte_by_byte.rs"]
 mod byte_by_byte;
+#[path = "worker/certificates.rs"]
+mod certificates;
 #[path = "worker/compression.rs"]
 mod compression;
+#[path = "worker/cost.rs"]
+mod cost;
 #[path = "worker/draining.rs"]
 mod draining;
 #[path = "worker/ends.rs"]
@@ -32,6 +40,10 @@ mod http2_limits;
 mod http2_socket;
 #[path = "worker/http2_websocket.rs"]
 mod http2_websocket;
+#[path = "worker/ladder.rs"]
+mod ladder;
+#[path = "worker/limits.rs"]
+mod limits;
 #[path = "worker/memory.rs"]
 mod memory;
 #[path = "worker/metrics.rs"]
@@ -44,6 +56,8 @@ mod parity;
 mod pipelining;
 #[path = "worker/process.rs"]
 mod process;
+#[path = "worker/proxied.rs"]
+mod proxied;
 #[path = "worker/publishing_order.rs"]
 mod publishing_order;
 #[path = "worker/random_bytes.rs"]
@@ -60,6 +74,10 @@ mod smuggling;
 mod stalled;
 #[path = "worker/time_limits.rs"]
 mod time_limits;
+#[path = "worker/tls.rs"]
+mod tls;
+#[path = "worker/traces.rs"]
+mod traces;
 #[path = "worker/unread.rs"]
 mod unread;
 #[path = "worker/versions.rs"]

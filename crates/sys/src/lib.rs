@@ -1,10 +1,13 @@
 //! The only unsafe code of tidings: what the safe wrappers of others lack.
 //!
-//! Knows descriptors. Does not know anything of tidings.
+//! Knows descriptors and memory. Does not know anything of tidings.
 
+mod clock;
+pub mod heap;
 #[cfg_attr(not(target_os = "linux"), path = "no_send_ring.rs")]
 mod send_ring;
 
+pub use clock::{ClockState, clock_state};
 pub use send_ring::SendRing;
 
 use std::io;

@@ -4,6 +4,7 @@
 //! share their mistakes. Knows `docs/protocol.md` and nothing else of tidings.
 
 mod api;
+mod authority;
 mod binary;
 mod clock;
 mod elsewhere;
@@ -12,11 +13,13 @@ mod http;
 mod proxy;
 mod random;
 mod reader;
+mod relay;
 mod server;
 mod socket;
 mod wall_clock;
 
 pub use api::{Api, Producer};
+pub use authority::{Authority, CertificateFiles};
 pub use binary::tidings_binary;
 pub use clock::{Deadline, PATIENCE, eventually, pause};
 pub use elsewhere::{Asked, Elsewhere, Told};
@@ -25,6 +28,7 @@ pub use http::{Connection, Request, Response};
 pub use proxy::{Fault, Proxy};
 pub use random::Random;
 pub use reader::Reader;
+pub use relay::Relay;
 pub use server::{Server, ServerBuilder};
 pub use socket::{Close, Frame, Socket, Upgrade};
 pub use wall_clock::WallClock;

@@ -3,9 +3,11 @@
 mod output;
 mod port;
 
+use crate::authority::{Authority, CertificateFiles};
 use crate::binary::tidings_binary;
 use crate::clock::{Deadline, PATIENCE, eventually};
 use crate::http::{Connection, Request};
+use crate::relay::Relay;
 use output::Output;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// How often another port is tried when somebody took the chosen one.
@@ -27,7 +30,20 @@ pub struct ServerBuilder {
     data_inside: Option<PathBuf>,
     /// Holds the settings file.
     settings_folder: Option<TempDir>,
+    /// Clients speak TLS, through a relay where they speak none themselves.
+    secured: Option<Arc<Secured>>,
 }
+
+/// What a server is given that listens for TLS too.
+#[derive(Debug)]
+struct Secured {
+    authority: Authority,
+    address: SocketAddr,
+    files: Vec<CertificateFiles>,
+}
+
+/// Makes every server of a test listen for TLS, and every client go through it.
+const SECURED_VARIABLE: &str = "TIDINGS_TEST_TLS";
 
 impl ServerBuilder {
     /// The setting of that flag, such as `--segment-bytes`, in place of what was said before.
@@ -68,24 +84,62 @@ impl ServerBuilder {
         self
     }
 
+    /// It listens for TLS too, with a certificate for `localhost` from an authority of its own.
+    #[must_use]
+    pub fn secured(self) -> ServerBuilder {
+        self.secured_for(&["localhost"])
+    }
+
+    /// The same, with a certificate for each of these hosts.
+    #[must_use]
+    pub fn secured_for(mut self, hosts: &[&str]) -> ServerBuilder {
+        let authority = Authority::new();
+        let files = hosts.iter().map(|host| authority.issue(&host.replace('*', "any"), &[*host])).collect();
+        let address = port::free_address();
+        self.secured = Some(Arc::new(Secured { authority, address, files }));
+        self
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
     /// When it does not become ready; the message holds what it printed.
-    pub fn start(self) -> Server {
+    pub fn start(mut self) -> Server {
+        let is_relayed = self.secured.is_none() && std::env::var_os(SECURED_VARIABLE).is_some();
+        if is_relayed {
+            self = self.secured();
+        }
         let data = self.data_inside.as_ref().map_or_else(tempfile::tempdir, tempfile::tempdir_in);
         let data = data.expect("a temporary folder can be made");
         for _ in 0..PORTS_TRIED_MAX {
             let address = port::free_address();
             match launch(&self, data.path(), address) {
                 Ok((child, output)) => {
-                    return Server { how: self, data, address, child: Some(child), output };
+                    let relay =
+                        self.secured.as_ref().filter(|_| is_relayed).map(|secured| {
+                            Relay::start(secured.address, secured.authority.client_config(None))
+                        });
+                    return Server { how: self, data, address, child: Some(child), output, relay };
                 }
                 Err(failed) if failed.contains("in use") => {}
                 Err(failed) => panic!("{failed}"),
             }
         }
         panic!("{PORTS_TRIED_MAX} ports in a row were in use")
+    }
+}
+
+impl Secured {
+    fn arguments(&self) -> [OsString; 6] {
+        let joined = |file: fn(&CertificateFiles) -> &PathBuf| {
+            let files: Vec<_> = self.files.iter().map(|files| file(files).display().to_string()).collect();
+            files.join(",")
+        };
+        let (certificates, keys) = (joined(|files| &files.certificate), joined(|files| &files.key));
+        let flags = ["--tls-listen", "--tls-certificate-file", "--tls-key-file"].map(OsString::from);
+        let [listen, certificate_flag, key_flag] = flags;
+        let address = self.address.to_string().into();
+        [listen, address, certificate_flag, certificates.into(), key_flag, keys.into()]
     }
 }
 
@@ -97,6 +151,7 @@ pub struct Server {
     address: SocketAddr,
     child: Option<Child>,
     output: Output,
+    relay: Option<Relay>,
 }
 
 impl Server {
@@ -113,7 +168,35 @@ impl Server {
 
     /// Where it listens, also after a restart.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.relay.as_ref().map_or(self.address, Relay::address)
+    }
+
+    /// Where it listens for TLS.
+    ///
+    /// # Panics
+    /// When it does not: see [`ServerBuilder::secured`].
+    pub fn secured_address(&self) -> SocketAddr {
+        self.secured().address
+    }
+
+    /// Who signed its certificate.
+    ///
+    /// # Panics
+    /// As [`Server::secured_address`].
+    pub fn authority(&self) -> &Authority {
+        &self.secured().authority
+    }
+
+    /// The files of its certificates.
+    ///
+    /// # Panics
+    /// As [`Server::secured_address`].
+    pub fn certificates(&self) -> &[CertificateFiles] {
+        &self.secured().files
+    }
+
+    fn secured(&self) -> &Secured {
+        self.how.secured.as_ref().expect("the server listens for TLS")
     }
 
     /// Its data folder.
@@ -224,6 +307,7 @@ fn launch(how: &ServerBuilder, data: &Path, address: SocketAddr) -> Result<(Chil
         .arg(data)
         .arg("--listen")
         .arg(address.to_string())
+        .args(how.secured.iter().flat_map(|secured| secured.arguments()))
         .args(how.settings.iter().flat_map(|(flag, value)| [*flag, value]))
         .args(&how.arguments)
         .envs(how.environment.iter().map(|(name, value)| (name, value)))

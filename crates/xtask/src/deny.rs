@@ -29,8 +29,9 @@ fn installed(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         return Ok(program);
     }
     println!("cargo-deny is missing: it looks at licences, bans and sources");
+    // Built without optimisation, which takes a third of the time; it has little to do.
     let status = Command::new(cargo())
-        .args(["install", "--quiet", "--locked", "cargo-deny", "--root"])
+        .args(["install", "--quiet", "--locked", "--debug", "cargo-deny", "--root"])
         .arg(&tools)
         .status()
         .context("cargo install")?;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what a chore is for")]
 
+mod access_page;
 mod clock;
 mod deny;
 mod fuzz;
@@ -25,7 +26,8 @@ usage: cargo xtask <chore>
              runs the fuzz targets, or one, each for 20 seconds or as many as you say
   deny       licences, bans and sources of what is built in
   settings   writes docs/settings.md
-  metrics    writes docs/metrics.md";
+  metrics    writes docs/metrics.md
+  access     writes docs/access.md: what each request is answered with each kind of token";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["test"] => Workspace::load().map(|workspace| test::run(&workspace)),
         ["fuzz", arguments @ ..] => Workspace::load().and_then(|workspace| fuzz::run(&workspace, arguments)),
         ["deny"] => Workspace::load().and_then(|workspace| deny::run(&workspace)),
+        ["access"] => Workspace::load().and_then(|workspace| access_page::write(&workspace)),
         ["settings"] => Workspace::load().and_then(|workspace| printed_page::SETTINGS.write(&workspace)),
         ["metrics"] => Workspace::load().and_then(|workspace| printed_page::METRICS.write(&workspace)),
         ["tidy"] => Workspace::load().and_then(|workspace| tidy::run(&workspace)),

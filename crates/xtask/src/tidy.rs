@@ -5,6 +5,7 @@ mod error_codes;
 mod file_size;
 mod module_docs;
 mod printed_page;
+mod security;
 mod source_files;
 
 use crate::paint::Paint;
@@ -20,6 +21,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         ("module docs", module_docs::check(&files)),
         ("file sizes", file_size::check(&files)),
         ("error codes", error_codes::check(workspace.root())?),
+        ("threat model", security::check(workspace)?),
         ("settings page", printed_page::check(SETTINGS, workspace)),
         ("metrics page", printed_page::check(METRICS, workspace)),
     ];

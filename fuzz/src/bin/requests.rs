@@ -6,6 +6,7 @@
 //! 'J' bytes                             a published body
 //! 'M' query LF bytes                    a read of many streams
 //! 'S' bytes                             the body of an event stream
+//! 'P' bytes                             the beginning of a connection that a proxy has made
 //! ```
 
 #![no_main]
@@ -13,8 +14,9 @@
 use bytes::Bytes;
 use tidings_protocol::sse::parser::{Item, Parser};
 use tidings_protocol::{
-    ContentTypeGiven, CreateRequest, Headers, IfNoneMatch, ListRequest, PublishRequest, ReadManyRequest,
-    ReadRequest, Route, Target, json, parse_upgrade_start, stream_path,
+    ContentTypeGiven, CreateRequest, ForwardedField, Headers, IfNoneMatch, ListRequest, ProxyHeader,
+    PublishRequest, ReadManyRequest, ReadRequest, Route, Target, forwarded_client, json, parse_upgrade_start,
+    stream_path,
 };
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -23,6 +25,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         Some((b'J', body)) => check_body(body),
         Some((b'M', request)) => check_many(request),
         Some((b'S', events)) => check_events(events),
+        Some((b'P', beginning)) => check_proxy_header(beginning),
         _ => {}
     }
 });
@@ -55,6 +58,19 @@ fn check_request(request: &[u8]) {
     let _given = ContentTypeGiven::parse(fields);
     let _asked = IfNoneMatch::parse(fields);
     let _upgrades = fields.lists("connection", "upgrade");
+    for field in [ForwardedField::XForwardedFor, ForwardedField::Forwarded] {
+        let _client = forwarded_client(fields, field, |address| address.is_loopback());
+    }
+}
+
+fn check_proxy_header(beginning: &[u8]) {
+    let whole = ProxyHeader::parse(beginning);
+    let ProxyHeader::Complete { bytes, .. } = whole else { return };
+    assert_eq!(ProxyHeader::parse(&beginning[..bytes]), whole, "what follows changes nothing");
+    for end in 0..bytes {
+        let part = ProxyHeader::parse(&beginning[..end]);
+        assert!(!matches!(part, ProxyHeader::Complete { .. }), "it ends in one place: {part:?}");
+    }
 }
 
 fn check_body(body: &[u8]) {

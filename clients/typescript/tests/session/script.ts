@@ -167,7 +167,15 @@ function frame([type, stream, ...rest]: Json[]): Frame {
     case "reset":
       return { type, stream, reason: rest[0], earliest: offset(rest[1]), tail: offset(rest[2]) };
     case "error":
-      return { type, stream, code: rest[0], message: "", retryable: rest[1] ?? false };
+      return {
+        type,
+        stream,
+        code: rest[0],
+        message: "",
+        retryable: rest[1] ?? false,
+        ...(rest[2] && { retry_after: rest[2] / 1000 }),
+      };
+    case "return":
     case "drain":
       return { type, within: stream / 1000 };
     case "heartbeat":

@@ -362,3 +362,62 @@ fn a_published_secret_is_none() {
     assert_eq!(KeySet::parse_published(&set(json!([secret, public]))).map(|keys| keys.len()), Ok(1));
     assert_eq!(KeySet::parse_published(include_bytes!("keys/ed-public.pem")).err(), Some(InvalidKeys::Json));
 }
+
+#[test]
+fn a_file_may_hold_the_old_key_and_the_new_one() {
+    let [rsa, ec, ed] = [Way::Rs256, Way::Es256, Way::EdDsa].map(Way::public);
+    let rules = rules(KeySet::parse(&[ec, b"\n", rsa, ed].concat()).expect("three keys"));
+    for way in [Way::Rs256, Way::Es256, Way::EdDsa] {
+        assert!(rules.verify(&way.token(&right()), NOW).is_ok(), "{way:?}");
+    }
+    let many = ed.repeat(KeySet::TRIED_MAX + 1);
+    assert_eq!(KeySet::parse(&many).unwrap_err(), InvalidKeys::TooManyUnnamed);
+    let broken = [ed, b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"].concat();
+    assert_eq!(KeySet::parse(&broken).unwrap_err(), InvalidKeys::Pem);
+}
+
+#[test]
+fn an_rsa_key_that_verifies_nothing_is_told_at_the_start() {
+    let short = include_bytes!("keys/rsa-1024-public.pem");
+    assert_eq!(KeySet::parse(short).unwrap_err(), InvalidKeys::ShortRsa);
+}
+
+#[test]
+fn a_token_that_names_no_key_is_tried_with_few() {
+    let keys: Vec<Value> = (0..20_u8).map(|byte| octet_key(&byte.to_string(), &[byte; 32])).collect();
+    let rules = rules(KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).expect("a set of keys"));
+    let by = |byte: u8, head: &Value| {
+        let message = unsigned(head, &right());
+        let signature = base64::Engine::encode(
+            &base64::prelude::BASE64_URL_SAFE_NO_PAD,
+            hmac(&[byte; 32], message.as_bytes()),
+        );
+        rules.verify(&format!("{message}.{signature}"), NOW).map(|_verified| ())
+    };
+    assert_eq!(by(19, &json!({ "alg": "HS256" })), Err(RefusedToken::Signature));
+    assert_eq!(by(19, &json!({ "alg": "HS256", "kid": "19" })), Ok(()));
+    assert_eq!(by(0, &json!({ "alg": "HS256" })), Ok(()));
+}
+
+#[test]
+fn what_was_refused_is_not_verified_again() {
+    let policy = policy();
+    let mut cache = TokenCache::default();
+    let wrong = Way::Hs256.token(&right());
+    for _ in 0..3 * TokenCache::CHECKS_A_SECOND {
+        assert_eq!(policy.identify(&wrong, &mut cache, NOW).unwrap_err(), RefusedToken::NoKey);
+    }
+    // Others are checked, as many as may be; those that are known beside as ever.
+    let known = Way::EdDsa.token(&right());
+    assert!(policy.identify(&known, &mut cache, NOW).is_ok());
+    let busy = (0..2 * TokenCache::CHECKS_A_SECOND)
+        .filter(|number| {
+            let refused = policy.identify(&format!("garbage {number}"), &mut cache, NOW);
+            refused.err() == Some(RefusedToken::Busy)
+        })
+        .count();
+    assert!(0 < busy);
+    assert!(
+        policy.identify(&known, &mut cache, NOW).is_ok() && policy.identify(KEY, &mut cache, NOW).is_ok()
+    );
+}

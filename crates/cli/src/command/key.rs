@@ -32,8 +32,28 @@ impl KeyArguments {
             io::stderr(),
             "The key, which is stored nowhere; its owner sends it as `Authorization: Bearer`:\n{key}\n"
         )?;
-        writeln!(out, "[[keys]]\nname = {name:?}\nhash = \"{hash}\"\nread = [\"**\"]\npublish = [\"**\"]")?;
+        writeln!(
+            out,
+            "[[keys]]\nname = {}\nhash = \"{hash}\"\nread = [\"**\"]\npublish = [\"**\"]",
+            toml_text(&name)
+        )?;
         out.flush()?;
         Ok(())
+    }
+}
+
+/// A text as TOML writes it. Those of JSON are texts of TOML too: it escapes no more, and each of its escapes is one of TOML's.
+fn toml_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::toml_text;
+
+    #[test]
+    fn a_name_is_written_as_toml_reads_it() {
+        assert_eq!(toml_text("backend"), "\"backend\"");
+        assert_eq!(toml_text("a\"b\\\n\u{1b}\u{7f}\u{fc}"), "\"a\\\"b\\\\\\n\\u001b\\u007f\u{fc}\"");
     }
 }

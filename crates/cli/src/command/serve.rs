@@ -29,11 +29,12 @@ impl ServeArguments {
         let loaded = self.settings.source().and_then(SettingsSource::load);
         let loaded = loaded.map_err(|error| Stop::Usage(error.to_string()))?;
         let with_examples = loaded.settings().examples;
-        let served = tidings_server::run(loaded, |address| {
+        let served = tidings_server::run(loaded, |listens| {
             let mut out = io::stdout().lock();
             // A server does not end because nobody reads what it prints.
-            let _nobody_reads = print_hints(&mut out, address, &program());
+            let _nobody_reads = print_hints(&mut out, listens, &program());
             if with_examples {
+                let address = listens.plain;
                 let _nobody_reads = match examples::start(reachable(address)) {
                     Ok(()) => print_examples(&mut out, address),
                     Err(error) => writeln!(io::stderr(), "tidings: the streams of the examples: {error:#}"),

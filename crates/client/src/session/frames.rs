@@ -22,6 +22,18 @@ enum Said {
     Refused(Refusal),
 }
 
+/// Whether a frame says something of a stream; the others speak of the connection or the server.
+fn speaks_of_streams(frame: &ServerMessage) -> bool {
+    !matches!(
+        frame,
+        ServerMessage::Hello(_)
+            | ServerMessage::Heartbeat
+            | ServerMessage::Return { .. }
+            | ServerMessage::Drain { .. }
+            | ServerMessage::Unknown
+    )
+}
+
 impl Session {
     /// Bytes came: whoever sends them is alive.
     pub(super) fn on_life(&mut self, id: AttemptId) {
@@ -52,6 +64,10 @@ impl Session {
                 self.attempt(id).on_hello(hello.heartbeat, now);
                 Ok(())
             }
+            ServerMessage::Return { within } => {
+                self.return_window = within;
+                Ok(())
+            }
             ServerMessage::Drain { within } => {
                 self.on_drain(id, within);
                 Ok(())
@@ -70,19 +86,27 @@ impl Session {
                 self.on_left(id, &stream);
                 Ok(())
             }
-            ServerMessage::Error { id: None, stream: Some(stream), code, message, retryable } => {
+            ServerMessage::Error {
+                id: None,
+                stream: Some(stream),
+                code,
+                message,
+                retryable,
+                retry_after,
+            } => {
                 let Ok(stream) = StreamName::parse(&stream) else { return Ok(()) };
                 if ErrorCode::parse(&code) == Some(ErrorCode::NotSubscribed) {
                     self.on_left(id, &stream);
                     return Ok(());
                 }
-                let refusal = Refusal { status: 0, code, detail: message, retryable, retry_after: None };
+                let refusal = Refusal { status: 0, code, detail: message, retryable, retry_after };
                 self.on_said(id, &stream, Said::Refused(refusal))
             }
             // Of a publish, of no stream, or of the future.
             ServerMessage::Error { .. }
             | ServerMessage::Published { .. }
             | ServerMessage::Heartbeat
+            | ServerMessage::Renew { .. }
             | ServerMessage::Unknown => Ok(()),
         }
     }
@@ -233,6 +257,7 @@ impl Session {
             let gone = Reset { reason: ResetReason::Deleted, earliest: None, tail: None };
             return self.on_reset(id, stream, reached, gone);
         }
+        let retry_after = refusal.retry_after;
         let is_final = if is_missing { !followed.wait } else { !refusal.retryable };
         self.attempt(id).listed.remove(stream);
         if is_final {
@@ -241,7 +266,7 @@ impl Session {
                 if is_missing { StreamEvent::NotFound } else { StreamEvent::Failed(Failure::from(refusal)) };
             return self.tell(stream, end);
         }
-        let after = self.ask_later(stream);
+        let after = self.ask_later(stream, retry_after);
         if is_missing {
             // Whatever is published from now on comes after the beginning.
             if let Some(followed) = self.streams.get_mut(stream) {
@@ -252,10 +277,13 @@ impl Session {
     }
 
     /// Notes that a stream is in trouble; when it is asked for again.
-    fn ask_later(&mut self, stream: &StreamName) -> Duration {
+    fn ask_later(&mut self, stream: &StreamName, retry_after: Option<Duration>) -> Duration {
         let Some(followed) = self.streams.get_mut(stream) else { return Duration::ZERO };
         let doubled = self.timing.backoff_base.saturating_mul(1 << followed.troubles.min(16));
-        let wait = self.chance.within(doubled.min(self.timing.missing_max));
+        let wait = match retry_after {
+            Some(wait) => self.chance.at_least(wait),
+            None => self.chance.within(doubled.min(self.timing.missing_max)),
+        };
         followed.troubles += 1;
         followed.polled_at = None;
         followed.retry_at = Some(self.now + wait);
@@ -270,7 +298,7 @@ impl Session {
 
     /// The whole answer to a poll or a long poll.
     pub(super) fn on_page(&mut self, id: AttemptId, page: FramePage) {
-        let count = page.frames.len();
+        let is_empty = !page.frames.iter().any(speaks_of_streams);
         self.has_spoken = true;
         self.is_turn_due = true;
         if self.on_frames(id, page.frames).is_err() {
@@ -291,8 +319,11 @@ impl Session {
         let attempt = self.attempt(id);
         let rest = match attempt.transport {
             Transport::Poll if page.up_to_date => self.poll_interval(page.poll_interval),
-            // It was not held, for whatever reason: asked again at once it would be a storm.
-            Transport::LongPoll if count == 0 && now < attempt.asked + held_min => held_min,
+            // It was not held, for whatever reason: asked again at once it would be a storm. A server that has no room to
+            // hold anything says how often it may be asked.
+            Transport::LongPoll if is_empty && now < attempt.asked + held_min => {
+                held_min.max(page.poll_interval.unwrap_or_default())
+            }
             Transport::Poll | Transport::LongPoll | Transport::Sse | Transport::WebSocket => Duration::ZERO,
         };
         self.attempt(id).rest_until = Some(now + rest);

@@ -69,7 +69,7 @@ impl Session {
             self.wait_for(wait);
         } else if !lost.is_leaving && self.wait_until <= self.now {
             // Several that fail together wait together.
-            let wait = self.backoff.next_wait(&mut self.chance);
+            let wait = self.backoff.next_wait_in_crowd(&mut self.chance, self.return_window);
             self.wait_for(wait);
         }
         self.connected = None;

@@ -6,6 +6,7 @@ use crate::http_client::HttpClient;
 use crate::session::{FramePage, Heard, Question};
 use crate::{Failure, Malformed};
 use std::sync::Arc;
+use tidings_protocol::websocket::server_message::ServerMessage;
 use tidings_protocol::{Live, ReadManyRequest, header_name};
 
 /// Asks for what comes after each place and tells what came.
@@ -34,12 +35,16 @@ async fn page(
     let response = http.open(http.read_many(&request)).await?;
     reporter.tell_bytes();
     let answer = http.whole(response, &mut || reporter.tell_bytes()).await?;
-    let frames = match answer.status {
+    let mut frames = match answer.status {
         200 => parse_frames(&answer.body)?,
         204 => Vec::new(),
         300.. => return Err(answer.into_failure()),
         status => return Err(Malformed(format!("it answered a poll with {status}")).into()),
     };
+    // What is said of a crowd is a frame elsewhere.
+    let within = |name| answer.seconds(name);
+    frames.extend(within(header_name::STREAM_RETURN_WITHIN).map(|within| ServerMessage::Return { within }));
+    frames.extend(within(header_name::STREAM_DRAIN_WITHIN).map(|within| ServerMessage::Drain { within }));
     Ok(FramePage {
         frames,
         up_to_date: answer.status == 204 || answer.says_true(header_name::STREAM_UP_TO_DATE),

@@ -25,7 +25,7 @@ pub(crate) async fn run(http: Arc<HttpClient>, post_box: PostBox, reporter: Repo
         () = post_box.closed() => return,
     };
     let end = match connected {
-        Ok(io) => Socket::new(io, http.options().answer_bytes_max).run(&post_box, &reporter).await,
+        Ok(io) => Socket::new(io, http.options()).run(&post_box, &reporter).await,
         Err(failure) => Ok(failure),
     };
     // Whoever waits for the answer to a publish is told before the session is: it goes on over another way.

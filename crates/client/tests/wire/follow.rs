@@ -3,7 +3,7 @@
 use crate::peer::{Peer, answer, frame, frames, message_frame, messages, problem, token};
 use std::time::Duration;
 use tidings_client::{
-    ClientOptions, Failure, Follow, FollowError, FollowEvent, FollowOptions, Status, Transport, Via,
+    ClientOptions, Failure, Follow, FollowError, FollowEvent, FollowOptions, Status, Token, Transport, Via,
 };
 use tidings_model::{Offset, Reset, ResetReason, Skip, Start, StreamName};
 use tidings_protocol::websocket::frame::Opcode;
@@ -251,6 +251,33 @@ async fn a_refused_offset_is_a_reset_over_http() {
         let FollowEvent::Reset(reset) = event else { panic!("{event:?}") };
         assert_eq!((reset.reason, reset.tail.unwrap().index), (ResetReason::Deleted, 2));
     }
+}
+
+#[tokio::test]
+async fn a_websocket_says_anew_who_it_is_when_it_is_asked() {
+    let peer = Peer::bind().await;
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let next = move || format!("t{}", count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let options =
+        ClientOptions { via: Via::WebSocket, token: Some(Token::from_fn(next)), ..ClientOptions::default() };
+    let client = peer.client_with(options);
+    let from = FollowOptions { wait_for_stream: true, ..FollowOptions::from(Start::Now) };
+    let mut follow = client.follow(&StreamName::parse("a/b").expect("a name"), from);
+    let server = async {
+        let mut socket = peer.websocket().await;
+        assert_eq!(socket.header("authorization"), Some("Bearer t0"));
+        socket.hello().await;
+        socket.receive().await;
+        socket.tell("subscribed", 3, "").await;
+        socket.tell("live", 3, "").await;
+        socket.send(r#"{"type":"renew","within":30}"#).await;
+        assert_eq!(socket.receive().await, r#"{"type":"auth","token":"t1"}"#);
+        socket.send(r#"{"type":"authenticated","expires_in":60}"#).await;
+        socket.message(4).await;
+        socket
+    };
+    let (places, _open) = tokio::join!(given(&mut follow, 1), server);
+    assert_eq!(places, [4]);
 }
 
 #[tokio::test]

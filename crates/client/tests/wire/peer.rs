@@ -163,6 +163,11 @@ pub(crate) struct WebSocket {
 }
 
 impl WebSocket {
+    /// A field of the request that was upgraded.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.request.header(name)
+    }
+
     /// The request that was upgraded.
     pub(crate) fn line(&self) -> &str {
         &self.request.line

@@ -8,6 +8,8 @@ use std::time::Duration;
 /// News by worker. Its size is that of one round.
 #[derive(Default)]
 pub(super) struct Outbox {
+    /// For every worker.
+    pub(super) probe: Option<u64>,
     news: Vec<WorkerNews>,
 }
 
@@ -36,24 +38,30 @@ impl Outbox {
     }
 
     /// What one worker is told, taken by itself: as [`Inbox::take`] would give it.
-    pub(super) fn take(&mut self, worker: WorkerId, now: Duration) -> News {
+    pub(super) fn take(&mut self, worker: WorkerId, (began, now): (Duration, Duration)) -> News {
         let WorkerNews { changed, replies } = std::mem::take(self.of(worker.index()));
         for stream in &changed {
             stream.seen(worker);
         }
-        News { changed, since: now, replies }
+        News { changed, since: now, committed: Some((began, now)), replies, probe: None }
     }
 
     /// Hands everything over. `inboxes` are asked for after the news, so that nobody who has any is missing.
-    pub(super) fn deliver(&mut self, inboxes: &[Arc<Inbox>], now: Duration) {
+    pub(super) fn deliver(&mut self, inboxes: &[Arc<Inbox>], times: (Duration, Duration)) {
         for (inbox, news) in inboxes.iter().zip(&mut self.news) {
-            inbox.put(&mut news.changed, &mut news.replies, now);
+            inbox.put(&mut news.changed, &mut news.replies, times);
+        }
+        if let Some(number) = self.probe.take() {
+            for inbox in inboxes {
+                inbox.put_probe(number);
+            }
         }
     }
 
     /// Whether nobody has anything to hear.
     pub(super) fn is_empty(&self) -> bool {
-        self.news.iter().all(|news| news.changed.is_empty() && news.replies.is_empty())
+        self.probe.is_none()
+            && self.news.iter().all(|news| news.changed.is_empty() && news.replies.is_empty())
     }
 
     fn of(&mut self, index: usize) -> &mut WorkerNews {
@@ -77,10 +85,10 @@ mod tests {
         let inboxes: Vec<_> = (0..3)
             .map(|index| Arc::new(Inbox::new(WorkerId::new(index).unwrap(), Box::new(|| ()))))
             .collect();
-        outbox.deliver(&inboxes, Duration::ZERO);
+        outbox.deliver(&inboxes, (Duration::ZERO, Duration::ZERO));
         let told: Vec<_> = inboxes.iter().map(|inbox| inbox.take().changed.len()).collect();
         assert_eq!(told, [1, 0, 1]);
-        outbox.deliver(&inboxes, Duration::ZERO);
+        outbox.deliver(&inboxes, (Duration::ZERO, Duration::ZERO));
         assert_eq!(inboxes[0].take().changed.len(), 0);
     }
 }

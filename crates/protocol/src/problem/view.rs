@@ -1,6 +1,6 @@
 //! The body of a problem: written by the server, read by clients.
 
-use super::Problem;
+use super::{LimitReached, Problem};
 use crate::ErrorCode;
 use serde::{Deserialize, Serialize};
 use tidings_model::{Offset, Reset, ResetReason};
@@ -21,20 +21,54 @@ struct Members {
     #[serde(default)]
     retryable: bool,
     #[serde(flatten)]
-    reset: Option<ResetMembers>,
+    facts: Option<FactMembers>,
+}
+
+/// What some codes add.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum FactMembers {
+    Reset(ResetMembers),
+    Limit(LimitMembers),
+}
+
+impl FactMembers {
+    pub(super) fn of_reset(reset: &Reset) -> FactMembers {
+        let token = |offset: Option<Offset>| offset.map(|offset| offset.to_string());
+        FactMembers::Reset(ResetMembers {
+            reason: reset.reason.as_str().to_owned(),
+            earliest: token(reset.earliest),
+            tail: token(reset.tail),
+        })
+    }
+
+    pub(super) fn of_limit(reached: &LimitReached) -> FactMembers {
+        FactMembers::Limit(LimitMembers {
+            limit: reached.limit.to_owned(),
+            amount: reached.amount,
+            scope: reached.scope.to_owned(),
+        })
+    }
+}
+
+/// What a limit adds.
+#[derive(Serialize, Deserialize)]
+pub(super) struct LimitMembers {
+    limit: String,
+    amount: u64,
+    scope: String,
 }
 
 /// What a reset adds. Tokens may be `null`, but are there.
 #[derive(Serialize, Deserialize)]
-struct ResetMembers {
+pub(super) struct ResetMembers {
     reason: String,
     earliest: Option<String>,
     tail: Option<String>,
 }
 
 /// Writes the body of a problem.
-pub(super) fn encode(problem: &Problem, reset: Option<&Reset>) -> Vec<u8> {
-    let token = |offset: Option<Offset>| offset.map(|offset| offset.to_string());
+pub(super) fn encode(problem: &Problem, facts: Option<FactMembers>) -> Vec<u8> {
     let members = Members {
         kind: "about:blank".to_owned(),
         title: problem.code.title().to_owned(),
@@ -42,11 +76,7 @@ pub(super) fn encode(problem: &Problem, reset: Option<&Reset>) -> Vec<u8> {
         code: problem.code.as_str().to_owned(),
         detail: problem.detail.to_string(),
         retryable: problem.code.is_retryable(),
-        reset: reset.map(|reset| ResetMembers {
-            reason: reset.reason.as_str().to_owned(),
-            earliest: token(reset.earliest),
-            tail: token(reset.tail),
-        }),
+        facts,
     };
     serde_json::to_vec(&members).expect("plain members always serialise")
 }
@@ -68,7 +98,8 @@ impl ProblemView {
     /// Reads a body; `None` when it is not a JSON object of that shape.
     pub fn parse(body: &[u8]) -> Option<ProblemView> {
         let members: Members = serde_json::from_slice(body).ok()?;
-        let reset = members.reset.and_then(|reset| {
+        let reset = members.facts.and_then(|facts| {
+            let FactMembers::Reset(reset) = facts else { return None };
             let token = |text: Option<String>| text.and_then(|text| Offset::parse(&text).ok());
             Some(Reset {
                 reason: ResetReason::parse(&reset.reason)?,
@@ -101,6 +132,23 @@ mod tests {
         let view = ProblemView::parse(text.as_bytes()).unwrap();
         assert_eq!(view.known_code(), Some(ErrorCode::EmptyBody));
         assert_eq!(view.reset, None);
+    }
+
+    #[test]
+    fn a_limit_is_named() {
+        let reached = LimitReached {
+            limit: "max_follows_per_subject",
+            amount: 5,
+            scope: "subject",
+            words: "follows at a time",
+            retry_after_s: 2,
+        };
+        let text = String::from_utf8(Problem::limit_reached(reached).to_json()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"type":"about:blank","title":"A limit is reached","status":429,"code":"limit_exceeded","detail":"one subject may have 5 follows at a time (`max_follows_per_subject`); try again after `Retry-After` seconds","retryable":true,"limit":"max_follows_per_subject","amount":5,"scope":"subject"}"#
+        );
+        assert_eq!(ProblemView::parse(text.as_bytes()).unwrap().reset, None);
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl Response {
         for (name, value) in COMMON {
             write_header(name, value, out);
         }
+        self.cors.each(&mut |name, value| write_header(name, value, out));
         write_name(header_name::DATE, out);
         out.extend_from_slice(form.date.as_bytes());
         out.extend_from_slice(b"\r\n");

@@ -101,12 +101,24 @@ pub enum ServerMessage {
         message: String,
         /// Whether the same may succeed later.
         retryable: bool,
+        /// How long to wait before, where the server says so.
+        retry_after: Option<Duration>,
     },
     /// The server lives.
     Heartbeat,
     /// The server is about to end: come back within this time, spread out.
     Drain {
         /// The window.
+        within: Duration,
+    },
+    /// Should the server be lost without a word: come back within this time, spread out.
+    Return {
+        /// The window; zero where nobody needs to wait for others.
+        within: Duration,
+    },
+    /// Who speaks is not believed much longer: say anew who one is.
+    Renew {
+        /// Within this.
         within: Duration,
     },
     /// Of a type that only newer versions know; to be ignored.
@@ -148,6 +160,7 @@ struct Members<'a> {
     duplicate: Option<bool>,
     code: Option<String>,
     message: Option<String>,
+    retry_after: Option<u32>,
     retryable: Option<bool>,
     heartbeat: Option<f64>,
     max_message_bytes: Option<u64>,
@@ -187,9 +200,12 @@ impl ServerMessage {
                 code: need("code", members.code)?,
                 message: members.message.unwrap_or_default(),
                 retryable: need("retryable", members.retryable)?,
+                retry_after: members.retry_after.map(|seconds| Duration::from_secs(u64::from(seconds))),
             },
             "heartbeat" => ServerMessage::Heartbeat,
             "drain" => ServerMessage::Drain { within: seconds("within", members.within)? },
+            "return" => ServerMessage::Return { within: seconds("within", members.within)? },
+            "renew" => ServerMessage::Renew { within: seconds("within", members.within)? },
             _ => ServerMessage::Unknown,
         })
     }

@@ -23,7 +23,8 @@ pub(super) fn describe(core: &Core) -> Opened {
         "streams_max": core.settings.max_streams,
         "disk": disk(core),
         "memory": memory(),
-        "poll_interval": core.load.poll_interval_s(core.settings.poll_interval),
+        "ladder": core.ladder().as_str(),
+        "poll_interval": core.poll_interval_s(core.settings.poll_interval),
     })))
 }
 

@@ -5,6 +5,7 @@ use super::permits::Permits;
 use super::question::{Question, Via, Whence};
 use super::waiting::Waiting;
 use crate::authorise::{Principal, Right, refusal};
+use crate::cross_origin::Caller;
 use crate::exchange::Opened;
 use crate::request::Request;
 use crate::worker::core::Core;
@@ -27,7 +28,7 @@ pub(crate) fn check<H: Headers + ?Sized>(
     principal: &Principal,
     (route, query): (&Route, &str),
     request: &Request<'_, H>,
-    brought: Verdicts,
+    (caller, brought): (&Caller, Verdicts),
     core: &mut Core,
 ) -> Result<Checked, Problem> {
     let (right, streams, via) = asked_for(route, query, request, core);
@@ -37,7 +38,7 @@ pub(crate) fn check<H: Headers + ?Sized>(
     let questions = streams.map(|stream| Question::of_right(principal, right, stream, whence));
     let verdicts = look_up(questions, brought, core);
     if verdicts.iter().any(|(_, verdict)| verdict.is_none()) {
-        let waiting = Waiting::for_verdicts(request, principal, verdicts, core)?;
+        let waiting = Waiting::for_verdicts((request, caller), principal, verdicts, core)?;
         return Ok(Checked::Waits(Opened::Held(Box::new(waiting))));
     }
     let mut permits = Permits::default();
@@ -63,7 +64,7 @@ pub(crate) fn check_connection<H: Headers + ?Sized>(
     principal: &Principal,
     stream: Option<&StreamName>,
     request: &Request<'_, H>,
-    brought: Verdicts,
+    (caller, brought): (&Caller, Verdicts),
     core: &mut Core,
 ) -> Result<Option<Opened>, Problem> {
     let question = Question::of_connection(principal, stream.cloned(), request.address());
@@ -74,7 +75,7 @@ pub(crate) fn check_connection<H: Headers + ?Sized>(
         Some((_, Some(Verdict::No))) => Err(Problem::forbidden("open a WebSocket")),
         Some((_, Some(Verdict::Nobody))) => Err(core.decisions.unavailable()),
         Some((_, None)) => {
-            let waiting = Waiting::for_verdicts(request, principal, verdicts, core)?;
+            let waiting = Waiting::for_verdicts((request, caller), principal, verdicts, core)?;
             Ok(Some(Opened::Held(Box::new(waiting))))
         }
     }

@@ -88,8 +88,16 @@ impl Exchange for Followed {
         self.exchange.on_expired(over, core, out);
     }
 
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.exchange.is_permitted(principal)
+    }
+
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
         self.exchange.on_access_changed(core)
+    }
+
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        self.exchange.on_window(core, out);
     }
 
     fn place(&self, number: u32) -> Option<u64> {

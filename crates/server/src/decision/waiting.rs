@@ -4,6 +4,7 @@ use super::Verdict;
 use super::check::Verdicts;
 use super::question::Question;
 use crate::authorise::Principal;
+use crate::cross_origin::Caller;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::metrics::Asked;
 use crate::peer::Peer;
@@ -13,13 +14,15 @@ use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
-use tidings_protocol::{Headers, Method, Problem, Response};
+use tidings_protocol::websocket::memory::Lease;
+use tidings_protocol::{Headers, Method, Problem};
 
 /// A request, kept whole.
 struct Kept {
     method: Method,
     target: String,
     headers: Vec<(String, Vec<u8>)>,
+    authority: Option<String>,
     body: Bytes,
     websocket: Option<Handshake>,
     chunked: bool,
@@ -30,6 +33,10 @@ struct Kept {
 pub(crate) struct Waiting {
     kept: Kept,
     wants: Wants,
+    /// What the browser is told, where it is refused before it is dispatched again.
+    caller: Caller,
+    /// What it takes of what waiting requests may take together.
+    _lease: Lease,
     /// Milliseconds of the worker's clock. Never reached, unless something else has gone wrong.
     until_ms: u64,
 }
@@ -44,35 +51,52 @@ enum Wants {
 impl Waiting {
     /// Asks about all that is not known.
     pub(crate) fn for_verdicts<H: Headers + ?Sized>(
-        request: &Request<'_, H>,
+        (request, caller): (&Request<'_, H>, &Caller),
         principal: &Principal,
         verdicts: Verdicts,
         core: &mut Core,
     ) -> Result<Waiting, Problem> {
-        for (question, _) in verdicts.iter().filter(|(_, verdict)| verdict.is_none()) {
-            core.decisions.ask(question, principal, request.owner)?;
-        }
         let wants = Wants::Verdicts { principal: principal.clone(), verdicts };
-        Ok(Waiting::new(request, wants, core))
+        let waiting = Waiting::new((request, caller), wants, core)?;
+        if let Wants::Verdicts { principal, verdicts } = &waiting.wants {
+            for (question, _) in verdicts.iter().filter(|(_, verdict)| verdict.is_none()) {
+                core.decisions.ask(question, principal, request.owner)?;
+            }
+        }
+        Ok(waiting)
     }
 
     /// Waits for the end of a fetch that is under way.
-    pub(crate) fn for_keys<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Waiting {
+    pub(crate) fn for_keys<H: Headers + ?Sized>(
+        request: &Request<'_, H>,
+        caller: &Caller,
+        core: &mut Core,
+    ) -> Result<Waiting, Problem> {
+        let waiting = Waiting::new((request, caller), Wants::Keys { fetched: false }, core)?;
         core.decisions.await_keys(request.owner);
-        Waiting::new(request, Wants::Keys { fetched: false }, core)
+        Ok(waiting)
     }
 
-    fn new<H: Headers + ?Sized>(request: &Request<'_, H>, wants: Wants, core: &Core) -> Waiting {
+    /// `too_busy` where waiting requests have all the room that they may have.
+    fn new<H: Headers + ?Sized>(
+        (request, caller): (&Request<'_, H>, &Caller),
+        wants: Wants,
+        core: &Core,
+    ) -> Result<Waiting, Problem> {
+        let kept = Kept::of(request);
+        let mut lease = core.decisions.lease();
+        lease.charge(kept.bytes()).map_err(|_used_up| Problem::too_busy(1))?;
         let until_ms = core.ms_after(core.decisions.patience());
-        Waiting { kept: Kept::of(request), wants, until_ms }
+        Ok(Waiting { kept, wants, caller: caller.clone(), _lease: lease, until_ms })
     }
 
     fn dispatch(&mut self, owner: Owner, core: &mut Core) -> Opened {
-        let Kept { method, target, headers, body, websocket, chunked, peer } = &self.kept;
+        let Kept { method, target, headers, authority, body, websocket, chunked, peer } = &self.kept;
         let request = Request {
             method: *method,
             target,
             headers: &headers[..],
+            authority: authority.as_deref(),
             body: body.clone(),
             websocket: *websocket,
             chunked: *chunked,
@@ -80,7 +104,7 @@ impl Waiting {
             peer: *peer,
         };
         let opened = match &mut self.wants {
-            Wants::Keys { .. } => request::open(&request, core),
+            Wants::Keys { .. } => request::open_counted(&request, core),
             Wants::Verdicts { principal, verdicts } => {
                 request::open_as(principal, &request, std::mem::take(verdicts), core)
             }
@@ -89,7 +113,7 @@ impl Waiting {
             // Everybody was told to go while this one waited.
             Opened::Stream(_, mut exchange) if core.draining => {
                 exchange.leave(core);
-                Problem::draining(core.settings.drain_window.as_secs().max(1)).into()
+                self.caller.clone().tell(core.refuse_draining().into())
             }
             Opened::Response(_) | Opened::Held(_) | Opened::Stream(..) | Opened::Upgrade(..) => opened,
         }
@@ -104,11 +128,18 @@ impl Kept {
             method: request.method,
             target: request.target.to_owned(),
             headers,
+            authority: request.authority.map(str::to_owned),
             body: request.body.clone(),
             websocket: request.websocket,
             chunked: request.chunked,
             peer: request.peer,
         }
+    }
+
+    /// What it takes, roughly.
+    fn bytes(&self) -> usize {
+        let fields = self.headers.iter().map(|(name, value)| 64 + name.len() + value.len());
+        size_of::<Waiting>() + self.target.len() + fields.sum::<usize>() + self.body.len()
     }
 }
 
@@ -122,9 +153,11 @@ impl Exchange for Waiting {
             return Advance::Become(Box::new(self.dispatch(owner, core)));
         }
         if self.until_ms <= core.now_ms {
-            let refusal = Response::problem(&core.decisions.unavailable());
-            core.metrics.on_answer(Asked::Other, &refusal);
-            return Advance::Become(Box::new(Opened::Response(refusal)));
+            let refusal = self.caller.clone().tell(core.decisions.unavailable().into());
+            if let Opened::Response(response) = &refusal {
+                core.metrics.on_answer(Asked::Other, response);
+            }
+            return Advance::Become(Box::new(refusal));
         }
         Advance::Wait { until_ms: self.until_ms }
     }

@@ -1,6 +1,7 @@
 //! Labels: what a metric is told apart by. Each is one of a few words that are known beforehand, so no number of
 //! streams, addresses or subjects makes a page of metrics longer.
 
+use crate::limits::Limit;
 use tidings_engine::FollowerKind;
 use tidings_model::ResetReason;
 use tidings_protocol::{ErrorCode, Method, Route};
@@ -154,6 +155,13 @@ impl Labels for Build {
     }
 }
 
+impl Transport {
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        Transport::values(self.index()).first().copied().unwrap_or_default()
+    }
+}
+
 impl FollowedBy {
     pub(crate) fn of(kind: FollowerKind) -> FollowedBy {
         match kind {
@@ -193,6 +201,19 @@ impl StatusClass {
             400..500 => StatusClass::Refused,
             500.. => StatusClass::Failed,
         }
+    }
+}
+
+impl Labels for Limit {
+    const NAMES: &'static [&'static str] = &["limit"];
+    const COUNT: usize = Limit::ALL.len();
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn values(index: usize) -> Vec<&'static str> {
+        vec![Limit::ALL[index].as_str()]
     }
 }
 

@@ -4,7 +4,9 @@ use super::definition::{Definition, Table};
 use super::exposition::{TextFormat, write_metric};
 use super::instrument::Merge;
 use super::{Metrics, OfLog, Registry, ServerMetrics, process};
-use crate::authorise::{Principal, Right, refusal};
+use crate::admin::{Concern, authorise_admin};
+use crate::authorise::Principal;
+use crate::limits::Limit;
 use crate::worker::core::Core;
 use tidings_engine::{LogSize, Measured};
 use tidings_protocol::{CacheControl, Headers, Problem, Response, header_name};
@@ -15,9 +17,7 @@ pub(crate) fn scrape<H: Headers + ?Sized>(
     headers: &H,
     core: &Core,
 ) -> Result<Response, Problem> {
-    if !principal.may_on_all(Right::Admin) {
-        return Err(refusal(principal, Right::Admin));
-    }
+    authorise_admin(principal, Concern::Server)?;
     update(core);
     let format = TextFormat::asked_for(headers.single_text("accept")?);
     let body = page(&core.registry, format);
@@ -41,6 +41,11 @@ fn update(core: &Core) {
         server.log_bytes.of(log).set(bytes);
         server.segments.of(log).set(segments);
         server.blocks.of(log).set(blocks);
+    }
+    core.memory.report(server);
+    server.return_window.set(core.return_window.seconds());
+    for limit in Limit::ALL {
+        server.limits_hit.of(*limit).set(core.limits.refusal_count(*limit));
     }
     server.draining.set(u64::from(core.draining));
     server.disk_free.set(process::disk_free_bytes(&core.settings.data));
@@ -85,8 +90,8 @@ mod tests {
     use std::time::Duration;
     use tidings_model::Timestamp;
 
-    fn lines<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
-        text.lines().filter(|line| line.starts_with(name) || line.contains(&format!(" {name} "))).collect()
+    fn lines<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
+        text.lines().filter(|line| line.starts_with(start)).collect()
     }
 
     #[test]
@@ -100,14 +105,14 @@ mod tests {
         other.fan_out.observe(Duration::from_secs(5));
         let text = page(&registry, TextFormat::Prometheus);
         assert_eq!(
-            lines(&text, "tidings_followers")[1..],
+            lines(&text, "tidings_followers{"),
             [
-                "# TYPE tidings_followers gauge",
                 "tidings_followers{transport=\"long-poll\"} 0",
                 "tidings_followers{transport=\"sse\"} 2",
                 "tidings_followers{transport=\"websocket\"} 0"
             ]
         );
+        assert!(text.contains("# TYPE tidings_followers gauge\n"));
         assert!(text.contains("tidings_connections{held_by=\"worker\"} 7\n"));
         assert!(text.contains("tidings_fan_out_seconds_bucket{le=\"0.00025\"} 0\n"));
         assert!(text.contains("tidings_fan_out_seconds_bucket{le=\"0.0005\"} 1\n"));

@@ -32,13 +32,16 @@ pub(crate) fn create<H: Headers + ?Sized>(
     let content_type = config.content_type.clone();
     let host = request.headers.first_text(header_name::HOST).unwrap_or("localhost");
     let location = format!("http://{host}{}", stream_path(name));
+    let may_read = principal.may(Right::Read, name);
     let operation = Operation::Create { name: name.clone(), config, first, close: closed };
     submit(operation, request.owner, core, move |outcome| match *outcome {
         Outcome::Created { tail, closed, .. } => {
             let location = HeaderValue::text(&location);
             respond(201, &content_type, tail, closed).with(header_name::LOCATION, location)
         }
-        Outcome::Existed { tail, closed, .. } => respond(200, &content_type, tail, closed),
+        Outcome::Existed { tail, closed, .. } if may_read => respond(200, &content_type, tail, closed),
+        // How far it is, is for those who may read it.
+        Outcome::Existed { .. } => Response::new(200).with(header_name::CONTENT_TYPE, &content_type),
         Outcome::Published { .. } | Outcome::Closed { .. } | Outcome::Deleted { .. } | Outcome::Trimmed => {
             Response::problem(&Problem::new(ErrorCode::Internal, "an answer to another question"))
         }

@@ -5,10 +5,12 @@
 
 use super::create::with_policy;
 use super::refusal::problem_of;
-use super::submit;
+use super::{submit, submit_traced};
 use crate::authorise::{Principal, Right, authorise};
 use crate::exchange::Opened;
+use crate::limits::Client;
 use crate::request::Request;
+use crate::traces::Trace;
 use crate::worker::core::Core;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -46,6 +48,8 @@ pub(crate) fn publish<H: Headers + ?Sized>(
     if messages.is_empty() {
         return Err(Problem::new(ErrorCode::EmptyBody, "an empty array holds no message to publish"));
     }
+    let trace = begin_trace(request.headers, name, messages.len(), core);
+    core.count_publish(Client { peer: request.peer, principal }, name, &messages)?;
     let operation = Operation::Publish(Publish {
         name: name.clone(),
         incarnation: None,
@@ -56,7 +60,21 @@ pub(crate) fn publish<H: Headers + ?Sized>(
         seq: asked.seq,
         close: asked.close,
     });
-    submit(operation, request.owner, core, respond)
+    submit_traced(operation, trace, request.owner, core, respond)
+}
+
+/// Where nobody wants traces this is one look.
+fn begin_trace<H: Headers + ?Sized>(
+    headers: &H,
+    name: &StreamName,
+    messages: usize,
+    core: &mut Core,
+) -> Option<Box<Trace>> {
+    let tracer = core.tracer.take()?;
+    let now = core.engine.elapsed();
+    let trace = tracer.begin(headers, (name, messages), || core.random(), now);
+    core.tracer = Some(tracer);
+    trace
 }
 
 /// What the engine will check again, in its order, when it is this request's turn. Looked at here so that a body that

@@ -3,6 +3,7 @@
 use super::definition::Given;
 use super::suggestion::nearest;
 use super::{InvalidValue, Origin, Settings, SettingsError, SettingsInput};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use tidings_auth::{
     ApiKey, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Published, Right, Template,
@@ -220,6 +221,14 @@ impl AccessTables {
     }
 }
 
+impl Settings {
+    /// An address to listen on that others can reach, if there is one.
+    pub fn reachable_address(&self) -> Option<SocketAddr> {
+        let addresses = std::iter::once(self.listen).chain(self.tls_listen);
+        addresses.into_iter().find(|address| !address.ip().to_canonical().is_loopback())
+    }
+}
+
 impl SettingsInput {
     /// The rules, with the keys read from their files. Without any rule the server must not be reached by others.
     pub(super) fn policy(&self, settings: &Settings) -> Result<Policy, SettingsError> {
@@ -227,11 +236,28 @@ impl SettingsInput {
         let tokens = self.token_rules(settings)?;
         let keeps_claims = settings.webhook_url.is_some();
         let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled, keeps_claims });
-        if policy.has_rules() || settings.insecure || settings.listen.ip().to_canonical().is_loopback() {
+        let policy = policy.with_key_files(self.digest_of_key_files());
+        let Some(listen) = settings.reachable_address() else { return Ok(policy) };
+        if policy.has_rules() || settings.insecure {
             return Ok(policy);
         }
-        let origin = self.listen.as_ref().map_or("default".to_owned(), |given| given.origin.to_string());
-        Err(SettingsError::NoRules { listen: settings.listen, origin })
+        let (key, origin) = if listen == settings.listen {
+            ("listen", self.listen.as_ref().map(|given| &given.origin))
+        } else {
+            ("tls_listen", self.tls_listen.as_ref().map(|given| &given.origin))
+        };
+        let origin = origin.map_or("default".to_owned(), ToString::to_string);
+        Err(SettingsError::NoRules { key, listen, origin })
+    }
+
+    /// Of the files with the keys of tokens.
+    fn digest_of_key_files(&self) -> Digest {
+        let files = [&self.token_keys, &self.token_secret_file].into_iter().flatten();
+        // What can't be read was refused when it was read as keys.
+        let contents = files.filter_map(|given| std::fs::read(given.value.as_ref()?).ok());
+        Digest::of(
+            &contents.flat_map(|bytes| Digest::of(&bytes).to_string().into_bytes()).collect::<Vec<u8>>(),
+        )
     }
 
     fn token_rules(&self, settings: &Settings) -> Result<Option<TokenRules>, SettingsError> {
@@ -418,7 +444,7 @@ mod tests {
         for key in ["token_issuer", "token_audience"] {
             let refused = resolved(&format!("{key} = \"x\"")).err().unwrap_or_default();
             let expected = format!(
-                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys or token_secret_file, or \
+                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys, token_keys_url or token_secret_file, or \
                  leave {key} out"
             );
             assert_eq!(refused, expected);

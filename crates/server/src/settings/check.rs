@@ -4,6 +4,7 @@ use super::byte_size::show_bytes;
 use super::definition::Given;
 use super::rule::Rule;
 use super::{Policies, SETTINGS, Settings, SettingsError, SettingsInput};
+use crate::memory::machine;
 use std::sync::Arc;
 
 /// What a segment holds beside its messages: frame heads, and the records that open and end it.
@@ -17,8 +18,10 @@ impl SettingsInput {
             settings.workers = std::thread::available_parallelism().map_or(1, usize::from);
         }
         self.join_long_poll_timeouts(&mut settings)?;
+        self.join_memory_budget(&mut settings)?;
         self.check_segment(&settings)?;
         self.join_request_memory(&mut settings)?;
+        self.check_tls(&settings)?;
         self.check_proxies(&settings)?;
         for rule in &self.rules {
             self.check_rule(rule, &settings)?;
@@ -26,8 +29,19 @@ impl SettingsInput {
         settings.access = Arc::new(self.policy(&settings)?);
         settings.webhook_key = self.webhook_key()?;
         self.check_webhook(settings.access.has_rules())?;
+        self.check_cookie(&settings)?;
         settings.policies = Policies::new(&settings, self.rules);
         Ok(settings)
+    }
+
+    fn check_cookie(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let Some(begin) = self.origins.cookie_origin().filter(|_| settings.token_cookie.is_none()) else {
+            return Ok(());
+        };
+        Err(SettingsError::UnknownName {
+            place: format!("{begin}: this `[[origins]]` lets a cookie count, and none is named"),
+            advice: "name it by token_cookie, or leave `cookie` out".to_owned(),
+        })
     }
 
     fn join_long_poll_timeouts(&self, settings: &mut Settings) -> Result<(), SettingsError> {
@@ -45,6 +59,31 @@ impl SettingsInput {
             values: format!("{timeout} and {max}"),
             rule: "the time that a long poll is held can't be above its limit",
             advice: "raise long_poll_timeout_max or lower long_poll_timeout".to_owned(),
+        })
+    }
+
+    /// What is said stays as it is; the other limits of memory are lowered until they fit into the budget.
+    fn join_memory_budget(&self, settings: &mut Settings) -> Result<(), SettingsError> {
+        if settings.memory_budget_bytes == 0 {
+            // Where the system does not say, there is no limit.
+            settings.memory_budget_bytes = machine::memory_bytes().map_or(usize::MAX, |bytes| bytes / 4 * 3);
+        }
+        let budget = settings.memory_budget_bytes;
+        lower(&mut settings.memory_bytes, self.memory_bytes.is_some(), budget / 4);
+        lower(&mut settings.tail_cache_bytes, self.tail_cache_bytes.is_some(), budget / 8);
+        lower(&mut settings.request_memory_bytes, self.request_memory_bytes.is_some(), budget / 8);
+        lower(&mut settings.max_unfinished_bytes, self.max_unfinished_bytes.is_some(), budget / 8);
+        let kept = settings.memory_bytes.saturating_add(settings.tail_cache_bytes);
+        if self.memory_budget_bytes.is_none() || kept <= budget / 4 * 3 {
+            return Ok(());
+        }
+        let said_of_budget = said("memory_budget_bytes", self.memory_budget_bytes.as_ref());
+        let memory = said("memory_bytes", self.memory_bytes.as_ref());
+        let cache = said("tail_cache_bytes", self.tail_cache_bytes.as_ref());
+        Err(SettingsError::Conflict {
+            values: format!("{memory}, {cache} and {said_of_budget}"),
+            rule: "what messages may take in memory must leave a quarter of the budget for followers",
+            advice: "raise memory_budget_bytes or lower memory_bytes and tail_cache_bytes".to_owned(),
         })
     }
 
@@ -75,6 +114,46 @@ impl SettingsInput {
             rule: "the bodies that arrive must have room for one of the largest messages",
             advice: "raise request_memory_bytes or lower max_message_bytes".to_owned(),
         })
+    }
+
+    fn check_tls(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let certificates = said("tls_certificate_file", self.tls_certificate_file.as_ref());
+        let conflict = |other: String, rule, advice: &str| {
+            let values = format!("{certificates} and {other}");
+            Err(SettingsError::Conflict { values, rule, advice: advice.to_owned() })
+        };
+        if settings.tls_certificate_file.len() != settings.tls_key_file.len() {
+            return conflict(
+                said("tls_key_file", self.tls_key_file.as_ref()),
+                "each certificate needs the key that it was made for",
+                "name as many files in tls_key_file as in tls_certificate_file, in the same order",
+            );
+        }
+        let listen = said("tls_listen", self.tls_listen.as_ref());
+        let domains = said("acme_domains", self.acme_domains.as_ref());
+        let has_files = !settings.tls_certificate_file.is_empty();
+        let has_domains = !settings.acme_domains.is_empty();
+        if settings.tls_listen.is_some() && !has_files && !has_domains {
+            let advice = "name its file by tls_certificate_file and that of its key by tls_key_file, or the server by acme_domains";
+            return conflict(listen, "TLS needs a certificate", advice);
+        }
+        if settings.tls_listen.is_none() && (has_files || has_domains) {
+            let values = format!("{} and {listen}", if has_files { certificates } else { domains });
+            return Err(SettingsError::Conflict {
+                values,
+                rule: "a certificate is for an address that speaks TLS",
+                advice: "write that address, such as tls_listen = \"0.0.0.0:443\"".to_owned(),
+            });
+        }
+        if has_domains && settings.tls_client_ca_file.is_some() && !settings.tls_client_optional {
+            let required = said("tls_client_ca_file", self.tls_client_ca_file.as_ref());
+            return Err(SettingsError::Conflict {
+                values: format!("{domains} and {required}"),
+                rule: "the authority comes to see whether the names lead here, and has no certificate of a client",
+                advice: "say tls_client_optional, or get the certificates in another way".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     fn check_segment(&self, settings: &Settings) -> Result<(), SettingsError> {
@@ -110,6 +189,13 @@ impl SettingsInput {
             rule: "no stream may have larger messages than the server",
             advice: "raise the server's or lower the table's".to_owned(),
         })
+    }
+}
+
+/// Takes a limit that nobody has set down to what fits.
+fn lower(limit: &mut usize, is_set: bool, most: usize) {
+    if !is_set {
+        *limit = (*limit).min(most);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commented settings file that `tidings config default` prints.
 
 use super::access::{KEYS_KEYS, RIGHTS_KEYS};
+use super::origins::ORIGINS_KEYS;
 use super::rule::RULE_KEYS;
 use super::{Definition, SETTINGS};
 use std::fmt::Write as _;
@@ -43,7 +44,7 @@ pub fn default_file() -> String {
         "#",
         "Who may do what, beside what tokens grant by themselves; take away the `#` to use them.",
     );
-    for (table, keys) in [("rights", &RIGHTS_KEYS[..]), ("keys", &KEYS_KEYS)] {
+    for (table, keys) in [("rights", &RIGHTS_KEYS[..]), ("keys", &KEYS_KEYS), ("origins", &ORIGINS_KEYS)] {
         let _always_fits = write!(text, "#\n# [[{table}]]\n");
         for (key, example, doc) in keys {
             push_comment(&mut text, "# #", doc);

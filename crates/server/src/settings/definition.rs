@@ -76,7 +76,8 @@ impl<T> Given<T> {
             invalid,
             advice: kind.advice,
         })?;
-        if let Some(Range { least, most }) = range {
+        // Nothing at all, where that is a value, is in every range.
+        if let Some(Range { least, most }) = range.filter(|_| !text.is_empty()) {
             let amount = (kind.amount)(&value);
             if amount < (kind.amount)(&written(kind, least)) || (kind.amount)(&written(kind, most)) < amount {
                 let place = origin.place_of(key);
@@ -120,6 +121,8 @@ macro_rules! settings_table {
             pub access: Arc<Policy>,
             /// What questions to the application are signed with.
             pub webhook_key: Option<SigningKey>,
+            /// Which pages of other origins may use the server.
+            pub origins: Arc<Origins>,
         }
 
         /// What the file, the environment and flags said, each value with its origin. Nothing is complete here.
@@ -130,6 +133,8 @@ macro_rules! settings_table {
             pub(super) rules: Vec<Rule>,
             /// The tables that say who may do what.
             pub(super) access: AccessTables,
+            /// The tables `[[origins]]`.
+            pub(super) origins: Origins,
         }
 
         /// Every setting, in the order of the documentation.
@@ -171,6 +176,8 @@ macro_rules! settings_table {
                     $($( $key: self.$key.or(weaker.$key), )+)+
                     rules: self.rules,
                     access: self.access.or(weaker.access),
+                    // Only the file has any.
+                    origins: if self.origins.is_empty() { weaker.origins } else { self.origins },
                 }
             }
 
@@ -201,6 +208,7 @@ macro_rules! settings_table {
                     policies: Policies::default(),
                     access: Arc::new(Policy::without_rules()),
                     webhook_key: None,
+                    origins: Arc::new(self.origins.clone()),
                 };
                 filled
             }

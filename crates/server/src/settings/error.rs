@@ -77,11 +77,13 @@ pub enum SettingsError {
     },
     /// Others can reach the server, and nothing says what they may do.
     #[error(
-        "listen = `{listen}` ({origin}): others can reach this address, and there are no rules of who may do what; write them into the settings file, such as\n  \
+        "{key} = `{listen}` ({origin}): others can reach this address, and there are no rules of who may do what; write them into the settings file, such as\n  \
          [[rights]]\n  to = \"anybody\"\n  read = [\"**\"]\nwith which everybody may read and nobody may publish, and `token_keys`, `token_secret_file` or `[[keys]]` for those who may do more; \
          or say `--insecure`, and whoever reaches it may read, publish and delete everything"
     )]
     NoRules {
+        /// Which setting says so.
+        key: &'static str,
         /// Where it would listen.
         listen: SocketAddr,
         /// Who said so.

@@ -2,6 +2,7 @@
 
 use super::access::{TableInput, TableKind};
 use super::environment::unknown_setting;
+use super::origins::OriginsInput;
 use super::rule::{RULE_KEYS, Rule, RuleInput};
 use super::{Origin, SETTINGS, SettingsError, SettingsInput};
 use std::path::Path;
@@ -11,6 +12,9 @@ use toml::de::{DeTable, DeValue};
 
 /// The key of the tables that carry [`Rule`]s.
 const STREAMS: &str = "streams";
+
+/// The key of the tables that list [`Origins`](super::Origins).
+const ORIGINS: &str = "origins";
 
 impl SettingsInput {
     /// Reads a settings file.
@@ -36,6 +40,8 @@ impl SettingsInput {
             let origin = file.origin_of(key);
             if name == STREAMS {
                 input.rules = file.rules(value, &origin)?;
+            } else if name == ORIGINS {
+                file.origins(value, &origin, &mut input)?;
             } else if let Some(kind) = TableKind::parse(name) {
                 file.access_tables(kind, value, &origin, &mut input)?;
             } else if SETTINGS.iter().any(|setting| setting.key == name) {
@@ -118,6 +124,32 @@ impl File<'_> {
                 }
             }
             input.access.add(read, &begin)?;
+        }
+        Ok(())
+    }
+
+    /// The tables `[[origins]]`.
+    fn origins(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        origin: &Origin,
+        input: &mut SettingsInput,
+    ) -> Result<(), SettingsError> {
+        let advice = "write `[[origins]]`, in double brackets, once for each table";
+        let tables = value.get_ref().as_array().ok_or_else(|| misplaced(ORIGINS, origin, advice))?;
+        for value in tables {
+            let begin = Origin::File { path: Arc::clone(&self.path), line: self.line_at(value.span().start) };
+            let table = value.get_ref().as_table().ok_or_else(|| misplaced(ORIGINS, &begin, advice))?;
+            let mut read = OriginsInput::default();
+            for (key, value) in in_order(table) {
+                let (key, origin) = (key.get_ref().as_ref(), self.origin_of(key));
+                if OriginsInput::is_list(key) {
+                    read.list(key, &patterns(key, value, &origin)?, &origin)?;
+                } else {
+                    read.set(key, &self.scalar(value), &origin)?;
+                }
+            }
+            input.origins.add(read, &begin)?;
         }
         Ok(())
     }

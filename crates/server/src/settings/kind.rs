@@ -4,7 +4,7 @@ use super::asking::{AskUrl, Events, WhenDown};
 use super::byte_size::parse_bytes;
 use super::duration::parse_duration;
 use super::policy::WhenBehind;
-use super::{EventLoop, LogLevel, Networks, Sends};
+use super::{EventLoop, LogFormat, LogLevel, Networks, OtlpEndpoint, Sends};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,6 +95,38 @@ pub(super) const FILE_OR_NONE: Kind<Option<PathBuf>> = Kind {
     amount: |_| 0,
 };
 
+pub(super) const FILES: Kind<Vec<PathBuf>> = Kind {
+    name: "paths",
+    advice: "the path of a file, or several with commas between them, or nothing",
+    parse: |text| {
+        let paths: Vec<_> = text.split(',').map(|path| PathBuf::from(path.trim())).collect();
+        let is_none = text.trim().is_empty();
+        if !is_none && paths.iter().any(|path| path.as_os_str().is_empty()) {
+            return Err(InvalidValue::new("has nothing between two commas"));
+        }
+        Ok(if is_none { Vec::new() } else { paths })
+    },
+    amount: |_| 0,
+};
+
+pub(super) const NAMES: Kind<Vec<String>> = Kind {
+    name: "names",
+    advice: "the name of a host, or several with commas between them, or nothing",
+    parse: |text| {
+        let names: Vec<_> = text.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
+        let is_host = |name: &String| {
+            name.contains('.')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+        };
+        match names.iter().find(|name| !is_host(name)) {
+            _ if text.trim().is_empty() => Ok(Vec::new()),
+            Some(_) => Err(InvalidValue::new("is no name of a host that others can find")),
+            None => Ok(names),
+        }
+    },
+    amount: |_| 0,
+};
+
 pub(super) const TEXT: Kind<String> = Kind {
     name: "text",
     advice: "a text",
@@ -106,6 +138,21 @@ pub(super) const TEXT_OR_NONE: Kind<Option<String>> = Kind {
     name: "text",
     advice: "a text, or nothing",
     parse: |text| Ok((!text.is_empty()).then(|| text.to_owned())),
+    amount: |_| 0,
+};
+
+pub(super) const COOKIE_NAME_OR_NONE: Kind<Option<String>> = Kind {
+    name: "text",
+    advice: "the name of a cookie, such as `__Host-tidings`, or nothing",
+    parse: |text| {
+        let is_name =
+            text.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte));
+        if is_name {
+            Ok((!text.is_empty()).then(|| text.to_owned()))
+        } else {
+            Err(InvalidValue::new("is no name of a cookie"))
+        }
+    },
     amount: |_| 0,
 };
 
@@ -154,6 +201,20 @@ pub(super) const WHEN_BEHIND: Kind<WhenBehind> = Kind {
         "latest" => Ok(WhenBehind::Latest),
         _ => Err(InvalidValue::new("is no rule for followers that stay behind")),
     },
+    amount: |_| 0,
+};
+
+pub(super) const OTLP_ENDPOINT_OR_NONE: Kind<Option<OtlpEndpoint>> = Kind {
+    name: "address",
+    advice: "the address of a collector, such as `http://127.0.0.1:4318`, or nothing",
+    parse: |text| if text.is_empty() { Ok(None) } else { OtlpEndpoint::parse(text).map(Some) },
+    amount: |_| 0,
+};
+
+pub(super) const LOG_FORMAT: Kind<LogFormat> = Kind {
+    name: "log format",
+    advice: "`text` or `json`",
+    parse: |text| LogFormat::parse(text).ok_or_else(|| InvalidValue::new("is neither of them")),
     amount: |_| 0,
 };
 

@@ -1,6 +1,7 @@
 //! The page `docs/settings.md`, printed from the table.
 
 use super::access::{KEYS_KEYS, RIGHTS_KEYS};
+use super::origins::ORIGINS_KEYS;
 use super::rule::RULE_KEYS;
 use super::{Definition, SETTINGS};
 use std::fmt::Write as _;
@@ -48,7 +49,7 @@ retention_count = 100000
 const RIGHTS: &str = "
 ## Rights
 
-Tables `[[rights]]` and `[[keys]]`, in the file only and after all settings, say who may do what ([protocol](protocol.md#who-may-do-what)). Where neither they nor `token_keys` nor `token_secret_file` are there,
+Tables `[[rights]]` and `[[keys]]`, in the file only and after all settings, say who may do what ([protocol](protocol.md#who-may-do-what)), and `[[origins]]` which pages of other origins may use the server ([protocol](protocol.md#pages-of-other-origins)). Where neither they nor `token_keys` nor `token_secret_file` are there,
 everybody may do everything, and the server listens on this machine only.
 
 ```toml
@@ -68,6 +69,10 @@ name = \"backend\"
 hash = \"sha256:6f1d9a3e8b5c7042d6e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9\"
 publish = [\"**\"]
 create = [\"**\"]
+
+[[origins]]
+allow = [\"https://app.example.com\"]
+streams = [\"news/**\", \"users/**\"]
 ```
 
 | table | key | example | meaning |
@@ -96,7 +101,7 @@ pub fn settings_markdown() -> String {
             writeln!(page, "| `{}` | {} | `{}` | {} |", rule.key, rule.kind, rule.example, rule.doc);
     }
     page.push_str(RIGHTS);
-    for (table, keys) in [("rights", &RIGHTS_KEYS[..]), ("keys", &KEYS_KEYS)] {
+    for (table, keys) in [("rights", &RIGHTS_KEYS[..]), ("keys", &KEYS_KEYS), ("origins", &ORIGINS_KEYS)] {
         for (key, example, doc) in keys {
             let _always_fits = writeln!(page, "| `[[{table}]]` | `{key}` | `{example}` | {doc} |");
         }

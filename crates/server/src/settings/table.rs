@@ -3,10 +3,11 @@
 use super::access::AccessTables;
 use super::definition::{Given, marked, range, settings_table, written};
 use super::environment::unknown_setting;
+use super::origins::Origins;
 use super::rule::Rule;
 use super::{
-    AskUrl, Definition, EventLoop, Events, LogLevel, Networks, Origin, Policies, Range, Sends, SettingsError,
-    SigningKey, WhenDown, kind,
+    AskUrl, Definition, EventLoop, Events, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies,
+    Range, Sends, SettingsError, SigningKey, WhenDown, kind,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +24,9 @@ settings_table! {
         /// The address and port to listen on, for HTTP, SSE and WebSocket alike. Port 0 takes any free port.
         /// On an address that others can reach the server starts only with rules of who may do what, or with `insecure`.
         listen: SocketAddr = ADDRESS "127.0.0.1:4437"; restart,
+        /// A second address and port, for HTTPS: the same over TLS, with HTTP/2 for clients that ask for it. It needs a certificate. The address
+        /// in `listen` stays in plain text, for this machine say. Port 0 takes any free port.
+        tls_listen: Option<SocketAddr> = ADDRESS_OR_NONE ""; restart,
         /// How many worker threads serve connections. 0 is one for each core.
         workers: usize = COUNT "0" in "0"..="1024"; restart,
         /// What workers wait for connections with: `epoll` (Linux), `portable` (any Unix; slower), or `auto`, the better one.
@@ -35,6 +39,8 @@ settings_table! {
         /// Whether the example programs, a chat and live figures of this machine, are served as pages at `/examples/`, with the
         /// streams that they need. Whoever reaches the address may use them.
         examples: bool = SWITCH "false"; restart,
+        /// Whether the console for administrators is served at `/console`. Its page is for everybody; what it shows needs the right `admin`.
+        console: bool = SWITCH "true",
         /// A test listener that sends every WebSocket message back. It has no other use.
         ws_echo: Option<SocketAddr> = ADDRESS_OR_NONE ""; hidden; restart,
     }
@@ -64,6 +70,9 @@ settings_table! {
         token_claim: String = TEXT "tidings",
         /// By how much the clock of whoever makes tokens may differ from this one.
         token_leeway: Duration = DURATION "30s" in "0s"..="10m",
+        /// The cookie that a token may stand in, for pages of this server itself and of origins whose table `[[origins]]` says so. Where this is
+        /// empty no cookie is looked at.
+        token_cookie: Option<String> = COOKIE_NAME_OR_NONE "",
         /// For how long a ticket (`POST /v1/ticket`) can be used.
         ticket_timeout: Duration = DURATION "30s" in "1s"..="10m",
         /// How many tickets may be asked for within `ticket_timeout`. Above it: 503 with `Retry-After`.
@@ -96,6 +105,30 @@ settings_table! {
         webhook_failures: usize = COUNT "5" in "1"..="1000"; restart,
         /// For how long it is left alone then.
         webhook_pause: Duration = DURATION "5s" in "100ms"..="10m"; restart,
+    }
+    group "TLS" {
+        /// The file in PEM with the certificate for `tls_listen` and those that it is signed with, in this order. Several files are separated by
+        /// commas: each client gets the one that is for the name which it asks for, and the first one where none is.
+        tls_certificate_file: Vec<PathBuf> = FILES "",
+        /// The file in PEM with the private key of the certificate; as many as there are certificates, in the same order.
+        tls_key_file: Vec<PathBuf> = FILES "",
+        /// The names of this server, with commas between them, for which certificates are ordered from an authority that speaks ACME, and renewed in
+        /// time. Each must lead to an address whose port 443 is `tls_listen`, or is passed on to it. Who sets this agrees to the authority's terms of service.
+        acme_domains: Vec<String> = NAMES ""; restart,
+        /// Where the authority writes to when a certificate is about to end, such as `admin@example.org`.
+        acme_contact: Option<String> = TEXT_OR_NONE ""; restart,
+        /// The authority's directory. By default it is Let's Encrypt.
+        acme_directory: String = TEXT "https://acme-v02.api.letsencrypt.org/directory"; restart,
+        /// A file in PEM with the authority that has signed the certificate of `acme_directory` itself, where the system does not know it.
+        acme_ca_file: Option<PathBuf> = FILE_OR_NONE ""; restart,
+        /// A file in PEM with authorities: clients must show a certificate that one of them has signed, or get no connection.
+        tls_client_ca_file: Option<PathBuf> = FILE_OR_NONE "",
+        /// Whether clients without a certificate are let in too, where `tls_client_ca_file` is set. One that shows a wrong certificate is not.
+        tls_client_optional: bool = SWITCH "false"; restart,
+        /// How long the handshake of a TLS connection may take. After it: closed.
+        tls_handshake_timeout: Duration = DURATION "10s" in "100ms"..="5m",
+        /// How many TLS connections of one worker may be in their handshake. Above it: the one that has waited longest is closed.
+        max_tls_handshakes: usize = COUNT "1000" in "1"..="1000000",
     }
     group "Behind a proxy" {
         /// The addresses of the proxies in front, and of nobody else. What they say of a client's address is believed; of others it is
@@ -138,6 +171,11 @@ settings_table! {
         tail_cache_bytes: usize = BYTES "32 MiB" in "64 KiB"..="1 TiB"; restart,
     }
     group "Limits" {
+        /// How much memory the server may use, all in all. As it is used up, pollers are advised to come less often, long polls are answered at
+        /// once, new followers are refused with 503, and those furthest behind are ended. `0` is three quarters of what the machine has, or its
+        /// control group may use. The other limits of memory that are not set are lowered until they fit: `memory_bytes` to a
+        /// quarter of this, `tail_cache_bytes`, `request_memory_bytes` and `max_unfinished_bytes` to an eighth each.
+        memory_budget_bytes: usize = BYTES "0" in "0"..="1 TiB"; restart,
         /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.
         max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB"; restart,
         /// How many messages one publish may hold (the elements of a JSON array). Above it: 413.
@@ -172,8 +210,63 @@ settings_table! {
         /// How long a connection may stay open between two requests. After it, the connection is closed.
         keep_alive_timeout: Duration = DURATION "75s" in "1ms"..="1d",
     }
+    group "Watching" {
+        /// How lines of the log are written: `text` for people, `json` for programs, an object each.
+        log_format: LogFormat = LOG_FORMAT "text"; restart,
+        /// Whether the log has one line for each connection, when it ends: address, subject, what it did, and why it ended. Never a token,
+        /// a query, or the name of a stream. It is a line of the level `info`.
+        access_log: bool = SWITCH "false",
+        /// Where traces of publishes are sent, by OTLP over HTTP (JSON): a collector that stands beside the server. Nowhere where this is empty.
+        otlp_endpoint: Option<OtlpEndpoint> = OTLP_ENDPOINT_OR_NONE ""; restart,
+        /// Of so many publishes one is traced, beside those whose `traceparent` says that they are sampled; 0 is none.
+        otlp_one_of: usize = COUNT "100" in "0"..="1000000000"; restart,
+        /// How long a message of the server to itself may take to be stored and to reach every worker. After it, `/health/ready` answers 503.
+        ready_timeout: Duration = DURATION "2s" in "10ms"..="1m",
+        /// How often the server sends itself a message while somebody asks `/health/ready`, for all who ask together: one small write and
+        /// sync of the disk.
+        ready_interval: Duration = DURATION "5s" in "10ms"..="1h",
+    }
+    group "Limits for each client" {
+        /// Addresses and networks to which the limits for each address don't apply. Trusted proxies are never limited so.
+        unlimited_addresses: Networks = NETWORKS "127.0.0.0/8, ::1",
+        /// How many bits of an address of IPv6 are one address to the limits: a customer has a whole network of them.
+        limit_ipv6_prefix: usize = COUNT "64" in "1"..="128",
+        /// How many connections one address may have. Above it: 429, closed. Here and below, 0 is no limit.
+        max_connections_per_address: usize = COUNT "0" in "0"..="10000000",
+        /// How many connections one address may make in a second. Above it: 429, closed.
+        connect_rate_per_address: usize = COUNT "0" in "0"..="1000000",
+        /// How many streams the readers of one address may follow (long polls that are held, SSE, WebSocket), each as often as it is
+        /// followed. Above it: 429.
+        max_follows_per_address: usize = COUNT "0" in "0"..="1000000000",
+        /// How many streams one subject may follow: those who have the same `sub` in their tokens, or the same API key. Above it: 429.
+        max_follows_per_subject: usize = COUNT "0" in "0"..="1000000000",
+        /// How many may follow one stream. Above it: 429.
+        max_follows_per_stream: usize = COUNT "0" in "0"..="1000000000",
+        /// How many messages one address may publish in a second. Above it: 429 with `Retry-After`.
+        publish_rate_per_address: usize = COUNT "0" in "0"..="1000000000",
+        /// How many messages one subject may publish in a second. Above it: 429 with `Retry-After`.
+        publish_rate_per_subject: usize = COUNT "0" in "0"..="1000000000",
+        /// How many messages may be published to one stream in a second, by everybody together. Above it: 429 with `Retry-After`.
+        publish_rate_per_stream: usize = COUNT "0" in "0"..="1000000000",
+        /// How many bytes of messages one address may publish in a second. Above it: 429 with `Retry-After`.
+        publish_byte_rate_per_address: usize = BYTES "0" in "0"..="1 TiB",
+        /// How many bytes of messages one subject may publish in a second. Above it: 429 with `Retry-After`.
+        publish_byte_rate_per_subject: usize = BYTES "0" in "0"..="1 TiB",
+        /// How many bytes of messages may be published to one stream in a second, by everybody together. Above it: 429 with `Retry-After`.
+        publish_byte_rate_per_stream: usize = BYTES "0" in "0"..="1 TiB",
+        /// What of a rate may come at once: what it allows in this time. A publish that is larger by itself passes, and is waited for
+        /// afterwards.
+        limit_burst: Duration = DURATION "10s" in "1s"..="1h",
+        /// Of how many addresses, subjects and streams together it is remembered what they did lately. Beyond that, those are
+        /// forgotten that did something longest ago.
+        max_limited: usize = COUNT "100000" in "1000"..="100000000"; restart,
+    }
     group "Draining" {
-        /// On SIGTERM, followers are told to come back within this time, spread out.
+        /// How many followers the server can take in a second when all come back at once. They are told to spread over as long as it takes:
+        /// over `drain_window` at least when it is asked to end, and as many seconds as are needed when it is lost without a word.
+        return_rate: usize = COUNT "2000" in "1"..="10000000",
+        /// On SIGTERM, followers are told to come back within this time, spread out; within a longer one, where so many would come
+        /// faster than `return_rate`.
         drain_window: Duration = DURATION "10s" in "1ms"..="1h",
         /// On SIGTERM, the server ends after this time at the latest.
         drain_timeout: Duration = DURATION "10s" in "1ms"..="1h",

@@ -19,7 +19,7 @@ use subscriptions::Subscriptions;
 use tidings_engine::{FollowerKind, Page, Reader, Reply, Step};
 use tidings_model::{Reset, Skip, Start, StreamName};
 use tidings_protocol::websocket::server_message::writer::{
-    ErrorFrame, write_closed, write_error, write_live, write_reset, write_skipped, write_subscribed,
+    write_closed, write_live, write_problem, write_reset, write_skipped, write_subscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
 
@@ -99,7 +99,7 @@ impl Feed {
         out: &mut Vec<u8>,
     ) -> u32 {
         let number = self.number();
-        match open(principal, name, start, core) {
+        match open(principal, name, start, kind, core) {
             Err(problem) => self.refuse(name, &problem, out),
             Ok(Err(reset)) => {
                 core.metrics.resets.of(reset.reason).count();
@@ -130,6 +130,11 @@ impl Feed {
             self.subscriptions.remove(number, core);
         }
         number.is_some()
+    }
+
+    /// Whether this principal may read all of them.
+    pub(super) fn is_permitted(&self, principal: &Principal) -> bool {
+        self.subscriptions.names().iter().all(|(_, name)| principal.may(Right::Read, name))
     }
 
     /// Ends with the streams that this principal may not read, and says so.
@@ -199,7 +204,7 @@ impl Feed {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         out.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.take(page);
-        core.metrics.deliveries.of(self.transport).add(page.end - page.start);
+        core.on_delivered(self.transport, page.end - page.start);
         if answers_once {
             subscription.live = false;
             // An answer says of every stream in it whether that was all, also when it is full now.
@@ -260,13 +265,7 @@ impl Feed {
 
     /// Writes that a stream can't be followed.
     pub(super) fn refuse(&self, name: &StreamName, problem: &Problem, out: &mut Vec<u8>) {
-        let frame = ErrorFrame {
-            id: None,
-            stream: Some(name.as_str()),
-            code: problem.code,
-            message: &problem.detail,
-        };
-        self.wrapping.write(out, |text| write_error(text, &frame));
+        self.wrapping.write(out, |text| write_problem(text, None, Some(name.as_str()), problem));
     }
 
     fn say(&self, out: &mut Vec<Bytes>, text: impl FnOnce(&mut Vec<u8>)) {
@@ -306,10 +305,14 @@ fn open(
     principal: &Principal,
     name: &StreamName,
     start: Start,
+    kind: Option<FollowerKind>,
     core: &Core,
 ) -> Result<Result<Reader, Reset>, Problem> {
     authorise(principal, Right::Read, name)?;
     let stream = transport::find(core, name)?;
+    if kind.is_some() {
+        core.count_follower(&stream)?;
+    }
     stream.touch(core.now);
     Ok(Reader::open(stream, start, core.engine.boot()))
 }

@@ -3,13 +3,13 @@
 use super::page::respond_nothing;
 use super::{LONG_POLL, Read, poll};
 use crate::about::About;
+use crate::authorise::{Principal, Right};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
-use std::time::Duration;
 use tidings_engine::{Reply, Step};
 use tidings_protocol::ReadRequest;
 
@@ -29,10 +29,7 @@ const _: () = assert!(size_of::<LongPoll>() <= 64, "with what malloc adds, 80 by
 
 /// Answers at once when there are messages in memory or nothing will ever come; holds otherwise.
 pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Core) -> Opened {
-    let timeout = asked.timeout.unwrap_or(core.settings.long_poll_timeout);
-    let timeout = timeout.min(core.settings.long_poll_timeout_max);
-    // Draining, nothing is held any more.
-    let timeout = if core.draining { Duration::ZERO } else { timeout };
+    let timeout = core.hold(asked.timeout);
     let following = Some(core.follow(read.reader.stream(), owner, 0, LONG_POLL));
     let until_ms = core.ms_after(timeout);
     let mut held = LongPoll { read, following, fetched: None, fetching: false, expired: false, until_ms };
@@ -89,6 +86,15 @@ impl Exchange for LongPoll {
     fn on_expired(&mut self, _over: Over, _core: &mut Core, _out: &mut Vec<Bytes>) {
         // As if its time were up: nothing is lost, and the next question is answered by who it is then.
         self.expired = true;
+    }
+
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        principal.may(Right::Read, self.read.reader.stream().name())
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.expired |= !self.is_permitted(&core.access.anybody());
+        self.expired
     }
 
     fn asked(&self) -> Asked {

@@ -32,16 +32,17 @@ pub(super) fn respond(read: &Read, page: Option<&Page>, core: &mut Core) -> Resp
     let is_known = read.given != StartKind::Now && read.has(&tag);
     if let Some(page) = page.filter(|_| !is_known) {
         let transport = if read.waits { Transport::LongPoll } else { Transport::Poll };
-        core.metrics.deliveries.of(transport).add(page.end - page.start);
+        core.on_delivered(transport, page.end - page.start);
     }
     let mut response = if is_known { Response::new(304) } else { whole(read, page, core) };
     if read.given != StartKind::Now {
         response = response.with(header_name::ETAG, tag);
     }
     // A cache asks nobody for a token: what not everybody may read has to be asked for again.
-    let is_private = end == PageEnd::Inside && !core.access.anybody_may_read(stream.name());
+    let is_private = !core.access.anybody_may_read(stream.name());
     let life = if is_private { PageLife::Unknown } else { life(stream, page, core.now) };
     let cache = CacheControl::of_page(read.given, end, life);
+    let cache = if is_private { cache.in_private() } else { cache };
     response = response.with(header_name::CACHE_CONTROL, cache);
     if read.waits && !closed {
         response = response.with(header_name::STREAM_CURSOR, next_cursor(read, core));
@@ -78,7 +79,10 @@ fn with_offsets(response: Response, read: &Read, end_index: u64, end: PageEnd, c
     let mut response = response
         .with(header_name::STREAM_NEXT_OFFSET, stream.offset(end_index))
         .with(header_name::STREAM_EARLIEST_OFFSET, stream.offset(earliest))
-        .with(header_name::STREAM_POLL_INTERVAL, core.load.poll_interval_s(advice));
+        .with(header_name::STREAM_POLL_INTERVAL, core.poll_interval_s(advice));
+    if read.waits {
+        response = with_windows(response, core);
+    }
     if end != PageEnd::Inside {
         response = response.with(header_name::STREAM_UP_TO_DATE, HeaderValue::TRUE);
     }
@@ -86,6 +90,17 @@ fn with_offsets(response: Response, read: &Read, end_index: u64, end: PageEnd, c
         response = response.with(header_name::STREAM_CLOSED, HeaderValue::TRUE);
     }
     response
+}
+
+/// Says to a long poll within which time to come back: should the server be lost, and when it is about to end.
+pub(super) fn with_windows(response: Response, core: &Core) -> Response {
+    if core.draining {
+        return response.with(header_name::STREAM_DRAIN_WITHIN, core.drain_window().as_secs().max(1));
+    }
+    match core.return_window.seconds() {
+        0 => response,
+        seconds => response.with(header_name::STREAM_RETURN_WITHIN, seconds),
+    }
 }
 
 fn next_cursor(read: &Read, core: &mut Core) -> CacheCursor {

@@ -2,6 +2,7 @@
 
 use super::{Read, SSE};
 use crate::about::About;
+use crate::authorise::{Principal, Right};
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::expiring::Over;
 use crate::forms::{Form, LAST_CHUNK, chunk, heartbeat};
@@ -22,6 +23,8 @@ struct Sse {
     /// What it waited for; boxed, for it is there for a moment only.
     fetched: Option<Box<Reply>>,
     fetching: bool,
+    /// It may not be read any more.
+    forbidden: bool,
     state: State,
 }
 
@@ -62,7 +65,8 @@ pub(super) fn open(mut read: Read, owner: Owner, asked: &ReadRequest, core: &mut
     read.reader.follow();
     let stream = read.reader.stream();
     let following = Some(core.follow(stream, owner, 0, SSE));
-    let events = Sse { read, following, fetched: None, fetching: false, state: State::Begun };
+    let events =
+        Sse { read, following, fetched: None, fetching: false, forbidden: false, state: State::Begun };
     Opened::Stream(head, Box::new(events))
 }
 
@@ -72,7 +76,7 @@ impl Sse {
         let cursor = self.cursor(core);
         let form = Form::Sse { envelope: self.read.envelope, chunked: self.read.chunked, cursor };
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
-        core.metrics.deliveries.of(Transport::Sse).add(page.end - page.start);
+        core.on_delivered(Transport::Sse, page.end - page.start);
         self.read.reader.take(page);
         self.state = if page.at_tail { State::Live } else { State::Behind };
         match page {
@@ -123,16 +127,25 @@ impl Sse {
     }
 
     /// Before the first event: when a browser comes back after a break.
-    fn begin(&mut self, core: &Core, out: &mut Vec<Bytes>) {
+    fn begin(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         if self.state == State::Begun {
             self.state = State::Behind;
-            self.push_retry(core.settings.sse_retry, out);
+            let retry = core.sse_retry();
+            self.push_retry(retry, out);
         }
     }
 
     fn push_retry(&self, wait: Duration, out: &mut Vec<Bytes>) {
         let mut field = Vec::new();
         sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        self.push(field, out);
+    }
+
+    /// The same between two events: what stands before an empty line is no event of its own without data.
+    fn push_new_retry(&self, wait: Duration, out: &mut Vec<Bytes>) {
+        let mut field = Vec::new();
+        sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        field.push(b'\n');
         self.push(field, out);
     }
 
@@ -157,6 +170,9 @@ impl Sse {
 
 impl Exchange for Sse {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        if std::mem::take(&mut self.forbidden) {
+            self.on_expired(Over::Forbidden, core, out);
+        }
         if self.state == State::Ended {
             return Advance::End;
         }
@@ -198,13 +214,17 @@ impl Exchange for Sse {
 
     fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
         if self.state != State::Ended {
-            let window_ms = u64::try_from(core.settings.drain_window.as_millis()).unwrap_or(u64::MAX).max(1);
-            let wait = Duration::from_millis(core.random() % window_ms);
-            let mut field = Vec::new();
-            sse::write_retry(&mut field, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-            field.push(b'\n');
-            self.push(field, out);
+            let wait = core.drain_wait();
+            self.push_new_retry(wait, out);
             let _end = self.end(out);
+        }
+    }
+
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        // One that has not begun is told with its first words.
+        if matches!(self.state, State::Behind | State::Live) {
+            let retry = core.sse_retry();
+            self.push_new_retry(retry, out);
         }
     }
 
@@ -214,6 +234,15 @@ impl Exchange for Sse {
             self.push(format!(": {}\n\n", over.frame().message).into_bytes(), out);
             let _end = self.end(out);
         }
+    }
+
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        principal.may(Right::Read, self.read.reader.stream().name())
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.forbidden = !self.is_permitted(&core.access.anybody());
+        self.forbidden
     }
 
     fn lag(&self) -> u64 {

@@ -3,6 +3,7 @@
 //! This file has the connection: the handshake, frames, pings, and the closing handshake from either side. What the
 //! messages mean is the `session`'s business; the test listener's `echo` only sends them back.
 
+mod counted;
 mod echo;
 mod identity;
 mod pending;
@@ -11,24 +12,28 @@ mod session;
 
 use crate::about::About;
 use crate::authorise::Principal;
+use crate::cross_origin::Caller;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
+use crate::limits::Client;
 use crate::peer::Peer;
+use crate::request::Request;
 use crate::settings::Settings;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
+use counted::Counted;
 use echo::Echo;
 use session::Session;
 use std::sync::Arc;
 use tidings_engine::Reply;
-use tidings_model::{Start, StreamName};
+use tidings_model::{Pattern, Start, StreamName};
 use tidings_protocol::websocket::assembler::{Assembler, Message, Rules};
 use tidings_protocol::websocket::close_code::CloseCode;
 use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::{Fin, Opcode, write_close, write_frame};
-use tidings_protocol::websocket::handshake::{Accept, Handshake};
+use tidings_protocol::websocket::handshake::Accept;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::{Compression, Role, Violation};
 use tidings_protocol::{HeaderValue, Headers, Problem, Response};
@@ -42,16 +47,20 @@ pub(crate) struct FirstSubscription {
     principal: Principal,
     /// Why the token is not believed that came with it.
     refused: Option<Box<Problem>>,
+    /// The streams that the page may use which opened it; `None` for all.
+    within: Option<Arc<[Pattern]>>,
 }
 
 impl FirstSubscription {
+    /// As somebody asks for it whose token may not be believed, from a page that the caller is.
     pub(crate) fn new(
         subscription: Option<(StreamName, Start)>,
-        principal: Principal,
-        refused: Option<Box<Problem>>,
+        (principal, refused): (Principal, Option<Box<Problem>>),
         peer: Peer,
+        caller: &Caller,
     ) -> FirstSubscription {
-        FirstSubscription { subscription, deflate: None, principal, refused, peer }
+        let within = caller.within.clone();
+        FirstSubscription { subscription, deflate: None, principal, refused, peer, within }
     }
 
     /// Who has asked for it.
@@ -62,16 +71,18 @@ impl FirstSubscription {
 
 /// Checks a handshake, over HTTP/1.1 or HTTP/2, and agrees on its terms.
 pub(crate) fn accept<H: Headers + ?Sized>(
-    headers: &H,
-    asked: Option<Handshake>,
-    core: &Core,
+    request: &Request<'_, H>,
+    core: &mut Core,
 ) -> Result<Accept, Problem> {
-    let Some(handshake) = asked else { return Err(Problem::upgrade_required()) };
+    let Some(handshake) = request.websocket else { return Err(Problem::upgrade_required()) };
     if core.draining {
-        return Err(Problem::draining(core.settings.drain_window.as_secs().max(1)));
+        return Err(core.refuse_draining());
     }
-    let deflate = core.settings.websocket_compression.then(|| Agreement::choose(headers)).flatten();
-    Ok(Accept::check_as(handshake, headers)?.with_deflate(deflate))
+    if !core.echoes {
+        core.admit_follower()?;
+    }
+    let deflate = core.settings.websocket_compression.then(|| Agreement::choose(request.headers)).flatten();
+    Ok(Accept::check_as(handshake, request.headers)?.with_deflate(deflate))
 }
 
 /// Grants the WebSocket. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
@@ -87,7 +98,11 @@ pub(crate) fn begin(first: FirstSubscription, core: &Core) -> Box<dyn Exchange> 
     if core.echoes {
         Box::new(Connection::new(Echo { deflate: first.deflate.map(Agreement::window) }))
     } else {
-        Box::new(Connection::new(Session::new(first, core)))
+        let client = Client { peer: first.peer, principal: &first.principal };
+        match core.limits.account(client, &core.settings) {
+            None => Box::new(Connection::new(Session::new(first, core))),
+            Some(account) => Box::new(Connection::new(Counted::new(Session::new(first, core), account))),
+        }
     }
 }
 
@@ -109,14 +124,16 @@ pub(super) trait Talk {
     fn on_changed(&mut self, number: u32);
     /// Goes on as far as it can, and says whole frames.
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance;
+    /// The largest message that the client may send.
+    fn message_bytes_max(&self, core: &Core) -> usize;
     /// See [`Exchange`].
-    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
-        false
-    }
+    fn on_access_changed(&mut self, core: &mut Core) -> bool;
     /// What is sent when nothing else was for the heartbeat interval: the same bytes for all, with a ping among them.
     fn silence(&self) -> &'static [u8];
     /// The server is about to end.
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>);
+    /// The time to come back within is another one.
+    fn on_window(&self, _core: &Core, _out: &mut Vec<u8>) {}
     /// Why the connection has to be closed, if it has.
     fn is_over(&self) -> Option<Violation>;
     /// Whether the client waits for the answer to something it asked.
@@ -151,6 +168,10 @@ enum State {
     },
     /// Our close is sent; the peer's is waited for.
     Closing {
+        since: Since,
+    },
+    /// Who speaks is not believed any more: nothing is taken from them, and what they published before is answered.
+    Ending {
         since: Since,
     },
     /// Both are sent, or nothing more can be understood.
@@ -259,6 +280,18 @@ impl<T: Talk> Exchange for Connection<T> {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         match self.state {
             State::Over => Advance::End,
+            State::Ending { since } => {
+                let _nothing_new = self.talk.advance(owner, core, out);
+                let until_ms = since.plus_ms(DRAIN_MOST_MS, core);
+                if self.talk.owes_an_answer() && core.now_ms < until_ms {
+                    return Advance::Wait { until_ms };
+                }
+                let violation = self.talk.is_over().unwrap_or(Violation {
+                    code: CloseCode::UNAUTHENTICATED,
+                    reason: "come back with a new token",
+                });
+                self.close(&violation, core, out)
+            }
             State::Closing { since } => match since.plus_ms(CLOSE_MS, core) {
                 until_ms if until_ms <= core.now_ms => Advance::End,
                 until_ms => Advance::Wait { until_ms },
@@ -266,6 +299,11 @@ impl<T: Talk> Exchange for Connection<T> {
             State::Open | State::Draining { .. } => {
                 let advance = self.talk.advance(owner, core, out);
                 if let Some(violation) = self.talk.is_over() {
+                    if self.talk.owes_an_answer() {
+                        let since = Since::now(core);
+                        self.state = State::Ending { since };
+                        return Advance::Wait { until_ms: since.plus_ms(DRAIN_MOST_MS, core) };
+                    }
                     return self.close(&violation, core, out);
                 }
                 let State::Draining { since } = self.state else { return advance };
@@ -294,8 +332,7 @@ impl<T: Talk> Exchange for Connection<T> {
     }
 
     fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
-        let message_bytes_max =
-            if core.echoes { core.settings.max_message_bytes } else { message_bytes_max(&core.settings) };
+        let message_bytes_max = self.talk.message_bytes_max(core);
         let memory = Arc::clone(&core.message_memory);
         let rules = Rules { reader: Role::Server, message_bytes_max, memory };
         let mut frames = Vec::new();
@@ -344,6 +381,14 @@ impl<T: Talk> Exchange for Connection<T> {
         }
     }
 
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.state == State::Open {
+            let mut frames = Vec::new();
+            self.talk.on_window(core, &mut frames);
+            out.push(frames.into());
+        }
+    }
+
     fn lag(&self) -> u64 {
         self.talk.lag()
     }
@@ -364,6 +409,9 @@ impl<T: Talk> Exchange for Connection<T> {
         self.talk.leave(core);
     }
 }
+
+/// The largest message of a client that may not publish: enough to say who it is, and to follow whatever it may.
+const NARROW_MESSAGE_BYTES_MAX: usize = 16 << 10;
 
 /// The largest message that a client may send: a published message may double in a JSON string or in base64, and has
 /// a few members around it. The echo has none of that.

@@ -53,6 +53,7 @@ impl Worker {
         let Some(mut exchange) = slot.exchange.take() else { return };
         let mut out = std::mem::take(&mut self.said);
         let advance = exchange.advance(Owner(key), &mut self.core, &mut out);
+        self.tell(key);
         self.on_advanced(key, exchange, advance, &mut out);
         out.clear();
         self.said = out;
@@ -157,7 +158,7 @@ impl Worker {
                 self.wait_by_phase(key);
                 self.queue(Owner(key));
             }
-            Phase::ProxyHeader => self.wait_by_phase(key),
+            Phase::ProxyHeader | Phase::Handshake => self.wait_by_phase(key),
             Phase::Request => {
                 // Bytes that were read before make no readiness.
                 let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();

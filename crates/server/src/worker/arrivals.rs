@@ -4,11 +4,12 @@
 //! some workers get far more than others. Whoever accepts one passes it on if another worker has clearly fewer.
 
 use super::Worker;
+use super::accept::Entrance;
 use super::poller::Waker;
 use super::survey::Notes;
 use crate::asks::Answer;
 use crate::decision::question::Question;
-use crate::peer::Peer;
+use crate::limits::Caller;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -16,7 +17,9 @@ use std::sync::{Mutex, OnceLock};
 /// A fresh connection, and who has made it.
 pub(super) struct Arrival {
     pub(super) socket: TcpStream,
-    pub(super) peer: Peer,
+    pub(super) caller: Caller,
+    /// Where it came in.
+    pub(super) entrance: Entrance,
 }
 
 /// One worker as the others see it: how much it has, and where they leave connections for it.
@@ -28,6 +31,8 @@ pub(crate) struct Door {
     arrivals: Mutex<Vec<Arrival>>,
     /// Answers to what it has asked: no more than it has questions on their way.
     answers: Mutex<Vec<(Question, Answer)>>,
+    /// How often its clock has ticked: for as long as that goes on, it is alive.
+    ticks: AtomicUsize,
     /// Questions of other workers, and their answers.
     pub(super) notes: Notes,
     /// There once the worker runs.
@@ -43,6 +48,15 @@ impl Door {
 
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// The clock of the worker has ticked.
+    pub(super) fn tick(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ticks(&self) -> usize {
+        self.ticks.load(Ordering::Relaxed)
     }
 
     /// At the end of a turn: what the worker has.

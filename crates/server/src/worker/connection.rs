@@ -3,14 +3,16 @@
 use super::Worker;
 use super::output::Written;
 use super::poller::{Interest, Ready};
-use super::slots::{Inbound, Phase};
+use super::slots::{Inbound, Phase, Slot};
+use crate::story::{self, End};
+use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use rustix::io::Errno;
 use tidings_protocol::websocket::input::Input;
 
 /// How much is read of pipelined requests in one go. A thousand connections may have as much, and the last of them
 /// waits for all.
-const REQUEST_BYTES_MAX: usize = 16 << 10;
+pub(super) const REQUEST_BYTES_MAX: usize = 16 << 10;
 
 impl Worker {
     pub(super) fn on_socket(&mut self, key: u64, event: Ready) {
@@ -33,7 +35,10 @@ impl Worker {
             Phase::ProxyHeader => return self.on_proxy_header(key),
             Phase::Answer => return self.on_hung_up(key),
             Phase::Last => return self.on_lingering(key),
-            Phase::Request | Phase::Duplex => {}
+            Phase::Handshake | Phase::Request | Phase::Duplex => {}
+        }
+        if slot.secured.is_some() {
+            return self.on_readable_secured(key);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
@@ -49,6 +54,9 @@ impl Worker {
             Ok(count) => {
                 slot.seen_ms = now_ms;
                 slot.asked = false;
+                if let Some(story) = &mut slot.story {
+                    story.on_received(count);
+                }
                 if slot.phase == Phase::Request && start == 0 {
                     slot.due_ms = due_ms;
                 }
@@ -96,6 +104,9 @@ impl Worker {
         const LINGER_MS: u64 = 1_000;
         let due_ms = self.core.now_ms + LINGER_MS;
         let Some(slot) = self.slots.get(key) else { return };
+        if let Some(secured) = &mut slot.secured {
+            super::tls::say_closed(&slot.socket, secured);
+        }
         let shut = rustix::net::shutdown(&slot.socket, rustix::net::Shutdown::Write);
         if slot.inbound == Inbound::Ended || shut.is_err() {
             return self.close(key);
@@ -109,7 +120,9 @@ impl Worker {
         match slot.phase {
             Phase::Request => self.on_requests(key, input),
             Phase::Duplex => self.on_duplex_input(key, input),
-            Phase::ProxyHeader | Phase::Answer | Phase::Last => self.keep_input(key, input),
+            Phase::ProxyHeader | Phase::Handshake | Phase::Answer | Phase::Last => {
+                self.keep_input(key, input);
+            }
         }
     }
 
@@ -121,6 +134,7 @@ impl Worker {
         let Some(mut exchange) = slot.exchange.take() else { return };
         let mut out = Vec::new();
         exchange.on_input(&mut Input::new(input), Owner(key), &mut self.core, &mut out);
+        self.tell(key);
         if let Some(slot) = self.slots.get(key) {
             slot.exchange = Some(exchange);
         }
@@ -128,11 +142,38 @@ impl Worker {
         self.queue(Owner(key));
     }
 
+    /// A step was taken for it.
+    pub(super) fn tell(&mut self, key: u64) {
+        if self.core.notes.is_on {
+            let story = self.slots.get(key).and_then(|slot| slot.story.as_deref_mut());
+            story::tell(story, &mut self.core.notes);
+        }
+    }
+
     pub(super) fn close(&mut self, key: u64) {
         let Some(mut slot) = self.slots.remove(key) else { return };
         self.poller.remove(&slot.socket, key);
+        if let Some(story) = slot.story.take() {
+            story.tell(end_of(&slot, &self.core), self.core.now_ms);
+        }
+        self.on_stranger_gone(&slot);
+        if let Some(secured) = &mut slot.secured {
+            super::tls::say_closed(&slot.socket, secured);
+        }
         if let Some(exchange) = slot.exchange.as_mut() {
             exchange.leave(&mut self.core);
         }
+    }
+}
+
+/// Why the connection of a slot ends, by what it was doing.
+fn end_of(slot: &Slot, core: &Core) -> End {
+    match slot.inbound {
+        Inbound::HungUp | Inbound::Ended => End::Peer,
+        Inbound::Open if core.draining => End::Drained,
+        Inbound::Open if slot.phase == Phase::Last => End::Server,
+        // The hand of the clock has stood here: it leaves no time limit behind.
+        Inbound::Open if slot.due_ms == u64::MAX && slot.phase == Phase::Request => End::TimedOut,
+        Inbound::Open => End::Broken,
     }
 }

@@ -1,16 +1,24 @@
 //! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
 
-use crate::authorise::Access;
+use crate::authorise::{Access, Principal};
 use crate::decision::Decisions;
 use crate::forms::Forms;
+use crate::limits::{Account, Amount, Client, Limits};
 use crate::live_settings::LiveSettings;
-use crate::metrics::{Metrics, Registry};
+use crate::memory::Memory;
+use crate::metrics::{Metrics, Registry, Transport};
+use crate::pulse::{Pulse, Rhythm};
+use crate::return_window::ReturnWindow;
 use crate::settings::Settings;
 use crate::slices::Slices;
+use crate::story::Notes;
+use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
+use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
 use crate::worker::survey::Colleagues;
+use bytes::Bytes;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +26,8 @@ use std::time::{Duration, Instant};
 use tidings_engine::{
     Engine, Fetch, FollowerKind, Inbox, News, Operation, PageLimit, Reader, Reply, Stream, Token, TooBusy,
 };
-use tidings_model::Timestamp;
+use tidings_model::{Batch, StreamName, Timestamp};
+use tidings_protocol::Problem;
 use tidings_protocol::websocket::memory::MessageMemory;
 
 /// The part of a worker that has no connections.
@@ -30,10 +39,23 @@ pub(crate) struct Core {
     pub(crate) access: Access,
     /// What the application has decided.
     pub(crate) decisions: Decisions,
+    pub(crate) limits: Arc<Limits>,
+    /// That of the WebSocket which is being attended to, where anything is counted.
+    pub(crate) account: Option<Box<Account>>,
     /// What this worker counts.
     pub(crate) metrics: Arc<Metrics>,
     /// What all workers count.
     pub(crate) registry: Arc<Registry>,
+    pub(crate) pulse: Arc<Pulse>,
+    /// Traces of publishes, if anybody wants them.
+    pub(crate) tracer: Option<Box<Tracer>>,
+    /// When the last commit that was heard of began, and was synced, by the engine's clock.
+    committed: (Duration, Duration),
+    index: usize,
+    /// What happens in this step, for who tells of connections.
+    pub(crate) notes: Notes,
+    /// A message of the server to itself that this worker has yet to pass on.
+    probe: Option<u64>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) followers: Followers,
     pub(crate) colleagues: Colleagues,
@@ -42,6 +64,11 @@ pub(crate) struct Core {
     pub(crate) message_memory: Arc<MessageMemory>,
     pub(crate) slices: Slices,
     pub(crate) load: Load,
+    pub(crate) memory: Arc<Memory>,
+    /// Over which time followers shall come back that are lost without a word.
+    pub(crate) return_window: ReturnWindow,
+    /// Over which time those shall come back who are told that the server is about to end.
+    pub(super) drain_window: Duration,
     /// The time of day of this turn.
     pub(crate) now: Timestamp,
     /// The worker's own clock, in milliseconds: it never goes back.
@@ -53,21 +80,27 @@ pub(crate) struct Core {
     /// Those who can go on.
     pub(crate) ready: VecDeque<Owner>,
     started: Instant,
-    asked: Slab<(Owner, u32)>,
+    asked: Slab<Asked>,
+    /// Bytes of the messages that were published and are not stored yet.
+    publishing_bytes: usize,
     /// Publishes to `memory` streams, in the order in which they came: committed by this worker itself, before the turn ends.
     in_memory: Vec<(Operation, Token)>,
     /// Operations that the commit thread has and has not answered.
     submitted: usize,
+    fetching: Fetching,
     /// When the first of those messages was committed that this worker has not yet passed on, by the engine's clock.
     passing_on: Option<Duration>,
-    refetch: Vec<(Reader, PageLimit, usize)>,
     random: u64,
 }
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, revoking, asks, .. } = common;
+        let Common { engine, registry, message_memory, tickets, memory, revoking, limits, asks, .. } = common;
         let metrics = registry.of_worker(index);
+        let tracer = common.collector.clone().map(|collector| {
+            let now = Duration::from_millis(engine.now().0);
+            Box::new(Tracer::new(collector, Arc::clone(&metrics), now, engine.elapsed()))
+        });
         let time = engine.now();
         let mut settings_generation = 0;
         let newer = common.settings.newer_than(&mut settings_generation);
@@ -76,23 +109,35 @@ impl Core {
             followers: Followers::new(inbox.worker(), Arc::clone(&metrics)),
             metrics,
             registry: Arc::clone(registry),
+            pulse: Arc::clone(&common.pulse),
+            tracer,
+            committed: (Duration::ZERO, Duration::ZERO),
+            index,
+            notes: Notes::new(settings.access_log),
+            probe: None,
             colleagues: Colleagues::new(&common.doors, index, common.serving, time),
             forms: Forms::new(&settings),
             message_memory: Arc::clone(message_memory),
             slices: Slices::default(),
             load: Load::default(),
+            memory: Arc::clone(memory),
+            return_window: ReturnWindow::default(),
+            drain_window: settings.drain_window,
             now: time,
             now_ms: 0,
             draining: false,
             ready: VecDeque::new(),
             started: now,
             asked: Slab::new(),
+            publishing_bytes: 0,
             in_memory: Vec::new(),
             submitted: 0,
+            fetching: Fetching::default(),
             passing_on: None,
-            refetch: Vec::new(),
             random: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), time.0),
             echoes: false,
+            limits: Arc::clone(limits),
+            account: None,
             access: Access::new(
                 &settings.access,
                 Arc::clone(asks),
@@ -117,7 +162,11 @@ impl Core {
     /// Other settings count from now on, in whatever begins after this. What follows from them follows from the new ones.
     fn on_settings(&mut self, settings: Arc<Settings>) {
         self.forms.on_settings(&settings);
-        self.access.on_policy(&settings.access);
+        // Where the rules are what they were, nobody is looked at anew.
+        if !settings.access.is_like(&self.settings.access) {
+            self.access.on_policy(&settings.access);
+        }
+        self.notes.is_on = settings.access_log;
         self.settings = settings;
     }
 
@@ -137,9 +186,55 @@ impl Core {
         PageLimit { bytes: self.settings.page_bytes, messages: messages.unwrap_or(u64::MAX) }
     }
 
+    /// That client is about to publish these messages: whether it may, as far as it is limited. What is refused counts nowhere.
+    pub(crate) fn count_publish(
+        &self,
+        client: Client<'_>,
+        stream: &StreamName,
+        messages: &[Bytes],
+    ) -> Result<(), Problem> {
+        let bytes = || messages.iter().map(|message| message.len() as u64).sum();
+        let amount = || Amount { messages: messages.len() as u64, bytes: bytes() };
+        self.limits.publish(client, stream, amount, &self.settings, self.now_ms)
+    }
+
+    /// The WebSocket that is being attended to is about to publish this message.
+    pub(crate) fn count_message(
+        &self,
+        principal: &Principal,
+        stream: &StreamName,
+        message: &Bytes,
+    ) -> Result<(), Problem> {
+        let Some(account) = &self.account else { return Ok(()) };
+        let client = Client { peer: account.peer, principal };
+        self.count_publish(client, stream, std::slice::from_ref(message))
+    }
+
+    /// The WebSocket that is being attended to is about to follow one stream more.
+    pub(crate) fn count_follow(&mut self) -> Result<(), Problem> {
+        match &mut self.account {
+            None => Ok(()),
+            Some(account) => account.follows.add(1, &self.settings),
+        }
+    }
+
+    /// Whether one more may follow the stream. Each worker counts by itself at this moment, so it may be one more for each of them.
+    pub(crate) fn count_follower(&self, stream: &Stream) -> Result<(), Problem> {
+        match self.settings.max_follows_per_stream {
+            0 => Ok(()),
+            most if stream.follower_count() < most => Ok(()),
+            _ => Err(self.limits.stream_is_full(&self.settings)),
+        }
+    }
+
     /// Asks for an operation; its outcome comes to `Exchange::on_reply` with `number`.
     pub(crate) fn submit(&mut self, operation: Operation, owner: Owner, number: u32) -> Result<(), TooBusy> {
-        let token = self.asked.insert((owner, number));
+        let bytes = message_bytes(&operation);
+        if self.publishing_bytes != 0 && self.publishing_bytes_max() < self.publishing_bytes + bytes {
+            return Err(TooBusy(Box::new(operation)));
+        }
+        self.publishing_bytes += bytes;
+        let token = self.asked.insert(Asked { owner, number, bytes });
         // A task runs beside the turns: nobody would commit what it leaves.
         let submitted = if owner.task().is_none() && self.engine.is_in_memory(&operation) {
             self.keep_in_memory(operation, token as u64)
@@ -148,8 +243,14 @@ impl Core {
         };
         if submitted.is_err() {
             self.asked.remove(token);
+            self.publishing_bytes -= bytes;
         }
         submitted
+    }
+
+    /// What the publishes of one worker may take until they are stored: its share of what bodies may take.
+    fn publishing_bytes_max(&self) -> usize {
+        self.settings.request_memory_bytes / self.settings.workers.max(1)
     }
 
     fn keep_in_memory(&mut self, operation: Operation, token: Token) -> Result<(), TooBusy> {
@@ -192,24 +293,42 @@ impl Core {
 
     /// Asks for what the reader needs from the disk; it comes to `Exchange::on_reply` with `number`.
     pub(crate) fn fetch(&mut self, reader: &Reader, limit: PageLimit, owner: Owner, number: u32) {
-        let token = self.asked.insert((owner, number));
-        self.fetch_as(reader.clone(), limit, token);
+        let token = self.asked.insert(Asked { owner, number, bytes: 0 });
+        let wanted = Wanted { reader: reader.clone(), limit, token };
+        if self.fetching.is_free(self.ladder()) {
+            self.fetch_as(wanted);
+        } else {
+            self.fetching.wait(wanted);
+        }
     }
 
-    fn fetch_as(&mut self, reader: Reader, limit: PageLimit, token: usize) {
-        let fetch = Fetch::new(&reader, limit, &self.inbox, token as u64);
-        if self.engine.fetch(fetch).is_err() {
-            // Too many wait for the disk: asked again at the next tick. One a follower at most, so this is bounded.
-            self.refetch.push((reader, limit, token));
+    /// Says whether it has begun. Else too many wait for the disk, of all workers: it is asked again at the next tick.
+    fn fetch_as(&mut self, wanted: Wanted) -> bool {
+        let Wanted { reader, limit, token } = &wanted;
+        let fetch = Fetch::new(reader, *limit, &self.inbox, *token as u64);
+        let has_begun = self.engine.fetch(fetch).is_ok();
+        if has_begun {
+            self.fetching.on_begun();
+        } else {
+            self.fetching.wait_first(wanted);
+        }
+        has_begun
+    }
+
+    /// Those who wait for the disk ask it, as many as may.
+    pub(crate) fn go_on_fetching(&mut self) {
+        while let Some(wanted) = self.fetching.next(self.ladder()) {
+            if !self.fetch_as(wanted) {
+                return;
+            }
         }
     }
 
     /// A clock tick: what the disk was too busy for is asked again.
     pub(crate) fn on_tick(&mut self) {
+        self.pulse.on_tick(&*self.engine, Rhythm::of(&self.settings), self.engine.elapsed());
         self.slices.on_tick();
-        for (reader, limit, token) in std::mem::take(&mut self.refetch) {
-            self.fetch_as(reader, limit, token);
-        }
+        self.go_on_fetching();
     }
 
     /// From here on the owner hears of every change of the stream. To be called before the step that may find the tail.
@@ -221,6 +340,7 @@ impl Core {
         kind: FollowerKind,
     ) -> Following {
         self.slices.forget_found();
+        self.notes.on_followed();
         self.followers.follow(stream, owner, number, kind)
     }
 
@@ -229,27 +349,58 @@ impl Core {
         self.slices.forget_found();
         let news = self.inbox.take();
         self.on_changes(&news);
-        let is_answer = |(_, reply): &&(Token, Reply)| matches!(reply, Reply::Operation(_));
-        self.submitted -= news.replies.iter().filter(is_answer).count();
+        for (_, reply) in &news.replies {
+            match reply {
+                Reply::Operation(_) => self.submitted -= 1,
+                Reply::Fetched(Ok(batches)) => {
+                    self.fetching.on_fetched(batches.iter().map(Batch::bytes).sum());
+                }
+                Reply::Fetched(Err(_)) => self.fetching.on_fetched(0),
+            }
+        }
         news
     }
 
+    /// So many messages go to a reader.
+    pub(crate) fn on_delivered(&mut self, transport: Transport, messages: u64) {
+        self.metrics.deliveries.of(transport).add(messages);
+        self.notes.on_delivered(transport, messages);
+    }
+
+    /// A publish that is traced is about to be answered.
+    pub(crate) fn on_traced(&mut self, trace: Trace, is_stored: bool) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_answered(trace, is_stored, self.committed, self.engine.elapsed());
+        }
+    }
+
     fn on_changes(&mut self, news: &News) {
+        self.committed = news.committed.unwrap_or(self.committed);
         if !news.changed.is_empty() && self.passing_on.is_none() {
             self.passing_on = Some(news.since);
         }
+        self.probe = news.probe.or(self.probe);
     }
 
     /// Nobody is left who could go on: what was committed is with the sockets, as far as they took it.
     pub(crate) fn on_passed_on(&mut self) {
-        if let Some(since) = self.passing_on.take() {
+        let since = self.passing_on.take();
+        if let Some(since) = since {
             self.metrics.fan_out.observe(self.engine.elapsed().saturating_sub(since));
+        }
+        if let Some(tracer) = &mut self.tracer {
+            tracer.on_passed_on(since, self.engine.elapsed());
+        }
+        if let Some(number) = self.probe.take() {
+            self.pulse.on_heard(self.index, number);
         }
     }
 
     /// Who asked under that token, and under which number of its own.
     pub(crate) fn asker(&mut self, token: u64) -> Option<(Owner, u32)> {
-        self.asked.try_remove(usize::try_from(token).ok()?)
+        let asked = self.asked.try_remove(usize::try_from(token).ok()?)?;
+        self.publishing_bytes -= asked.bytes;
+        Some((asked.owner, asked.number))
     }
 
     /// 64 bits that nobody can call secret: for spreading load.
@@ -261,6 +412,23 @@ impl Core {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
     }
+}
+
+/// Somebody who waits for a reply.
+struct Asked {
+    owner: Owner,
+    number: u32,
+    /// Of messages that are to be stored.
+    bytes: usize,
+}
+
+fn message_bytes(operation: &Operation) -> usize {
+    let messages = match operation {
+        Operation::Publish(publish) => &publish.messages,
+        Operation::Create { first, .. } => first,
+        Operation::Close { .. } | Operation::Delete { .. } | Operation::Trim(_) => return 0,
+    };
+    messages.iter().map(Bytes::len).sum()
 }
 
 fn millis(duration: Duration) -> u64 {

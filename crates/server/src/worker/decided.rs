@@ -10,20 +10,20 @@ impl Worker {
             for (question, answer) in self.common.doors[self.index].take_answers() {
                 let (verdict, owners) = self.core.decisions.on_answer(&question, answer, self.core.now_ms);
                 for owner in owners {
-                    self.tell(owner, Told::Decision(question.clone(), verdict));
+                    self.tell_owner(owner, Told::Decision(question.clone(), verdict));
                 }
             }
         }
         if let Some((published, owners)) = self.core.decisions.take_key_news() {
             self.core.access.on_published(published);
             for owner in owners {
-                self.tell(owner, Told::Keys);
+                self.tell_owner(owner, Told::Keys);
             }
         }
     }
 
     /// Tells the exchange of an owner, if that is still there, and lets it go on.
-    fn tell(&mut self, owner: Owner, told: Told) {
+    fn tell_owner(&mut self, owner: Owner, told: Told) {
         match owner.task() {
             Some(task) => self.tasks.tell(task, told),
             None => {

@@ -1,8 +1,11 @@
 //! The end of a worker: everybody is told, then it waits for them to go, for a while.
 
 use super::output::Written;
-use super::slots::Phase;
+use super::slots::{Phase, Slot};
 use super::{Owner, Worker};
+use crate::return_window;
+use crate::settings::Settings;
+use std::sync::atomic::Ordering;
 
 impl Worker {
     /// The server is about to end. Once.
@@ -11,6 +14,9 @@ impl Worker {
             return;
         }
         self.core.draining = true;
+        let connections = self.common.drained_connections.load(Ordering::Relaxed);
+        let Settings { drain_window, return_rate, .. } = *self.core.settings;
+        self.core.drain_window = return_window::drain_window(drain_window, connections, return_rate);
         self.drain_until_ms = Some(self.core.ms_after(self.core.settings.drain_timeout));
         self.stop_accepting();
         self.drain_slots();
@@ -41,7 +47,9 @@ impl Worker {
 
     /// A connection that waits for requests is closed, after those that were sent before it could know.
     fn drain_idle(&mut self, key: u64) {
-        if self.slots.get(key).is_some_and(|slot| slot.phase == Phase::ProxyHeader) {
+        let is_stranger = |slot: &Slot| matches!(slot.phase, Phase::ProxyHeader | Phase::Handshake);
+        if self.slots.peek(key).is_some_and(is_stranger) {
+            // It has asked for nothing yet.
             return self.close(key);
         }
         let waits = |worker: &mut Worker| {

@@ -26,16 +26,14 @@ impl Load {
         }
     }
 
-    /// When it is worth asking again, in whole seconds: the settings' advice, stretched as the worker fills up.
-    pub(crate) fn poll_interval_s(&self, base: Duration) -> u64 {
-        let base_s = base.as_secs().max(1);
-        let stretch = match self.share {
+    /// By how much the advice to those who poll is stretched, as the worker fills up.
+    pub(crate) fn stretch(&self) -> u64 {
+        match self.share {
             share if share < 0.5 => 1,
             share if share < 0.75 => 2,
             share if share < 0.9 => 5,
             _ => 10,
-        };
-        base_s * stretch
+        }
     }
 }
 
@@ -46,15 +44,14 @@ mod tests {
     #[test]
     fn the_advice_grows_with_load_and_shrinks_again() {
         let mut load = Load::default();
-        let base = Duration::from_secs(2);
-        assert_eq!(load.poll_interval_s(base), 2);
+        assert_eq!(load.stretch(), 1);
         for second in 1..=5 {
             load.on_turn(Duration::from_millis(990), second * 1_000);
         }
-        assert_eq!(load.poll_interval_s(base), 20);
+        assert_eq!(load.stretch(), 10);
         for second in 6..=10 {
             load.on_turn(Duration::ZERO, second * 1_000);
         }
-        assert_eq!(load.poll_interval_s(base), 2);
+        assert_eq!(load.stretch(), 1);
     }
 }

@@ -16,32 +16,37 @@ mod http1;
 mod http2;
 mod rewound;
 mod seat;
+mod stream;
 mod websocket_task;
 
+use super::parking::Whose;
+use super::slots::Channel;
 use super::{Owner, Shared};
 use crate::exchange::{Exchange, Opened, Told};
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
+use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
+use crate::worker::core::Core;
 use bytes::Bytes;
 use gate::Admitted;
 use rewound::Rewound;
 use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::rc::Rc;
+use stream::Stream;
 use tidings_engine::Reply;
-use tidings_protocol::HTTP2_PREFACE;
 use tidings_protocol::websocket::handshake::Handshake;
+use tidings_protocol::{HTTP2_PREFACE, Response};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// A connection that hyper is to have, with what was read from it.
 pub(super) struct HandedOver {
-    pub(super) socket: TcpStream,
+    pub(super) channel: Channel,
     pub(super) input: Bytes,
-    /// Who has made it.
-    pub(super) peer: Peer,
+    pub(super) whose: Whose,
 }
 
 /// The exchanges and connections that tasks hold.
@@ -111,6 +116,14 @@ impl Tasks {
         }
     }
 
+    /// Tells all of them within which time to come back, should the server be lost.
+    pub(super) fn tell_window(&mut self) {
+        for news in self.exchanges.values_mut() {
+            news.window = true;
+            news.wake();
+        }
+    }
+
     /// Tells all of them that who may do what has changed.
     pub(super) fn on_access_changed(&mut self) {
         for news in self.exchanges.values_mut() {
@@ -162,18 +175,43 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    /// What it counts for.
+    share: Cell<Option<Box<ConnectionShare>>>,
+    /// What it has done, where somebody wants to know.
+    story: RefCell<Option<Box<Story>>>,
 }
 
 impl ConnectionState {
-    fn new(peer: Peer) -> Rc<ConnectionState> {
+    fn new((caller, story): Whose) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
-            peer,
+            peer: caller.peer,
+            share: Cell::new(caller.share),
+            story: RefCell::new(story),
         })
+    }
+
+    /// What goes with the connection, which leaves hyper.
+    fn whose(&self) -> Whose {
+        (Caller { peer: self.peer, share: self.share.take() }, self.story.take())
+    }
+
+    /// A step was taken for it.
+    fn tell(&self, core: &mut Core) {
+        if core.notes.is_on {
+            story::tell(self.story.borrow_mut().as_deref_mut(), &mut core.notes);
+        }
+    }
+
+    /// It ends here.
+    fn on_ended(&self, end: End, core: &Core) {
+        if let Some(story) = self.story.take() {
+            story.tell(end, core.now_ms);
+        }
     }
 }
 
@@ -195,20 +233,43 @@ impl Drop for OpenRequest {
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
-    let HandedOver { socket, input, peer } = connection;
-    let socket = tokio::net::TcpStream::from_std(socket)?;
+    let HandedOver { channel, input, whose } = connection;
+    let stream = Stream::new(channel)?;
     if input.starts_with(HTTP2_PREFACE) {
-        return http2::serve(worker, (socket, peer), input).await;
+        return http2::serve(worker, (stream, whose), input).await;
     }
     // hyper gives up what it can't flush before an upgrade; of a fresh socket tokio does not know yet that it can.
-    socket.writable().await?;
-    http1::serve(worker, Rewound::new(socket, input), peer).await
+    stream.writable().await?;
+    http1::serve(worker, Rewound::new(stream, input), whose).await
 }
 
 /// What becomes of a request that hyper has read.
 fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes) -> Opened {
     let mut worker = worker.borrow_mut();
     worker.core.on_turn(super::turn::now());
+    let peer = seat.connection().peer.of_request(&parts.headers, &worker.core.settings);
+    let owner = Owner::of_task(seat.index());
+    let opened = crate::request::open(&request_of(parts, body, owner, peer), &mut worker.core);
+    seat.connection().tell(&mut worker.core);
+    opened
+}
+
+/// Refuses a request by its head, before its body is read.
+fn admit(worker: &Shared, state: &ConnectionState, parts: &http::request::Parts) -> Option<Response> {
+    let mut worker = worker.borrow_mut();
+    worker.core.on_turn(super::turn::now());
+    let peer = state.peer.of_request(&parts.headers, &worker.core.settings);
+    // It is answered at once or not here, so it needs no place of its own.
+    let request = request_of(parts, Bytes::new(), Owner::of_task(0), peer);
+    crate::request::admit(&request, &mut worker.core)
+}
+
+fn request_of(
+    parts: &http::request::Parts,
+    body: Bytes,
+    owner: Owner,
+    peer: Peer,
+) -> crate::request::Request<'_, http::HeaderMap> {
     // Of HTTP/1 our own parser has said it.
     let (target, websocket) = match parts.extensions.get::<Admitted>() {
         Some(admitted) => (&*admitted.target, admitted.upgrades.then_some(Handshake::Upgrade)),
@@ -216,17 +277,17 @@ fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes)
     };
     // What an extended CONNECT asks for is what a GET with an upgrade asks for (RFC 8441, section 5).
     let method = if websocket == Some(Handshake::Connect) { "GET" } else { parts.method.as_str() };
-    let request = crate::request::Request {
+    crate::request::Request {
         method: tidings_protocol::Method::parse(method),
         target,
         headers: &parts.headers,
+        authority: parts.uri.authority().map(http::uri::Authority::as_str),
         body,
         websocket,
         chunked: false,
-        owner: Owner::of_task(seat.index()),
-        peer: seat.connection().peer.of_request(&parts.headers, &worker.core.settings),
-    };
-    crate::request::open(&request, &mut worker.core)
+        owner,
+        peer,
+    }
 }
 
 /// How a request of HTTP/2 asks for a WebSocket, if it does.

@@ -7,6 +7,7 @@ use super::Owner;
 use super::Worker;
 use super::poller::Interest;
 use super::slots::{Inbound, Phase, Rare, Slot};
+use super::tls::Sealed;
 use crate::settings::Sends;
 use bytes::{Buf, Bytes};
 use rustix::io::Errno;
@@ -80,6 +81,9 @@ impl Worker {
     pub(super) fn send(&mut self, key: u64, out: &mut Vec<Bytes>) -> Written {
         out.retain(|bytes| !bytes.is_empty());
         let Some(slot) = self.slots.get(key) else { return Written::Broken };
+        if slot.secured.is_some() {
+            return self.send_secured(key, out);
+        }
         if out.len() == 1 && !slot.is_blocked() {
             let bytes = out.pop().unwrap_or_default();
             let sent = send_now(slot.socket.as_fd(), &bytes);
@@ -98,8 +102,11 @@ impl Worker {
         match write_all(&slot.socket, &mut queue) {
             Err(_broken) => return Written::Broken,
             Ok(0) => {}
-            Ok(_) => {
+            Ok(count) => {
                 slot.sent_ms = now_ms;
+                if let Some(story) = &mut slot.story {
+                    story.on_sent(count);
+                }
                 // A full socket that takes bytes again has a peer that reads: slow, but there.
                 if was_blocked {
                     slot.seen_ms = now_ms;
@@ -124,10 +131,23 @@ impl Worker {
             return self.on_said(key, written, then);
         }
         let bytes = out.pop().unwrap_or_default();
+        let bytes = match self.sealed_piece(key, bytes) {
+            Sealed::Piece(bytes) => bytes,
+            Sealed::Not(bytes) => {
+                out.push(bytes);
+                let written = self.send(key, out);
+                return self.on_said(key, written, then);
+            }
+        };
         self.together.pieces.push(Piece { key, bytes, then });
         if self.together.pieces.len() == SendRing::CAPACITY as usize {
             self.send_together();
         }
+    }
+
+    /// Whether something of this turn is not sent yet.
+    pub(super) fn has_pieces(&self) -> bool {
+        !self.together.pieces.is_empty()
     }
 
     /// Sends what was put together. Before anything else happens to a connection.
@@ -176,6 +196,9 @@ impl Worker {
         match sent {
             Ok(count) => {
                 slot.sent_ms = now_ms;
+                if let Some(story) = &mut slot.story {
+                    story.on_sent(count);
+                }
                 if count == bytes.len() {
                     return Written::All;
                 }
@@ -184,7 +207,11 @@ impl Worker {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_broken) => return Written::Broken,
         }
-        slot.rare.get_or_insert_with(Box::<Rare>::default).output.push_back(bytes);
+        match &mut slot.secured {
+            // What is left of a record.
+            Some(secured) => secured.push_sealed(bytes),
+            None => slot.rare.get_or_insert_with(Box::<Rare>::default).output.push_back(bytes),
+        }
         self.wait_for(key, Interest::Write);
         Written::Part
     }
@@ -217,6 +244,7 @@ impl Worker {
         let Some(slot) = self.slots.get(key) else { return };
         let interest = match slot.phase {
             _ if slot.is_blocked() => Interest::Write,
+            Phase::Handshake => Interest::Read,
             Phase::ProxyHeader | Phase::Request | Phase::Duplex | Phase::Last
                 if slot.inbound != Inbound::Ended =>
             {
@@ -240,7 +268,7 @@ pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NO
 pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT;
 
 /// One `send`: how much the socket took.
-fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::io::retry_on_intr(|| rustix::net::send(socket, bytes, SEND_FLAGS))?)
 }
 

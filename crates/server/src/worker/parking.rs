@@ -4,11 +4,14 @@ use super::Worker;
 use super::odd::HandedOver;
 use super::output::Written;
 use super::poller::Interest;
-use super::slots::{Phase, Slot};
-use crate::peer::Peer;
+use super::slots::{Channel, Phase, Slot};
+use crate::limits::Caller;
+use crate::story::Story;
 use crate::transport::websocket::{self, FirstSubscription};
 use bytes::Bytes;
-use std::net::TcpStream;
+
+/// Who has made a connection, and what it has done so far where somebody wants to know.
+pub(super) type Whose = (Caller, Option<Box<Story>>);
 
 impl Worker {
     pub(super) fn hand_over(&mut self, key: u64, input: &[u8], out: &mut Vec<Bytes>) {
@@ -20,22 +23,30 @@ impl Worker {
         }
         if let Some(slot) = self.slots.remove(key) {
             self.poller.remove(&slot.socket, key);
-            let Slot { socket, peer, .. } = slot;
-            let (socket, input) = (TcpStream::from(socket), Bytes::copy_from_slice(input));
-            self.handed_over.push(HandedOver { socket, input, peer });
+            let Slot { socket, secured, peer, share, story, .. } = slot;
+            let (channel, input) = (Channel { socket, secured }, Bytes::copy_from_slice(input));
+            self.handed_over.push(HandedOver { channel, input, whose: (Caller { peer, share }, story) });
         }
     }
 
     /// Takes a connection back into a slot, with what was read from it.
-    pub(super) fn park(&mut self, socket: TcpStream, peer: Peer, input: Vec<u8>) {
-        let mut slot = Slot::new(socket.into(), peer, self.core.now_ms);
+    pub(super) fn park(&mut self, channel: Channel, whose: Whose, input: Vec<u8>) {
+        let mut slot = self.slot_of(channel, whose);
         slot.due_ms = self.core.ms_after(self.core.settings.keep_alive_timeout);
         self.park_slot(slot, input);
     }
 
     /// Takes a connection that hyper has upgraded.
-    pub(super) fn park_upgraded(&mut self, socket: TcpStream, mut input: Vec<u8>, first: FirstSubscription) {
-        let mut slot = Slot::new(socket.into(), first.peer(), self.core.now_ms);
+    pub(super) fn park_upgraded(
+        &mut self,
+        channel: Channel,
+        (caller, story): Whose,
+        mut input: Vec<u8>,
+        first: FirstSubscription,
+    ) {
+        // Nobody else will ask over this connection.
+        let caller = Caller { peer: first.peer(), ..caller };
+        let mut slot = self.slot_of(channel, (caller, story));
         slot.phase = Phase::Duplex;
         slot.streaming = true;
         let Some(key) = self.park_slot(slot, Vec::new()) else { return };
@@ -51,12 +62,18 @@ impl Worker {
     }
 
     /// Takes a connection that hyper has answered for the last time, to end it in order.
-    pub(super) fn park_last(&mut self, socket: TcpStream, peer: Peer) {
-        let mut slot = Slot::new(socket.into(), peer, self.core.now_ms);
+    pub(super) fn park_last(&mut self, channel: Channel, whose: Whose) {
+        let mut slot = self.slot_of(channel, whose);
         slot.phase = Phase::Last;
         if let Some(key) = self.park_slot(slot, Vec::new()) {
             self.linger(key);
         }
+    }
+
+    fn slot_of(&self, channel: Channel, (caller, story): Whose) -> Slot {
+        let mut slot = Slot::new(channel, caller, self.core.now_ms);
+        slot.story = story;
+        slot
     }
 
     fn park_slot(&mut self, slot: Slot, mut input: Vec<u8>) -> Option<u64> {

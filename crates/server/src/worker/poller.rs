@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub(crate) const LISTENER: u64 = u64::MAX;
 pub(crate) const WAKE: u64 = u64::MAX - 1;
 pub(crate) const CLOCK: u64 = u64::MAX - 2;
+pub(crate) const SECURED_LISTENER: u64 = u64::MAX - 3;
 
 /// What a parked socket waits for. Errors and the end of both directions are always told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::slots::Phase;
 use crate::peer::Peer;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use tidings_protocol::ProxyHeader;
+use tidings_protocol::{Connection, ProxyHeader, Response};
 
 impl Worker {
     /// A connection is readable whose proxy has not said yet for whom it is.
@@ -47,10 +47,27 @@ impl Worker {
     fn on_introduced(&mut self, key: u64, client: Option<(std::net::IpAddr, bool)>) {
         let Some(slot) = self.slots.get(key) else { return };
         if let Some((address, is_secure)) = client {
+            let is_secure = is_secure || slot.secured.is_some();
             slot.peer = Peer::new(address, &self.core.settings).with_secure(is_secure);
         }
-        slot.phase = Phase::Request;
+        slot.phase = Phase::after_proxy_header(slot.secured.as_deref());
         slot.slim();
+        match self.core.limits.connect(slot.peer, &self.core.settings, self.core.now_ms) {
+            Ok(share) => slot.share = share,
+            Err(problem) => {
+                self.core.metrics.problems.of(problem.code).count();
+                if slot.phase == Phase::Handshake {
+                    // Over TLS there is no answer before the handshake.
+                    return self.close(key);
+                }
+                let mut out = Vec::new();
+                self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
+                return self.flush(key, &mut out);
+            }
+        }
+        if slot.phase == Phase::Handshake {
+            self.on_stranger(key);
+        }
         // What came behind it is not told of again.
         self.on_readable(key);
     }

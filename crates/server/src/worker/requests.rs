@@ -4,6 +4,7 @@ use super::output::{Then, Written};
 use super::slots::{Inbound, Phase, Rare};
 use super::{Owner, Worker};
 use crate::exchange::Opened;
+use crate::peer::Peer;
 use crate::request::{self, Request};
 use crate::settings::Settings;
 use bytes::Bytes;
@@ -80,22 +81,28 @@ impl Worker {
         };
         let bytes_max = narrow_bytes_max(&self.core.settings);
         let Some(body_bytes) = narrow_body_bytes(&head, bytes_max) else { return Parsed::Odd };
-        let Some(body) = input.get(head.bytes..head.bytes + body_bytes) else { return Parsed::Incomplete };
+        let Some(body) = input.get(head.bytes..head.bytes + body_bytes) else {
+            return self.refuse_by_head(key, input.len(), &head);
+        };
         let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
         slot.http10 = head.version == Version::Http10;
         slot.keep_alive = head.keep_alive && !self.core.draining;
-        let request = Request {
-            method: head.method,
-            target: head.target,
-            headers: head.fields,
-            body: Bytes::copy_from_slice(body),
-            websocket: head.upgrades_to_websocket.then_some(Handshake::Upgrade),
-            chunked: head.version == Version::Http11,
-            owner: Owner(key),
-            peer: slot.peer.of_request(head.fields, &self.core.settings),
-        };
+        let peer = slot.peer.of_request(head.fields, &self.core.settings);
+        let request = request_of(&head, Bytes::copy_from_slice(body), Owner(key), peer);
         let opened = request::open(&request, &mut self.core);
+        self.tell(key);
         Parsed::Opened { bytes: head.bytes + body_bytes, opened }
+    }
+
+    /// The body is not all here. Who may not send it is told now, and the rest is not waited for.
+    fn refuse_by_head(&mut self, key: u64, bytes: usize, head: &RequestHead<'_, '_>) -> Parsed {
+        let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
+        let peer = slot.peer.of_request(head.fields, &self.core.settings);
+        let request = request_of(head, Bytes::new(), Owner(key), peer);
+        let Some(refusal) = request::admit(&request, &mut self.core) else { return Parsed::Incomplete };
+        slot.http10 = head.version == Version::Http10;
+        slot.keep_alive = false;
+        Parsed::Opened { bytes, opened: Opened::Response(refusal) }
     }
 
     pub(super) fn on_held_input(&mut self, key: u64, mut held: Vec<u8>) {
@@ -133,6 +140,25 @@ impl Worker {
             slot.due_ms = slot.due_ms.min(due_ms);
         }
         slot.rare.get_or_insert_with(Box::<Rare>::default).input = input.to_vec();
+    }
+}
+
+fn request_of<'h, 'b: 'h>(
+    head: &RequestHead<'h, 'b>,
+    body: Bytes,
+    owner: Owner,
+    peer: Peer,
+) -> Request<'h, [httparse::Header<'b>]> {
+    Request {
+        method: head.method,
+        target: head.target,
+        headers: head.fields,
+        authority: None,
+        body,
+        websocket: head.upgrades_to_websocket.then_some(Handshake::Upgrade),
+        chunked: head.version == Version::Http11,
+        owner,
+        peer,
     }
 }
 

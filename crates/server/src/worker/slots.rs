@@ -1,16 +1,27 @@
 //! Slots: where parked connections live, a few bytes each, in pages that never move.
 
 use super::pages::Pages;
+use super::secured::Secured;
 use crate::exchange::Exchange;
+use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
+use crate::story::Story;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+
+/// What a connection speaks through: its socket, and its TLS if it has any.
+pub(crate) struct Channel {
+    pub(crate) socket: OwnedFd,
+    pub(crate) secured: Option<Box<Secured>>,
+}
 
 /// A connection as long as it is in the worker's own hands.
 #[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other, a byte each")]
 pub(crate) struct Slot {
     pub(crate) socket: OwnedFd,
+    /// What its bytes go through, if it is not in plain text.
+    pub(crate) secured: Option<Box<Secured>>,
     /// Which of the connections that its place has had.
     generation: u32,
     pub(crate) phase: Phase,
@@ -21,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) inbound: Inbound,
     /// Who has made it.
     pub(crate) peer: Peer,
+    /// What it takes of what its address may have.
+    pub(crate) share: Option<Box<ConnectionShare>>,
     /// Its answer goes on: heartbeats are due.
     pub(crate) streaming: bool,
     /// The peer was asked to speak and has not spoken since.
@@ -37,6 +50,8 @@ pub(crate) struct Slot {
     pub(crate) opened_s: u32,
     pub(crate) exchange: Option<Box<dyn Exchange>>,
     pub(crate) rare: Option<Box<Rare>>,
+    /// What it has done, where somebody wants to know.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// What a connection is doing.
@@ -44,6 +59,8 @@ pub(crate) struct Slot {
 pub(crate) enum Phase {
     /// Waits for what a proxy says of its client, before the first byte of that one.
     ProxyHeader,
+    /// The peer is a stranger: TLS is not agreed on yet.
+    Handshake,
     /// Waits for a request, or for the rest of one.
     Request,
     /// A request is being answered; what was sent behind it waits.
@@ -52,6 +69,14 @@ pub(crate) enum Phase {
     Duplex,
     /// Everything is said: flush, then close.
     Last,
+}
+
+impl Phase {
+    /// What a connection is doing whose peer is known, and that has said nothing yet.
+    pub(crate) fn after_proxy_header(secured: Option<&Secured>) -> Phase {
+        let is_stranger = secured.is_some_and(Secured::is_handshaking);
+        if is_stranger { Phase::Handshake } else { Phase::Request }
+    }
 }
 
 /// What is known of the peer's own direction. One that has ended it still gets its answers.
@@ -75,15 +100,18 @@ pub(crate) struct Rare {
 }
 
 impl Slot {
-    pub(crate) fn new(socket: OwnedFd, peer: Peer, now_ms: u64) -> Slot {
+    pub(crate) fn new(channel: Channel, caller: Caller, now_ms: u64) -> Slot {
+        let Channel { socket, secured } = channel;
         Slot {
             socket,
+            phase: Phase::after_proxy_header(secured.as_deref()),
+            secured,
             generation: 0,
-            phase: Phase::Request,
             queued: false,
             interest: super::poller::Interest::Read,
             inbound: Inbound::Open,
-            peer,
+            peer: caller.peer,
+            share: caller.share,
             streaming: false,
             asked: false,
             http10: false,
@@ -94,17 +122,25 @@ impl Slot {
             opened_s: u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX),
             exchange: None,
             rare: None,
+            story: None,
         }
     }
 
     /// Whether the socket has yet to take bytes.
     pub(crate) fn is_blocked(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
+            || self.secured.as_ref().is_some_and(|secured| secured.has_sealed())
     }
 
     /// Whether bytes of a request wait for the rest of it.
     pub(crate) fn has_input(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.input.is_empty())
+    }
+
+    /// What is kept for it that was not sent, or has not fully arrived.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let Some(rare) = &self.rare else { return 0 };
+        rare.input.capacity() + rare.output.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Frees what is empty: a connection that waits holds no buffer.
@@ -124,7 +160,7 @@ pub(crate) struct Slots {
     hand: usize,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 96, "a parked connection costs at most 96 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 112, "a parked connection costs at most 112 bytes");
 
 impl Slots {
     /// Generations stay below this, so that keys stay below those of tasks and of the poller itself.

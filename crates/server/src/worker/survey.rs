@@ -322,7 +322,7 @@ impl Worker {
 
 fn state_of(slot: &Slot) -> State {
     match slot.phase {
-        Phase::ProxyHeader | Phase::Request => State::Idle,
+        Phase::ProxyHeader | Phase::Handshake | Phase::Request => State::Idle,
         Phase::Answer | Phase::Duplex => State::Open,
         Phase::Last => State::Closing,
     }

@@ -25,7 +25,7 @@ impl Worker {
             return match slot.phase {
                 Phase::Request => self.on_request_timeout(key),
                 Phase::Answer | Phase::Duplex => self.queue(Owner(key)),
-                Phase::ProxyHeader | Phase::Last => self.close(key),
+                Phase::ProxyHeader | Phase::Handshake | Phase::Last => self.close(key),
             };
         }
         if !slot.streaming {

@@ -2,6 +2,7 @@
 
 use super::{Shared, Worker, odd, poller};
 use crate::metrics::HeldBy;
+use crate::worker::accept::Entrance;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
 use std::sync::atomic::Ordering;
@@ -76,7 +77,7 @@ fn turn_alone(worker: &Shared) -> std::io::Result<Turn> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place where a worker asks for the time, once a turn")]
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -122,6 +123,7 @@ impl Worker {
             }
         };
         self.ready = ready;
+        self.core.go_on_fetching();
         if self.core.ready.is_empty() {
             self.core.on_passed_on();
         }
@@ -151,7 +153,8 @@ impl Worker {
 
     fn on_ready(&mut self, event: Ready) {
         match event.key {
-            poller::LISTENER => self.accept(),
+            poller::LISTENER => self.accept(Entrance::Plain),
+            poller::SECURED_LISTENER => self.accept(Entrance::Secured),
             poller::WAKE => {
                 // What it brings may concern whoever is about to be answered.
                 self.send_together();
@@ -258,8 +261,11 @@ impl Worker {
     fn on_tick(&mut self) {
         self.count_connections();
         self.core.on_tick();
+        self.common.doors[self.index].tick();
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
+        self.tell_window();
+        self.shed();
         self.revisit();
         if self.hand_rests() {
             return;

@@ -10,10 +10,18 @@ mod frames;
 mod listing;
 #[path = "access/metrics.rs"]
 mod metrics;
+#[path = "access/origins.rs"]
+mod origins;
+#[path = "access/page.rs"]
+mod page;
+#[path = "access/reload.rs"]
+mod reload;
 #[path = "access/requests.rs"]
 mod requests;
 #[path = "access/revocation.rs"]
 mod revocation;
+#[path = "access/strangers.rs"]
+mod strangers;
 #[path = "access/tickets.rs"]
 mod tickets;
 #[path = "access/tokens.rs"]

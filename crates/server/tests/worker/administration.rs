@@ -146,3 +146,26 @@ fn what_is_asked_wrongly_is_refused() {
     let page = ask(&server, "connections?after=99-0");
     assert_eq!(page, json!({ "connections": [], "next": null }), "workers that are not there have none");
 }
+
+#[test]
+fn the_console_is_a_page_that_may_load_nothing_but_its_own() {
+    let (server, _api) = server();
+    let mut wire = Wire::connect(&server);
+    let moved = wire.ask(get("/console"));
+    assert_eq!(moved.status, 308);
+    assert!(moved.head.contains("location: /console/\r\n") || moved.head.contains("Location: /console/\r\n"));
+    let page = wire.ask(get("/console/"));
+    assert_eq!(page.status, 200);
+    assert!(page.head.contains("default-src 'none'; script-src 'self'"), "{}", page.head);
+    assert!(!page.head.contains("unsafe"), "{}", page.head);
+    let (text, mut files) = (page.text(), 0);
+    for part in text.split(['"', '\'']).filter(|part| part.starts_with("./")) {
+        let file = wire.ask(get(&part.replacen('.', "/console", 1)));
+        assert_eq!(file.status, 200, "{part}");
+        files += 1;
+    }
+    assert_eq!(files, 3, "script, style and icon: {text}");
+    assert!(!text.contains("://"), "nothing is from elsewhere: {text}");
+    let without = Server::builder().settings_file("console = false").start();
+    assert_eq!(Wire::connect(&without).ask(get("/console/")).status, 404);
+}

@@ -2,7 +2,6 @@
 
 use crate::wire::Wire;
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
 use tidings_testkit::{Deadline, Server};
 
 const DATA: u8 = 0;
@@ -58,21 +57,25 @@ pub(crate) struct Http2 {
 
 impl Http2 {
     pub(crate) fn connect(server: &Server) -> Http2 {
-        Http2::connect_with(server, &HEADER_TABLE_SIZE_0)
+        Http2::over(Wire::connect(server))
     }
 
     /// The server may send as much as it likes: only TCP stops it.
     pub(crate) fn connect_without_windows(server: &Server) -> Http2 {
         const INITIAL_WINDOW_SIZE_MAX: [u8; 6] = [0, 4, 0x7f, 0xff, 0xff, 0xff];
         let settings = [HEADER_TABLE_SIZE_0, INITIAL_WINDOW_SIZE_MAX].concat();
-        let mut http2 = Http2::connect_with(server, &settings);
+        let mut http2 = Http2::with_settings(Wire::connect(server), &settings);
         http2.grants = false;
         http2.grant(0, 1 << 30);
         http2
     }
 
-    fn connect_with(server: &Server, settings: &[u8]) -> Http2 {
-        let mut wire = Wire::connect(server);
+    /// Over a connection that is there, with TLS or without.
+    pub(crate) fn over(wire: Wire) -> Http2 {
+        Http2::with_settings(wire, &HEADER_TABLE_SIZE_0)
+    }
+
+    fn with_settings(mut wire: Wire, settings: &[u8]) -> Http2 {
         wire.send(PREFACE);
         wire.send(frame(SETTINGS, 0, 0, settings));
         Http2 {
@@ -281,7 +284,7 @@ impl Http2 {
         if bytes != 0 {
             let count = u32::try_from(bytes).expect("a frame is small").to_be_bytes();
             // Who has said its last needs no room for more, and may be gone: what is missing then is missed by whoever reads.
-            let _gone = self.wire.socket().write_all(&frame(WINDOW_UPDATE, 0, stream, &count));
+            let _gone = self.wire.try_send(&frame(WINDOW_UPDATE, 0, stream, &count));
         }
     }
 }

@@ -145,6 +145,10 @@ fn masked(text: &str, form: Form) -> String {
         } else if let Some(behind) = rest.strip_prefix("streamCursor\":\"") {
             out.push_str("(cursor)");
             rest = behind.trim_start_matches(|next: char| next.is_ascii_digit());
+        } else if let Some(behind) = rest.strip_prefix("\r\ndate: ") {
+            // Of an answer that came behind the one that has no body.
+            out.push_str("(now)");
+            rest = behind.split_once("\r\n").map_or(behind, |(_, rest)| rest);
         } else if let Some(behind) = rest.strip_prefix("\"time\":\"") {
             out.push_str("(time)");
             rest = behind.split_once('"').map_or(behind, |(_, rest)| rest);

@@ -1,8 +1,12 @@
 //! One connection to the server, seen byte by byte.
 
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_testkit::{PATIENCE, Server};
 
@@ -12,10 +16,11 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
-/// A TCP connection, and what has arrived on it.
+/// A TCP connection, its TLS if it has any, and what has arrived on it.
 #[derive(Debug)]
 pub(crate) struct Wire {
     socket: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     arrived: Vec<u8>,
 }
 
@@ -48,11 +53,44 @@ impl Answer {
 
 impl Wire {
     pub(crate) fn connect(server: &Server) -> Wire {
-        let socket = TcpStream::connect(server.address()).expect("the server accepts");
+        Wire::of(connected(server.address()))
+    }
+
+    /// Over TLS, with what the client is told.
+    pub(crate) fn secured_with(server: &Server, config: &Arc<ClientConfig>) -> Wire {
+        Wire::secured_as(server, config, "localhost")
+    }
+
+    /// The same to a host of that name.
+    pub(crate) fn secured_as(server: &Server, config: &Arc<ClientConfig>, name: &str) -> Wire {
+        let name = ServerName::try_from(name.to_owned()).expect("it is the name of a host");
+        let tls = ClientConnection::new(Arc::clone(config), name).expect("the configuration is complete");
+        let mut wire = Wire::of(connected(server.secured_address()));
+        wire.tls = Some(Box::new(tls));
+        wire
+    }
+
+    /// Over TLS, in one go.
+    pub(crate) fn secured(server: &Server) -> Wire {
+        Wire::secured_with(server, &server.authority().client_config(None))
+    }
+
+    /// The state of its TLS.
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().expect("it is secured")
+    }
+
+    /// From that address, which is one of this machine's: the whole of `127.0.0.0/8` is.
+    pub(crate) fn connect_from(server: &Server, address: &str) -> Wire {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has a socket");
+        let address: IpAddr = address.parse().expect("it is an address");
+        bind(&socket, &SocketAddr::new(address, 0)).expect("it is an address of this machine");
+        rustix::net::connect(&socket, &server.address()).expect("the server accepts");
+        let socket = TcpStream::from(socket);
         socket.set_nodelay(true).expect("a socket has this option");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket has this option");
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket has this option");
-        Wire { socket, arrived: Vec::new() }
+        Wire::of(socket)
     }
 
     /// Its own port.
@@ -62,15 +100,19 @@ impl Wire {
 
     /// A connection that somebody else has made.
     pub(crate) fn of(socket: TcpStream) -> Wire {
-        Wire { socket, arrived: Vec::new() }
+        Wire { socket, tls: None, arrived: Vec::new() }
     }
 
     /// Connects, and upgrades to a WebSocket; the target names the stream and where to begin.
     pub(crate) fn upgraded(server: &Server, target: &str) -> Wire {
-        let mut wire = Wire::connect(server);
-        wire.send(crate::requests::upgrade(target));
-        assert_eq!(wire.answer().status, 101);
-        wire
+        Wire::connect(server).upgrade(target)
+    }
+
+    /// Upgrades this one.
+    pub(crate) fn upgrade(mut self, target: &str) -> Wire {
+        self.send(crate::requests::upgrade(target));
+        assert_eq!(self.answer().status, 101);
+        self
     }
 
     pub(crate) fn socket(&self) -> &TcpStream {
@@ -78,7 +120,15 @@ impl Wire {
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.socket.write_all(bytes.as_ref()).expect("the server reads");
+        self.try_send(bytes.as_ref()).expect("the server reads");
+    }
+
+    /// The same to a server that may have gone.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.write_all(bytes),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).write_all(bytes),
+        }
     }
 
     /// Each byte in a packet of its own.
@@ -97,6 +147,25 @@ impl Wire {
     pub(crate) fn ask(&mut self, request: impl AsRef<[u8]>) -> Answer {
         self.send(request);
         self.answer()
+    }
+
+    /// Asks; `None` where the connection ends before it is answered.
+    pub(crate) fn try_ask(&mut self, request: impl AsRef<[u8]>) -> Option<Answer> {
+        let _refused = self.socket.write_all(request.as_ref());
+        while !self.arrived.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.answer())
+    }
+
+    /// Waits for the end, with a reset too.
+    ///
+    /// # Panics
+    /// When anything comes before it.
+    pub(crate) fn expect_end_of_any_kind(&mut self) {
+        assert!(!self.fill(), "{:?}", String::from_utf8_lossy(&self.arrived));
     }
 
     /// Asks, and tells the status and the code of the answer.
@@ -205,7 +274,13 @@ impl Wire {
     }
 
     /// No more requests from here; answers still come.
-    pub(crate) fn half_close(&self) {
+    pub(crate) fn half_close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            while tls.wants_write() {
+                tls.write_tls(&mut self.socket).expect("the server reads");
+            }
+        }
         self.socket.shutdown(Shutdown::Write).expect("the connection is open");
     }
 
@@ -271,14 +346,25 @@ impl Wire {
     fn fill(&mut self) -> bool {
         let before = self.arrived.len();
         self.arrived.resize(before + (64 << 10), 0);
-        let count = match self.socket.read(&mut self.arrived[before..]) {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
-            Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&self.arrived[..before])),
+        let read = match &mut self.tls {
+            None => self.socket.read(&mut self.arrived[before..]),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.socket).read(&mut self.arrived[before..]),
         };
-        self.arrived.truncate(before + count);
-        0 < count
+        self.arrived.truncate(before + read.as_ref().map_or(0, |count| *count));
+        match read {
+            Ok(count) => 0 < count,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&self.arrived[..before])),
+        }
     }
+}
+
+fn connected(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).expect("the server accepts");
+    socket.set_nodelay(true).expect("a socket has this option");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a socket has this option");
+    socket.set_write_timeout(Some(PATIENCE)).expect("a socket has this option");
+    socket
 }
 
 /// A masked frame with FIN set.

@@ -51,7 +51,7 @@ impl Request {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut text = format!("{} {} HTTP/1.1\r\nHost: tidings.test\r\n", self.method, self.target);
+        let mut text = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             text.extend([name, ": ", value, "\r\n"]);
         }

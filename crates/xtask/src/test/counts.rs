@@ -14,15 +14,15 @@ pub(super) struct Counts {
 pub(super) enum Form {
     /// It runs no tests.
     None,
-    /// `test result: ok. 5 passed; 0 failed; …`, once for each of several programs, as cargo prints it; and `conformance: 250 passed, 0 failed`, or
-    /// `fuzz: 2 passed, 0 failed`.
+    /// `test result: ok. 5 passed; 0 failed; …`, once for each of several programs, as cargo prints it; and `conformance: 250 passed, 0 failed`,
+    /// `deny: 1 passed, 0 failed`, or `fuzz: 2 passed, 0 failed`.
     PassedAndFailed,
     /// `ℹ pass 5` and `ℹ fail 0`, as Node.js prints it.
     Node,
 }
 
 /// How a line with a sum begins.
-const SUMS: [&str; 3] = ["test result:", "conformance:", "fuzz:"];
+const SUMS: [&str; 4] = ["test result:", "conformance:", "deny:", "fuzz:"];
 
 impl Form {
     /// What this line adds.
@@ -71,6 +71,7 @@ mod tests {
         let suite = "conformance: 244 passed, 6 failed";
         assert_eq!(Form::PassedAndFailed.read(suite), Counts { passed: 244, failed: 6 });
         assert_eq!(Form::PassedAndFailed.read("fuzz: 1 passed, 1 failed"), Counts { passed: 1, failed: 1 });
+        assert_eq!(Form::PassedAndFailed.read("deny: 1 passed, 0 failed"), Counts { passed: 1, failed: 0 });
         assert_eq!(Form::Node.read("ℹ pass 12"), Counts { passed: 12, failed: 0 });
         assert_eq!(Form::Node.read("ℹ fail 3"), Counts { passed: 0, failed: 3 });
         assert_eq!(Form::PassedAndFailed.read("test a::passed ... ok"), Counts::default());

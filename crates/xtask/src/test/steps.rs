@@ -13,6 +13,9 @@ const FOREIGN: &str = "conformance/foreign";
 /// The TypeScript client.
 const CLIENT: &str = "clients/typescript";
 
+/// The console for administrators.
+const CONSOLE: &str = "console";
+
 /// Where the TypeScript client is run through networks as they are.
 const NETWORKS: &str = "clients/typescript/networks";
 
@@ -57,7 +60,7 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         ),
         run(
             "foreign clients",
-            "curl, ws, node's http2, @durable-streams/client; servers of others, compared",
+            "curl, ws, node's http2, @durable-streams/client, the grammar of Prometheus; servers of others, compared",
             node_tests(
                 workspace,
                 &[
@@ -65,6 +68,7 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
                     "clients/websocket.test.mjs",
                     "clients/http2.test.mjs",
                     "clients/durable-streams.test.mjs",
+                    "clients/metrics.test.mjs",
                     "clients/compare.test.mjs",
                 ],
             ),
@@ -72,7 +76,14 @@ fn with_foreign_programs(workspace: &Workspace) -> Vec<Step> {
         run(
             "browser",
             "EventSource and WebSocket of Chromium",
-            node_tests(workspace, &["clients/browser.test.mjs", "clients/browser-websocket.test.mjs"]),
+            node_tests(
+                workspace,
+                &[
+                    "clients/browser.test.mjs",
+                    "clients/browser-websocket.test.mjs",
+                    "clients/browser-origins.test.mjs",
+                ],
+            ),
         ),
     ]
 }
@@ -94,6 +105,8 @@ fn of_client(workspace: &Workspace) -> Vec<Step> {
         ),
         run("API documentation", "every link, every name", client("npm", &["run", "docs"])),
         run("examples", "the chat, the charts and the plain clients, in Chromium", examples(workspace)),
+        run("console packages", "npm ci of the console", in_console("npm", &["ci", "--ignore-scripts"])),
+        run("console", "what administrators see, in Chromium", console(workspace)),
         run("report", "the report of `tidings compare`, in Chromium", report(workspace)),
         run(
             "networks",
@@ -195,6 +208,16 @@ fn examples(workspace: &Workspace) -> Program {
     Program { folder: PathBuf::from("examples"), ..tests }
 }
 
+fn in_console(path: &str, arguments: &[&str]) -> Program {
+    program(path.into(), arguments, PathBuf::from(CONSOLE))
+}
+
+/// The console as it is in the binary. Needs the npm packages of `conformance/foreign`, and its own to see that it is fresh.
+fn console(workspace: &Workspace) -> Program {
+    let tests = node_tests(workspace, &["tests/console.test.mjs", "tests/rules.test.mjs"]);
+    Program { folder: PathBuf::from(CONSOLE), ..tests }
+}
+
 /// The report of a comparison: its samples are written by an example of the crate, built with its tests. Needs the npm packages.
 fn report(workspace: &Workspace) -> Program {
     let mut tests = node_tests(workspace, &["report.test.mjs"]);
@@ -216,6 +239,8 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/sleep.test.mjs",
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
+    "scenarios/doctor.test.mjs",
+    "scenarios/real_address.test.mjs",
 ];
 
 fn network_tests(workspace: &Workspace, files: &[&str]) -> Program {

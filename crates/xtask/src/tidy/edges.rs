@@ -43,6 +43,7 @@ const LAYERS: &[Layer] = &[
             "tidings-model",
             "tidings-protocol",
             "tidings-server",
+            "tidings-sys",
         ],
         in_tests: &["tidings-testkit"],
     },

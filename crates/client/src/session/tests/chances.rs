@@ -143,6 +143,7 @@ fn what_is_heard_does_not_put_off_what_is_due() {
         code: "stream_not_found".to_owned(),
         message: String::new(),
         retryable: false,
+        retry_after: None,
     };
     script.hear(id, Heard::Frames(vec![missing]));
     script.actions();

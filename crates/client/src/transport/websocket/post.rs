@@ -158,8 +158,10 @@ impl Unanswered {
     pub(super) fn on_frame(&mut self, frame: ServerMessage) -> Option<ServerMessage> {
         let (id, result) = if let ServerMessage::Published { id, offset, duplicate, .. } = frame {
             (id, Ok(Published { offset, duplicate }))
-        } else if let ServerMessage::Error { id: Some(id), code, message, retryable, .. } = frame {
-            (id, Err(publish_error(code, message, retryable)))
+        } else if let ServerMessage::Error { id: Some(id), code, message, retryable, retry_after, .. } = frame
+        {
+            let refusal = Refusal { status: 0, code, detail: message, retryable, retry_after };
+            (id, Err(publish_error(refusal)))
         } else {
             return Some(frame);
         };
@@ -170,16 +172,14 @@ impl Unanswered {
     }
 }
 
-fn publish_error(code: String, detail: String, retryable: bool) -> PublishError {
-    match ErrorCode::parse(&code) {
+fn publish_error(refusal: Refusal) -> PublishError {
+    match ErrorCode::parse(&refusal.code) {
         Some(ErrorCode::StreamNotFound) => PublishError::StreamNotFound,
         Some(ErrorCode::StreamClosed) => PublishError::Closed { tail: None },
         Some(ErrorCode::ContentTypeMismatch) => PublishError::ContentTypeMismatch,
         Some(ErrorCode::ProducerGap) => PublishError::ProducerGap { expected: None },
         Some(ErrorCode::ProducerStale) => PublishError::ProducerStale { epoch: None },
         Some(ErrorCode::IdempotencyConflict) => PublishError::IdempotencyConflict,
-        Some(_) | None => {
-            Failure::from(Refusal { status: 0, code, detail, retryable, retry_after: None }).into()
-        }
+        Some(_) | None => Failure::from(refusal).into(),
     }
 }

@@ -4,7 +4,7 @@ use super::post::{PostBox, Said, Unanswered};
 use crate::session::Heard;
 use crate::transport::frames::parse_frame;
 use crate::transport::report::{Gone, Reporter};
-use crate::{Failure, Malformed, Unreachable};
+use crate::{ClientOptions, Failure, Malformed, Token, Unreachable};
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -46,12 +46,13 @@ struct Turn {
 }
 
 impl Socket {
-    pub(super) fn new(io: TokioIo<Upgraded>, message_bytes_max: usize) -> Socket {
+    pub(super) fn new(io: TokioIo<Upgraded>, options: &ClientOptions) -> Socket {
         let (reading, writing) = tokio::io::split(io);
         let incoming = Incoming {
             assembler: Assembler::new(Compression::None),
-            rules: Rules::new(Role::Client, message_bytes_max),
+            rules: Rules::new(Role::Client, options.answer_bytes_max),
             unanswered: Unanswered::default(),
+            token: options.token.clone().filter(Token::is_asked),
         };
         Socket {
             reading,
@@ -178,6 +179,8 @@ struct Incoming {
     assembler: Assembler,
     rules: Rules,
     unanswered: Unanswered,
+    /// Where another may be had when the server wants to hear it again.
+    token: Option<Token>,
 }
 
 impl Incoming {
@@ -187,11 +190,23 @@ impl Incoming {
         let mut frames = Vec::new();
         while let Some(message) = self.assembler.next_message(&self.rules, &mut input) {
             match frame(message, answers) {
-                Ok(frame) => frames.extend(frame.and_then(|frame| self.unanswered.on_frame(frame))),
+                Ok(frame) => {
+                    self.renew(frame.as_ref(), answers);
+                    frames.extend(frame.and_then(|frame| self.unanswered.on_frame(frame)));
+                }
                 Err(failure) => return Turn { frames, end: Some(failure) },
             }
         }
         Turn { frames, end: None }
+    }
+
+    /// Says anew who speaks, if the server wants to hear it.
+    fn renew(&self, frame: Option<&ServerMessage>, answers: &mut Vec<u8>) {
+        if let (Some(ServerMessage::Renew { .. }), Some(token)) = (frame, &self.token) {
+            let mut text = Vec::new();
+            ClientMessage::Auth { token: token.text() }.encode(&mut text);
+            write(answers, Opcode::Text, &text);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::writer::*;
 use super::*;
-use crate::ErrorCode;
+use crate::{ErrorCode, LimitReached, Problem};
 use tidings_model::{ContentKind, Incarnation};
 
 const TIME: Timestamp = Timestamp(1_795_428_000_000);
@@ -67,6 +67,10 @@ fn each_message_reads_as_documented() {
             written(|out| write_drain(out, Duration::from_secs(30))),
             r#"{"type":"drain","within":30}"#.to_owned(),
         ),
+        (
+            written(|out| write_return(out, Duration::from_secs(6))),
+            r#"{"type":"return","within":6}"#.to_owned(),
+        ),
         (Bytes::from_static(HEARTBEAT), r#"{"type":"heartbeat"}"#.to_owned()),
     ];
     for (text, documented) in rows {
@@ -122,6 +126,7 @@ fn what_is_said_of_the_connection_reads_back() {
     assert_eq!(read_back(&Bytes::from_static(HEARTBEAT)), ServerMessage::Heartbeat);
     let within = Duration::from_secs(30);
     assert_eq!(read_back(&written(|out| write_drain(out, within))), ServerMessage::Drain { within });
+    assert_eq!(read_back(&written(|out| write_return(out, within))), ServerMessage::Return { within });
 }
 
 #[test]
@@ -179,8 +184,33 @@ fn an_error_tells_what_is_known_and_whether_to_try_again() {
             stream: None,
             code: "invalid_json".to_owned(),
             message: "no".to_owned(),
-            retryable: false
+            retryable: false,
+            retry_after: None,
         }
+    );
+}
+
+#[test]
+fn a_limit_says_which_it_is_and_when_to_come_again() {
+    let reached = LimitReached {
+        limit: "max_follows_per_address",
+        amount: 5,
+        scope: "address",
+        words: "follows at a time",
+        retry_after_s: 7,
+    };
+    let text = written(|out| write_problem(out, None, Some("a"), &Problem::limit_reached(reached)));
+    assert_eq!(
+        String::from_utf8_lossy(&text),
+        r#"{"type":"error","stream":"a","code":"limit_exceeded","message":"one address may have 5 follows at a time (`max_follows_per_address`); try again after `Retry-After` seconds","retryable":true,"limit":"max_follows_per_address","amount":5,"scope":"address","retry_after":7}"#
+    );
+    let ServerMessage::Error { retryable: true, retry_after, .. } = read_back(&text) else { panic!() };
+    assert_eq!(retry_after, Some(Duration::from_secs(7)));
+    let plain = Problem::stream_not_found();
+    let frame = ErrorFrame { id: Some("1"), stream: None, code: plain.code, message: &plain.detail };
+    assert_eq!(
+        written(|out| write_problem(out, Some("1"), None, &plain)),
+        written(|out| write_error(out, &frame))
     );
 }
 

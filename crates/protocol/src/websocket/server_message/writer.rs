@@ -6,7 +6,7 @@
 use super::Hello;
 use crate::envelope::write_time_and_data;
 use crate::json::text::{write_offset, write_offset_or_null, write_seconds, write_string, write_truth};
-use crate::{ErrorCode, write_decimal};
+use crate::{ErrorCode, Problem, ProblemFacts, write_decimal};
 use std::time::Duration;
 use tidings_model::{ContentKind, Offset, Reset, Skip, StreamName, Timestamp};
 
@@ -164,9 +164,32 @@ pub fn write_error(out: &mut Vec<u8>, error: &ErrorFrame<'_>) {
     out.push(b'}');
 }
 
+/// Appends a refusal with what a program needs beside its code: which limit was reached, and when to ask again.
+pub fn write_problem(out: &mut Vec<u8>, id: Option<&str>, stream: Option<&str>, problem: &Problem) {
+    write_error(out, &ErrorFrame { id, stream, code: problem.code, message: &problem.detail });
+    let ProblemFacts::Limit(reached) = &problem.facts else { return };
+    let brace = out.pop();
+    out.extend_from_slice(br#","limit":"#);
+    write_string(out, reached.limit);
+    out.extend_from_slice(br#","amount":"#);
+    write_decimal(reached.amount, out);
+    out.extend_from_slice(br#","scope":"#);
+    write_string(out, reached.scope);
+    out.extend_from_slice(br#","retry_after":"#);
+    write_decimal(reached.retry_after_s, out);
+    out.extend(brace);
+}
+
 /// Appends that the server is about to end.
 pub fn write_drain(out: &mut Vec<u8>, within: Duration) {
     out.extend_from_slice(br#"{"type":"drain","within":"#);
+    write_seconds(out, within);
+    out.push(b'}');
+}
+
+/// Appends within which time to come back, should the server be lost without a word.
+pub fn write_return(out: &mut Vec<u8>, within: Duration) {
+    out.extend_from_slice(br#"{"type":"return","within":"#);
     write_seconds(out, within);
     out.push(b'}');
 }

@@ -218,6 +218,11 @@ impl Subscriptions {
         self.first.iter().chain(others).any(|it| it.fetching || it.fetched.is_some())
     }
 
+    /// Whether some need the disk and none of them is using it: whose turn it was has found all it needed in what others had read, or is gone.
+    fn disk_is_left(&self) -> bool {
+        self.others.as_ref().is_some_and(|others| !others.for_disk.is_empty()) && !self.is_fetching()
+    }
+
     /// What one asked the disk for is here. It may be gone meanwhile.
     pub(super) fn on_fetched(&mut self, number: u32, reply: Reply) {
         if let Some(next) = self.others.as_mut().and_then(|others| others.for_disk.pop_front()) {
@@ -236,6 +241,11 @@ impl Subscriptions {
             let first = self.first.as_mut().filter(|first| first.queued)?;
             first.queued = false;
             return Some(first.number);
+        }
+        if self.disk_is_left()
+            && let Some(next) = self.others.as_mut().and_then(|others| others.for_disk.pop_front())
+        {
+            self.queue(next);
         }
         while let Some(number) = self.others.as_mut().and_then(|others| others.ready.pop_front()) {
             if let Some(subscription) = self.get(number) {
@@ -257,7 +267,7 @@ impl Subscriptions {
     pub(super) fn any_ready(&self) -> bool {
         match &self.others {
             None => self.first.as_ref().is_some_and(|first| first.queued),
-            Some(others) => !others.ready.is_empty(),
+            Some(others) => !others.ready.is_empty() || self.disk_is_left(),
         }
     }
 }

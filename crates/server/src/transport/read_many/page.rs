@@ -10,6 +10,7 @@ use crate::expiring::Over;
 use crate::forms::Wrapping;
 use crate::metrics::{Asked, Transport};
 use crate::transport::feed::{Feed, Stepped};
+use crate::transport::page::with_windows;
 use crate::transport::{Follower, LONG_POLL};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -58,10 +59,7 @@ pub(in crate::transport) fn long_poll(
     follower: Follower,
     core: &mut Core,
 ) -> Opened {
-    let timeout = asked.timeout.unwrap_or(core.settings.long_poll_timeout);
-    let timeout = timeout.min(core.settings.long_poll_timeout_max);
-    // Draining, nothing is held any more.
-    let timeout = if core.draining { Duration::ZERO } else { timeout };
+    let timeout = core.hold(asked.timeout);
     open(asked, principal, follower, Wait::Until { ms: core.ms_after(timeout) }, Some(LONG_POLL), core)
 }
 
@@ -134,7 +132,8 @@ impl Page {
         };
         let response = response
             .with(header_name::CACHE_CONTROL, CacheControl::NoStore)
-            .with(header_name::STREAM_POLL_INTERVAL, core.load.poll_interval_s(self.poll_interval));
+            .with(header_name::STREAM_POLL_INTERVAL, core.poll_interval_s(self.poll_interval));
+        let response = if self.wait == Wait::No { response } else { with_windows(response, core) };
         if self.feed.any_ready() {
             return response;
         }
@@ -191,6 +190,17 @@ impl Exchange for Page {
         if self.wait != Wait::No {
             self.wait = Wait::Over;
         }
+    }
+
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.feed.is_permitted(principal)
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        if self.wait != Wait::No && !self.is_permitted(&core.access.anybody()) {
+            self.wait = Wait::Over;
+        }
+        self.wait == Wait::Over
     }
 
     fn asked(&self) -> Asked {

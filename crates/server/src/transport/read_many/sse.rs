@@ -12,14 +12,16 @@ use crate::worker::followers::Owner;
 use bytes::Bytes;
 use std::time::Duration;
 use tidings_engine::Reply;
-use tidings_protocol::websocket::server_message::writer::{write_drain, write_error};
-use tidings_protocol::{Problem, ReadManyRequest, Response, header_name, sse};
+use tidings_protocol::websocket::server_message::writer::{write_drain, write_error, write_return};
+use tidings_protocol::{ReadManyRequest, Response, header_name, sse};
 
 /// A response that goes on for as long as a stream is left.
 struct Events {
     feed: Feed,
     /// What is said first.
     first: Vec<u8>,
+    /// Not all of it may be read any more.
+    forbidden: bool,
     ended: bool,
 }
 
@@ -31,7 +33,7 @@ pub(in crate::transport) fn sse(
     core: &mut Core,
 ) -> Opened {
     if core.draining {
-        return Problem::draining(core.settings.drain_window.as_secs().max(1)).into();
+        return core.refuse_draining().into();
     }
     let head = Response::new(200)
         .with(header_name::CONTENT_TYPE, sse::CONTENT_TYPE)
@@ -40,15 +42,24 @@ pub(in crate::transport) fn sse(
     let wrapping = Wrapping::Event { chunked: follower.chunked };
     let mut feed = Feed::new(wrapping, asked.streams.len());
     let mut first = Vec::new();
-    write_retry(&mut first, core.settings.sse_retry);
+    write_retry(&mut first, core.sse_retry());
+    write_window(&mut first, wrapping, core);
     for (name, start) in &asked.streams {
         feed.subscribe(principal, (name, *start), Some(SSE), follower.owner, core, &mut first);
     }
-    Opened::Stream(head, Box::new(Events { feed, first, ended: false }))
+    Opened::Stream(head, Box::new(Events { feed, first, forbidden: false, ended: false }))
 }
 
 fn write_retry(out: &mut Vec<u8>, wait: Duration) {
     sse::write_retry(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+}
+
+/// Where a crowd has to spread it is told so, as over a WebSocket: a reader that draws its own wait does not need `retry:`.
+fn write_window(out: &mut Vec<u8>, wrapping: Wrapping, core: &Core) {
+    let window = core.return_window.duration();
+    if !window.is_zero() {
+        wrapping.write(out, |text| write_return(text, window));
+    }
 }
 
 impl Events {
@@ -70,6 +81,9 @@ impl Events {
 
 impl Exchange for Events {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
+        if std::mem::take(&mut self.forbidden) {
+            self.on_expired(Over::Forbidden, core, out);
+        }
         if self.ended {
             return Advance::End;
         }
@@ -101,10 +115,9 @@ impl Exchange for Events {
         if self.ended {
             return;
         }
-        let window = core.settings.drain_window;
-        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
+        let window = core.drain_window();
         let mut events = std::mem::take(&mut self.first);
-        write_retry(&mut events, Duration::from_millis(core.random() % window_ms));
+        write_retry(&mut events, core.drain_wait());
         self.feed.wrapping().write(&mut events, |text| write_drain(text, window));
         self.push(events, out);
         let _end = self.end(out);
@@ -118,6 +131,26 @@ impl Exchange for Events {
         self.feed.wrapping().write(&mut events, |text| write_error(text, &over.frame()));
         self.push(events, out);
         let _end = self.end(out);
+    }
+
+    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+        if self.ended {
+            return;
+        }
+        let mut events = std::mem::take(&mut self.first);
+        write_retry(&mut events, core.sse_retry());
+        let window = core.return_window.duration();
+        self.feed.wrapping().write(&mut events, |text| write_return(text, window));
+        self.push(events, out);
+    }
+
+    fn is_permitted(&self, principal: &Principal) -> bool {
+        self.feed.is_permitted(principal)
+    }
+
+    fn on_access_changed(&mut self, core: &mut Core) -> bool {
+        self.forbidden = !self.is_permitted(&core.access.anybody());
+        self.forbidden
     }
 
     fn lag(&self) -> u64 {

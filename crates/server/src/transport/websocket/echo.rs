@@ -47,6 +47,14 @@ impl Talk for Echo {
         Advance::WAIT
     }
 
+    fn message_bytes_max(&self, core: &Core) -> usize {
+        core.settings.max_message_bytes
+    }
+
+    fn on_access_changed(&mut self, _core: &mut Core) -> bool {
+        false
+    }
+
     fn silence(&self) -> &'static [u8] {
         PING
     }

@@ -18,7 +18,8 @@ pub(super) struct Identity {
     /// When it is asked for a new token, and when it is not believed any more; milliseconds of the worker's clock, `u64::MAX` for never.
     ask_ms: u64,
     end_ms: u64,
-    is_revoked: bool,
+    /// Why they are not believed any more, where that is not the time.
+    over: Option<Over>,
 }
 
 /// Whether somebody is believed.
@@ -38,19 +39,24 @@ impl Identity {
             // Who may do nothing as nobody has come to say who they are.
             let end_ms = core.ms_after(core.settings.request_timeout);
             let principal = principal.clone();
-            return is_useless.then_some(Identity { principal, ask_ms: u64::MAX, end_ms, is_revoked: false });
+            return is_useless.then_some(Identity { principal, ask_ms: u64::MAX, end_ms, over: None });
         }
         let left = principal.expires().map(|expires| expires.since(core.now));
         let (ask_ms, end_ms) = left.map_or((u64::MAX, u64::MAX), |left| {
             (core.ms_after(left.saturating_sub(RENEW_BEFORE.min(left / 2))), core.ms_after(left))
         });
-        Some(Identity { principal: principal.clone(), ask_ms, end_ms, is_revoked: false })
+        Some(Identity { principal: principal.clone(), ask_ms, end_ms, over: None })
     }
 
     /// Looks whether they are still believed. Whether the connection has to be told something.
     pub(super) fn on_access_changed(&mut self, core: &Core) -> bool {
-        self.is_revoked |= !core.access.is_still(&self.principal, core.now);
-        self.is_revoked
+        if self.over.is_none() {
+            match core.access.renewed(&self.principal, core.now) {
+                Ok(principal) => self.principal = principal,
+                Err(over) => self.over = Some(over),
+            }
+        }
+        self.over.is_some()
     }
 
     pub(super) fn principal(&self) -> &Principal {
@@ -65,8 +71,8 @@ impl Identity {
 
     /// Asks for a new token when that is due.
     pub(super) fn on_time(&mut self, core: &Core, out: &mut Vec<u8>) -> Believed {
-        if self.is_revoked {
-            return Believed::Not(Over::Revoked);
+        if let Some(over) = self.over {
+            return Believed::Not(over);
         }
         if self.end_ms <= core.now_ms {
             return Believed::Not(Over::Expired);

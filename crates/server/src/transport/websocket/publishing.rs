@@ -8,9 +8,7 @@ use tidings_engine::{Operation, Outcome, Reply};
 use tidings_model::{ContentType, StreamName};
 use tidings_protocol::websocket::client_message::Publish;
 use tidings_protocol::websocket::frame::write_text_frame;
-use tidings_protocol::websocket::server_message::writer::{
-    ErrorFrame, PublishedFrame, write_error, write_published,
-};
+use tidings_protocol::websocket::server_message::writer::{PublishedFrame, write_problem, write_published};
 use tidings_protocol::{ErrorCode, Problem};
 
 /// One that is on its way.
@@ -84,6 +82,7 @@ pub(super) fn operation(
             format!("a message has at most {} bytes (`max_message_bytes`)", policy.max_message_bytes);
         return Err(Problem::new(ErrorCode::TooLarge, detail));
     }
+    core.count_message(principal, name, &message)?;
     Ok(Operation::Publish(tidings_engine::Publish {
         name: name.clone(),
         incarnation: None,
@@ -98,7 +97,5 @@ pub(super) fn operation(
 
 /// Writes the frame that refuses a publish.
 pub(super) fn write_refusal(out: &mut Vec<u8>, id: Option<&str>, stream: &StreamName, problem: &Problem) {
-    let frame =
-        ErrorFrame { id, stream: Some(stream.as_str()), code: problem.code, message: &problem.detail };
-    write_text_frame(out, |text| write_error(text, &frame));
+    write_text_frame(out, |text| write_problem(text, id, Some(stream.as_str()), problem));
 }

@@ -3,7 +3,7 @@
 use super::identity::{Believed, Identity};
 use super::pending::{Message, Pending, Wanted};
 use super::publishing::{self, Publishing, write_refusal};
-use super::{FirstSubscription, Talk};
+use super::{FirstSubscription, NARROW_MESSAGE_BYTES_MAX, Talk, message_bytes_max};
 use crate::about::About;
 use crate::authorise::{Principal, Right, refusal};
 use crate::decision::Verdict;
@@ -17,8 +17,9 @@ use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tidings_engine::Reply;
-use tidings_model::{Start, StreamName};
+use tidings_model::{Pattern, Start, StreamName};
 use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::client_message::{ClientMessage, Publish};
 use tidings_protocol::websocket::close_code::CloseCode;
@@ -26,7 +27,7 @@ use tidings_protocol::websocket::deflate::{Agreement, Window};
 use tidings_protocol::websocket::frame::write_text_frame;
 use tidings_protocol::websocket::server_message::Hello;
 use tidings_protocol::websocket::server_message::writer::{
-    ErrorFrame, HEARTBEAT, write_drain, write_error, write_hello, write_unsubscribed,
+    ErrorFrame, HEARTBEAT, write_drain, write_error, write_hello, write_return, write_unsubscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
 
@@ -53,6 +54,10 @@ struct Rare {
     pending: Option<Box<Pending>>,
     /// What the application has permitted, where it is asked.
     leave: Option<Box<Leave>>,
+    /// By other rules, not all that is followed may be read any more.
+    has_lost_rights: bool,
+    /// The streams that the page may use which opened the connection; `None` for all.
+    within: Option<Arc<[Pattern]>>,
     /// Nothing is said or done any more.
     over: bool,
 }
@@ -75,7 +80,7 @@ enum Asked {
 
 impl Session {
     pub(super) fn new(first: FirstSubscription, core: &Core) -> Session {
-        let FirstSubscription { subscription, deflate, principal, mut refused, peer } = first;
+        let FirstSubscription { subscription, deflate, principal, mut refused, peer, within } = first;
         if refused.is_none() && !core.access.is_still(&principal, core.now) {
             // While the connection was upgraded.
             refused = Some(Box::new(Problem::revoked()));
@@ -86,8 +91,9 @@ impl Session {
             .decisions
             .are_asked_for()
             .then(|| Box::new(Leave { address: peer.address(), permits: Permits::default() }));
-        let is_plain = subscription.is_none() && identity.is_none() && refused.is_none() && leave.is_none();
-        let rare = Rare { first: subscription, identity, refused, leave, ..Rare::default() };
+        let is_named = identity.is_some() || refused.is_some();
+        let is_plain = subscription.is_none() && !is_named && leave.is_none() && within.is_none();
+        let rare = Rare { first: subscription, identity, refused, leave, within, ..Rare::default() };
         let rare = (!is_plain).then(|| Box::new(rare));
         Session { feed: Feed::new(Wrapping::WebSocket { deflate }, 0), rare }
     }
@@ -95,7 +101,17 @@ impl Session {
     /// Who speaks.
     fn principal(&self, core: &Core) -> Principal {
         let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
-        identity.map_or_else(|| core.access.anybody(), |identity| identity.principal().clone())
+        let anybody = || core.access.anybody().within(self.within());
+        identity.map_or_else(anybody, |identity| identity.principal().clone())
+    }
+
+    fn within(&self) -> Option<Arc<[Pattern]>> {
+        self.rare.as_ref().and_then(|rare| rare.within.clone())
+    }
+
+    /// How many streams it follows.
+    pub(super) fn follow_count(&self) -> usize {
+        self.feed.len()
     }
 
     fn has_ended(&self) -> bool {
@@ -127,6 +143,10 @@ impl Session {
             }
             Err(problem) => self.end(&frame_of(&problem), out),
             Ok(principal) => {
+                let principal = principal.within(self.within());
+                if let Some(account) = &mut core.account {
+                    account.follows.rename(&principal);
+                }
                 let identity = Identity::of(&principal, core);
                 if let Some(identity) = &identity {
                     identity.write_authenticated(core, out);
@@ -159,12 +179,22 @@ impl Session {
         }
     }
 
+    /// Ends what may not be followed any more since the rules have changed.
+    fn end_what_is_lost(&mut self, core: &mut Core, out: &mut Vec<u8>) {
+        let has_lost = self.rare.as_mut().is_some_and(|rare| std::mem::take(&mut rare.has_lost_rights));
+        if has_lost && !self.has_ended() {
+            let principal = self.principal(core);
+            self.feed.end_forbidden(&principal, core, out);
+        }
+    }
+
     /// Frees what is empty: a connection that only follows is small.
     fn slim(&mut self) {
         self.rare.take_if(|rare| {
             let is_quiet = rare.first.is_none() && !rare.publishing.is_waiting() && rare.replies.is_empty();
-            let is_plain = rare.identity.is_none() && rare.refused.is_none() && rare.leave.is_none();
-            is_quiet && is_plain && rare.pending.is_none() && !rare.over
+            let is_named = rare.identity.is_some() || rare.refused.is_some();
+            let is_bound = rare.leave.is_some() || rare.within.is_some() || rare.has_lost_rights;
+            is_quiet && !is_named && !is_bound && rare.pending.is_none() && !rare.over
         });
     }
 
@@ -178,6 +208,9 @@ impl Session {
             max_streams: core.settings.max_subscriptions as u64,
         };
         write_text_frame(out, |text| write_hello(text, &hello));
+        if core.return_window.seconds() != 0 {
+            self.on_window(core, out);
+        }
         self.watch_identity(core, out);
         if self.has_ended() {
             return;
@@ -346,10 +379,15 @@ impl Session {
             self.feed.refuse(name, &problem, out);
             return None;
         }
-        match self.ask((Right::Read, name), brought, owner, core) {
+        let permitted = match self.ask((Right::Read, name), brought, owner, core) {
             Asked::Waits(question) => return Some(Wanted::Verdict(question, None)),
-            Asked::MayNot(problem) => self.feed.refuse(name, &problem, out),
-            Asked::May => {
+            Asked::MayNot(problem) => Err(problem),
+            // Counted once, when it is followed indeed.
+            Asked::May => core.count_follow(),
+        };
+        match permitted {
+            Err(problem) => self.feed.refuse(name, &problem, out),
+            Ok(()) => {
                 let principal = self.principal(core);
                 self.feed.subscribe(&principal, (name, start), Some(WEBSOCKET), owner, core, out);
             }
@@ -357,11 +395,12 @@ impl Session {
         None
     }
 
-    fn check_subscription(&self, name: &StreamName, core: &Core) -> Result<(), Problem> {
+    fn check_subscription(&self, name: &StreamName, core: &mut Core) -> Result<(), Problem> {
         if self.feed.has(name) {
             let detail = "this connection follows the stream already; unsubscribe first to begin elsewhere";
             return Err(Problem::new(ErrorCode::AlreadySubscribed, detail));
         }
+        core.admit_follower()?;
         if core.settings.max_subscriptions <= self.feed.len() {
             let detail = "this connection follows as many streams as it may; open another one";
             return Err(Problem::new(ErrorCode::TooManySubscriptions, detail));
@@ -477,6 +516,7 @@ impl Talk for Session {
         let until_ms = self.watch_identity(core, &mut own);
         self.go_on(owner, core, &mut own);
         let until_ms = until_ms.min(self.watch_permits(owner, core, &mut own));
+        self.end_what_is_lost(core, &mut own);
         if let Some(rare) = &mut self.rare {
             for (number, reply) in std::mem::take(&mut rare.replies) {
                 rare.publishing.on_reply(number, &reply, &mut own);
@@ -496,13 +536,36 @@ impl Talk for Session {
         SILENCE
     }
 
+    fn message_bytes_max(&self, core: &Core) -> usize {
+        let may_publish = |principal: &Principal| principal.may_any(Right::Publish);
+        let identity = self.rare.as_ref().and_then(|rare| rare.identity.as_ref());
+        // Messages that do not fully arrive take the room of everybody's.
+        if identity.map_or_else(|| core.access.anybody_may_publish(), |known| may_publish(known.principal()))
+        {
+            message_bytes_max(&core.settings)
+        } else {
+            NARROW_MESSAGE_BYTES_MAX
+        }
+    }
+
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
         let identity = self.rare.as_mut().and_then(|rare| rare.identity.as_mut());
-        identity.is_some_and(|identity| identity.on_access_changed(core))
+        if identity.is_some_and(|identity| identity.on_access_changed(core)) {
+            return true;
+        }
+        let has_lost = !self.feed.is_permitted(&self.principal(core));
+        if has_lost {
+            self.rare.get_or_insert_default().has_lost_rights = true;
+        }
+        has_lost
     }
 
     fn on_drain(&mut self, core: &Core, out: &mut Vec<u8>) {
-        write_text_frame(out, |text| write_drain(text, core.settings.drain_window));
+        write_text_frame(out, |text| write_drain(text, core.drain_window()));
+    }
+
+    fn on_window(&self, core: &Core, out: &mut Vec<u8>) {
+        write_text_frame(out, |text| write_return(text, core.return_window.duration()));
     }
 
     fn is_over(&self) -> Option<Violation> {

@@ -5,10 +5,10 @@ use super::body_room::BodyRoom;
 use super::connect::connect;
 use super::exchange_task::{ExchangeTask, Whole};
 use super::seat::Seat;
-use super::{ConnectionState, OpenRequest, Shared, open};
+use super::{ConnectionState, OpenRequest, Shared, admit, open};
 use crate::exchange::Opened;
 use http_body_util::Either;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use std::convert::Infallible;
 use std::rc::Rc;
 use tidings_protocol::{ErrorCode, Problem, Response};
@@ -26,6 +26,11 @@ pub(super) async fn answer(
         return Ok(connect(&worker, open_request, request).await);
     }
     let (parts, body) = request.into_parts();
+    if let Some(refusal) = admit(&worker, &state, &parts) {
+        // Before the body is read, or asked for by a 100: whoever may not ask takes no room of those who may.
+        state.unread.set(!body.is_end_stream());
+        return Ok(whole(refusal));
+    }
     let (bytes_max, time_max) = {
         let settings = &worker.borrow().core.settings;
         (settings.max_message_bytes, settings.request_timeout)

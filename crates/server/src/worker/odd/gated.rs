@@ -2,6 +2,7 @@
 
 use super::gate::{Admitted, Gate, Pass};
 use super::rewound::{Quiet, Rewound};
+use super::stream::Stream;
 use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::mem::MaybeUninit;
@@ -9,7 +10,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// How much is read from the socket in one go.
@@ -92,11 +92,12 @@ impl Gated {
     }
 
     /// The socket, and what was read from it that did not go to hyper.
-    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        let (socket, before) = self.socket.into_parts();
+    pub(super) fn into_parts(self) -> (Stream, Vec<u8>) {
+        let (mut stream, before) = self.socket.into_parts();
         let mut input = self.passage.gate.borrow_mut().take_input();
         input.extend_from_slice(&before);
-        (socket, input)
+        input.append(&mut stream.take_input());
+        (stream, input)
     }
 
     fn note(&self, written: &Poll<Result<usize>>) {
@@ -153,8 +154,9 @@ impl AsyncWrite for Gated {
         Pin::new(&mut self.socket).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+    /// Flushes only: how the connection ends is for the worker to say.
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_flush(context)
     }
 
     fn poll_write_vectored(

@@ -6,7 +6,8 @@ use super::gate::{Admitted, Gate};
 use super::gated::{Gated, Passage};
 use super::rewound::Rewound;
 use super::{ConnectionState, Shared};
-use crate::peer::Peer;
+use crate::story::End;
+use crate::worker::parking::Whose;
 use crate::worker::requests::narrow_bytes_max;
 use http::{HeaderValue, header};
 use hyper::body::{Body, Incoming};
@@ -37,8 +38,8 @@ enum Served {
     Stalled,
 }
 
-pub(super) async fn serve(worker: &Shared, socket: Rewound, peer: Peer) -> std::io::Result<()> {
-    let state = ConnectionState::new(peer);
+pub(super) async fn serve(worker: &Shared, socket: Rewound, whose: Whose) -> std::io::Result<()> {
+    let state = ConnectionState::new(whose);
     let settings = Arc::clone(&worker.borrow().core.settings);
     let header_bytes_max = settings.max_header_bytes;
     let io = Gated::new(socket, Gate::new(header_bytes_max, narrow_bytes_max(&settings)));
@@ -126,15 +127,15 @@ fn take_back<S>(
 ) -> std::io::Result<()> {
     let io = parts.io.into_inner();
     let peer_is_over = io.is_over();
-    let (socket, input) = io.into_parts();
-    let socket = socket.into_std()?;
+    let (stream, input) = io.into_parts();
+    let channel = stream.into_channel()?;
     let mut worker = worker.borrow_mut();
     match (state.upgrade.borrow_mut().take(), outcome) {
-        (_, Served::Stalled) => {}
-        (Some(first), _) => worker.park_upgraded(socket, input, first),
-        (None, Served::Idle) => worker.park(socket, state.peer, input),
-        (None, Served::Ended) if peer_is_over => {}
-        (None, Served::Ended) => worker.park_last(socket, state.peer),
+        (_, Served::Stalled) => state.on_ended(End::TimedOut, &worker.core),
+        (Some(first), _) => worker.park_upgraded(channel, state.whose(), input, first),
+        (None, Served::Idle) => worker.park(channel, state.whose(), input),
+        (None, Served::Ended) if peer_is_over => state.on_ended(End::Peer, &worker.core),
+        (None, Served::Ended) => worker.park_last(channel, state.whose()),
     }
     // The loop may sleep, and the slot may have something to go on with.
     worker.poller.wake();

@@ -2,8 +2,10 @@
 
 use super::answer::answer;
 use super::rewound::{Quiet, Rewound};
+use super::stream::Stream;
 use super::{ConnectionState, Shared};
-use crate::peer::Peer;
+use crate::story::End;
+use crate::worker::parking::Whose;
 use bytes::Bytes;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -13,7 +15,6 @@ use std::io::{Error, ErrorKind, Result};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// What may arrive on one stream before it is read: a WebSocket that does not take what it is sent is not read from.
@@ -26,12 +27,24 @@ const CONNECTION_WINDOW_BYTES: u32 = 5 * STREAM_WINDOW_BYTES;
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves the connection to its end. Its preface is in `input`, whole: hyper waits for nothing that a peer may withhold.
-pub(super) async fn serve(worker: &Shared, (socket, peer): (TcpStream, Peer), input: Bytes) -> Result<()> {
+pub(super) async fn serve(worker: &Shared, (stream, whose): (Stream, Whose), input: Bytes) -> Result<()> {
+    let state = ConnectionState::new(whose);
+    let served = serve_requests(worker, &state, Rewound::new(stream, input)).await;
+    let worker = worker.borrow();
+    let end = match &served {
+        Ok(()) if worker.core.draining => End::Drained,
+        Ok(()) => End::Peer,
+        Err(error) if error.kind() == ErrorKind::TimedOut => End::TimedOut,
+        Err(_) => End::Broken,
+    };
+    state.on_ended(end, &worker.core);
+    served
+}
+
+async fn serve_requests(worker: &Shared, state: &Rc<ConnectionState>, rewound: Rewound) -> Result<()> {
     let limits = Limits::of(worker);
-    let rewound = Rewound::new(socket, input);
     let quiet = rewound.quiet();
-    let state = ConnectionState::new(peer);
-    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(&state), request)));
+    let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(state), request)));
     let mut served = pin!(limits.builder().serve_connection(TokioIo::new(rewound), service));
     let drain = Rc::clone(&worker.borrow().tasks.drain);
     let mut is_leaving = worker.borrow().tasks.draining;
@@ -44,11 +57,11 @@ pub(super) async fn serve(worker: &Shared, (socket, peer): (TcpStream, Peer), in
             // hyper has given it up before; but it waits for a peer that takes nothing to take that.
             return Err(ErrorKind::TimedOut.into());
         }
-        if !is_leaving && limits.idle_at(&state).is_some_and(|at| at <= now) {
+        if !is_leaving && limits.idle_at(state).is_some_and(|at| at <= now) {
             is_leaving = true;
             served.as_mut().graceful_shutdown();
         }
-        let idle_at = if is_leaving { None } else { limits.idle_at(&state) };
+        let idle_at = if is_leaving { None } else { limits.idle_at(state) };
         let look_again_at = idle_at.into_iter().fold(limits.unheard_at(&quiet), Instant::min);
         tokio::select! {
             // All arms only borrow: what is half done stays in the connection.

@@ -1,5 +1,6 @@
 //! A socket that first gives back what was already read from it.
 
+use super::stream::Stream;
 use bytes::{Buf, Bytes};
 use std::cell::Cell;
 use std::io::Result;
@@ -7,13 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// The socket, what to read before it, and a note of when it was last used.
 pub(super) struct Rewound {
     before: Bytes,
-    socket: TcpStream,
+    socket: Stream,
     quiet: Rc<Quiet>,
     is_over: bool,
 }
@@ -46,7 +46,7 @@ impl Quiet {
 }
 
 impl Rewound {
-    pub(super) fn new(socket: TcpStream, before: Bytes) -> Rewound {
+    pub(super) fn new(socket: Stream, before: Bytes) -> Rewound {
         let now = Cell::new(Instant::now());
         let quiet = Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true) });
         Rewound { before, socket, quiet, is_over: false }
@@ -61,7 +61,7 @@ impl Rewound {
         self.is_over
     }
 
-    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+    pub(super) fn into_parts(self) -> (Stream, Bytes) {
         (self.socket, self.before)
     }
 }
@@ -100,8 +100,9 @@ impl AsyncWrite for Rewound {
         Poll::Ready(Ok(()))
     }
 
-    /// Flushes only: how the connection ends is for the worker to say.
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+    /// Says over TLS that nothing follows, and flushes; the socket stays open in both directions.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        self.socket.close();
         self.poll_flush(context)
     }
 

@@ -22,6 +22,8 @@ pub(super) struct TaskNews {
     pub(super) replies: Vec<(u32, Reply)>,
     pub(super) told: Vec<Told>,
     pub(super) draining: bool,
+    /// The time to come back within is another one.
+    pub(super) window: bool,
     pub(super) access_changed: bool,
     waker: Option<Waker>,
 }
@@ -35,6 +37,7 @@ impl TaskNews {
             replies: Vec::new(),
             told: Vec::new(),
             draining: false,
+            window: false,
             access_changed: false,
             waker: None,
         }
@@ -112,6 +115,7 @@ impl Seat {
         let replies = std::mem::take(&mut news.replies);
         let told = std::mem::take(&mut news.told);
         let draining = std::mem::take(&mut news.draining);
+        let window = std::mem::take(&mut news.window);
         let access_changed = std::mem::take(&mut news.access_changed);
         for number in changed {
             exchange.on_changed(number);
@@ -122,6 +126,9 @@ impl Seat {
         for told in told {
             told.tell(exchange.as_mut());
         }
+        if window {
+            exchange.on_window(&mut worker.core, out);
+        }
         if access_changed {
             // Stepped in any case.
             let _is_over = exchange.on_access_changed(&mut worker.core);
@@ -130,6 +137,7 @@ impl Seat {
             exchange.on_drain(&mut worker.core, out);
         }
         let advance = exchange.advance(Owner::of_task(self.index), &mut worker.core, out);
+        self.request.0.tell(&mut worker.core);
         if let Advance::Respond(response) = &advance {
             worker.core.metrics.on_answer(exchange.asked(), response);
         }

@@ -9,7 +9,7 @@ use tidings_testkit::{Close, Deadline, Frame, Server, Socket, Upgrade};
 
 /// How a token reaches a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Carrier {
+pub(super) enum Carrier {
     Header,
     Subprotocol,
     Frame,
@@ -17,7 +17,7 @@ enum Carrier {
 
 const CARRIERS: [Carrier; 3] = [Carrier::Header, Carrier::Subprotocol, Carrier::Frame];
 
-fn open(server: &Server, target: &str, token: Option<&str>, carrier: Carrier) -> Upgrade {
+pub(super) fn open(server: &Server, target: &str, token: Option<&str>, carrier: Carrier) -> Upgrade {
     let header = token.filter(|_| carrier == Carrier::Header).map(|token| format!("Bearer {token}"));
     let fields: Vec<_> = header.iter().map(|value| ("Authorization", &**value)).collect();
     let protocols = match token.filter(|_| carrier == Carrier::Subprotocol) {
@@ -32,7 +32,7 @@ fn open(server: &Server, target: &str, token: Option<&str>, carrier: Carrier) ->
     opened
 }
 
-fn close_of(socket: &mut Socket) -> Option<u16> {
+pub(super) fn close_of(socket: &mut Socket) -> Option<u16> {
     loop {
         match socket.next(Deadline::patient()).expect("the server answers") {
             Some(Frame::Close(Close { code, .. })) => return code,
@@ -49,7 +49,7 @@ fn expect_type(socket: &mut Socket, kind: &str, what: &str) -> Value {
 }
 
 /// What a client asks, with `@` for the stream, and what answers it where it is permitted and the stream is there.
-const FRAMES: [(&str, &str); 4] = [
+pub(super) const FRAMES: [(&str, &str); 4] = [
     (r#"{"type":"subscribe","stream":"@","offset":"-1"}"#, "subscribed"),
     (r#"{"type":"subscribe","stream":"@","last":1}"#, "subscribed"),
     (r#"{"type":"publish","id":"1","stream":"@","data":2}"#, "published"),

@@ -85,6 +85,11 @@ impl Kind {
         if matches!(self, Kind::Revoked | Kind::RevokedKey) { "revoked" } else { "unauthenticated" }
     }
 
+    /// The code of a refusal on what is asked of `mine/**`.
+    pub(crate) fn refusal(self) -> String {
+        if self.verdict() == Verdict::Forbidden { "forbidden".to_owned() } else { self.code().to_owned() }
+    }
+
     pub(crate) fn token(self) -> Option<String> {
         let all = json!({ "read": ["mine/**"], "publish": ["mine/**"], "create": ["mine/**"], "delete": ["mine/**"],
             "list": ["mine/**"] });

@@ -42,7 +42,7 @@ pub(super) const CASES: &[&str] = &[
     // Fields that mean nothing here.
     "GET /v1/stream/@?offset=-1\nAccept: text/html;q=0.5, \u{fc}\nX:\nX: y\nx-Y: \t z \t",
     "GET /v1/stream/@?offset=-1\nRange: bytes=0-1\nCookie: a=b\nTE: trailers\nTrailer: x",
-    "GET /v1/stream/@?offset=-1\nOrigin: http://page\nAccess-Control-Request-Method: POST",
+    "GET /v1/stream/@?offset=-1\nOrigin: http://localhost\nAccess-Control-Request-Method: POST",
     "GET /v1/stream/@?offset=-1\nUpgrade: h2c\nConnection: Upgrade, HTTP2-Settings\nHTTP2-Settings: x",
     "GET /v1/stream/@?offset=-1\n\nbody",
     // Names and targets.
@@ -189,7 +189,7 @@ pub(super) const CASES: &[&str] = &[
     "HEAD /health/ready HTTP/1.0",
     "HEAD /v1/stream/@\nConnection: close",
     "OPTIONS /v1/stream/@",
-    "OPTIONS /v1/stream/@\nOrigin: http://page\nAccess-Control-Request-Method: PUT",
+    "OPTIONS /v1/stream/@\nOrigin: http://localhost\nAccess-Control-Request-Method: PUT",
     "OPTIONS *",
     "OPTIONS /nowhere",
     "PUT /v1/stream/@\nContent-Type: application/json",

@@ -100,7 +100,7 @@ fn only_post_and_options_are_there() {
     wire.send("HEAD /v1/read HTTP/1.1\r\nHost: t\r\n\r\n");
     assert_eq!(wire.head().status, 405);
     assert_eq!(wire.ask(crate::requests::upgrade("/v1/read")).status, 405);
-    let preflight = wire.ask("OPTIONS /v1/read HTTP/1.1\r\nHost: t\r\nOrigin: http://page\r\n\r\n");
+    let preflight = wire.ask("OPTIONS /v1/read HTTP/1.1\r\nHost: t\r\nOrigin: http://localhost\r\n\r\n");
     assert_eq!(preflight.status, 204);
     assert!(preflight.field("access-control-allow-methods").is_some_and(|methods| methods.contains("POST")));
     let answer = wire.ask(read_many("", &entry("a", "-1")));

@@ -1,0 +1,73 @@
+//! What an exchange is told while the server is short of something, or about to end: how often to poll, when to come back.
+
+use super::core::Core;
+use crate::ladder::Step;
+use std::time::Duration;
+use tidings_protocol::Problem;
+
+/// Over how many seconds those are spread at least who are told to try again later: the ladder needs as long to come down a step.
+const REFUSED_WITHIN_S: u64 = 8;
+
+impl Core {
+    /// The step of the ladder that the server stands on.
+    pub(crate) fn ladder(&self) -> Step {
+        self.memory.step()
+    }
+
+    /// When it is worth polling again, in whole seconds: the settings' advice, stretched as the worker or the memory fills up.
+    pub(crate) fn poll_interval_s(&self, base: Duration) -> u64 {
+        base.as_secs().max(1) * self.load.stretch().max(self.ladder().stretch())
+    }
+
+    /// For how long a long poll may be held.
+    pub(crate) fn hold(&self, asked: Option<Duration>) -> Duration {
+        // Draining, nothing is held any more; and short of memory, a long poll becomes a poll.
+        if self.draining || Step::AtOnce <= self.ladder() {
+            return Duration::ZERO;
+        }
+        asked.unwrap_or(self.settings.long_poll_timeout).min(self.settings.long_poll_timeout_max)
+    }
+
+    /// Whether one more may begin to follow.
+    pub(crate) fn admit_follower(&mut self) -> Result<(), Problem> {
+        if self.ladder() < Step::Refusing {
+            return Ok(());
+        }
+        Err(Problem::short_of_memory(self.spread_s(REFUSED_WITHIN_S)))
+    }
+
+    /// For `Retry-After`: another number of whole seconds for each who asks, spread over that many, or over the window in which all followers
+    /// would come back.
+    pub(crate) fn spread_s(&mut self, within_s: u64) -> u64 {
+        1 + self.random() % within_s.max(self.return_window.seconds()).max(1)
+    }
+
+    /// The server is about to end: within which time its followers are to come back.
+    pub(crate) fn drain_window(&self) -> Duration {
+        self.drain_window
+    }
+
+    /// The answer while the server is about to end.
+    pub(crate) fn refuse_draining(&mut self) -> Problem {
+        let within_s = self.drain_window.as_secs();
+        Problem::draining(self.spread_s(within_s))
+    }
+
+    /// A moment of the drain window, in milliseconds: another one for each follower.
+    pub(crate) fn drain_wait(&mut self) -> Duration {
+        let window_ms = u64::try_from(self.drain_window.as_millis()).unwrap_or(u64::MAX).max(1);
+        Duration::from_millis(self.random() % window_ms)
+    }
+
+    /// When an SSE client comes back after a break (`retry:`), which it does after the same time each time. In a crowd it is another time for each:
+    /// between half of the window and one and a half, so that they come back evenly after the first break, and after any number of tries too.
+    pub(crate) fn sse_retry(&mut self) -> Duration {
+        let window = self.return_window.duration();
+        if window.is_zero() {
+            return self.settings.sse_retry;
+        }
+        let window = window.max(self.settings.sse_retry);
+        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(window_ms / 2 + self.random() % window_ms)
+    }
+}

@@ -1,0 +1,50 @@
+//! The last step of the ladder: whoever holds memory for what its peer does not take, or does not send, is ended; first those who follow nothing,
+//! then the followers furthest behind. They come back by their offsets.
+
+use super::Worker;
+use super::slots::{Phase, Slot};
+use crate::ladder::Step;
+use std::cmp::Reverse;
+
+/// How often some are ended, in ticks: what they held is given back meanwhile, and seen.
+const EVERY: usize = 2;
+
+/// How many are ended at once: a part of those who could be, and no fewer than this.
+const PART: usize = 8;
+const LEAST: usize = 8;
+
+/// Who is ended before whom: the greater first.
+type Claim = (bool, u64, usize);
+
+impl Worker {
+    /// A clock tick.
+    pub(super) fn shed(&mut self) {
+        if self.core.ladder() != Step::Ending || !self.tick.is_multiple_of(EVERY) {
+            return;
+        }
+        let keys = self.slots.keys();
+        let claims = keys.into_iter().filter_map(|key| Some((claim(self.slots.peek(key)?)?, key)));
+        let mut claims: Vec<(Claim, u64)> = claims.collect();
+        claims.sort_unstable_by_key(|(claim, _)| Reverse(*claim));
+        claims.truncate((claims.len() / PART).max(LEAST));
+        for (_, key) in claims {
+            if self.core.memory.is_enough() {
+                return;
+            }
+            self.core.metrics.shed.count();
+            // A peer that takes nothing can't be told anything either.
+            self.close(key);
+        }
+    }
+}
+
+/// How far it comes before others, if it holds anything worth having: what waits for a socket that is full, or the beginning of a request.
+fn claim(slot: &Slot) -> Option<Claim> {
+    let held = slot.held_bytes();
+    if held == 0 {
+        return None;
+    }
+    let follows = matches!(slot.phase, Phase::Answer | Phase::Duplex);
+    let behind = slot.exchange.as_ref().map_or(0, |exchange| exchange.lag());
+    Some((!follows, behind, held))
+}
