@@ -11,13 +11,17 @@ mod keys;
 mod webhook;
 
 use crate::decision::question::Question;
+use crate::limits::place_of;
+use crate::metrics::ServerMetrics;
 use crate::settings::Settings;
 use crate::worker::Common;
 use caller::Caller;
 use keys::Keys;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::Ipv6Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tidings_auth::Principal;
 use tidings_model::Timestamp;
@@ -29,6 +33,14 @@ pub(crate) struct Asked {
     pub(crate) principal: Principal,
     /// Which worker is to be told.
     pub(crate) worker: usize,
+    /// What counts as the address of whom it concerns.
+    place: Ipv6Addr,
+}
+
+impl Asked {
+    pub(crate) fn new(question: Question, principal: Principal, worker: usize) -> Asked {
+        Asked { question, principal, worker, place: Ipv6Addr::UNSPECIFIED }
+    }
 }
 
 /// What came of a question.
@@ -43,16 +55,24 @@ pub(crate) enum Answer {
     },
     /// There was no answer, or none that can be understood.
     Nothing,
+    /// It stood in the line for too long, and was not asked.
+    Late,
 }
 
 /// What workers see of it.
 pub(crate) struct Asks {
     pub(crate) keys: Keys,
     questions: Option<mpsc::Sender<Asked>>,
-    /// Questions that were asked and not answered, over all workers.
-    waiting: AtomicUsize,
-    waiting_max: usize,
+    waiting: Mutex<Counts>,
     over: Notify,
+}
+
+/// Questions that were asked and not answered, over all workers.
+#[derive(Default)]
+struct Counts {
+    all: usize,
+    /// Those that concern one address.
+    of_place: HashMap<Ipv6Addr, usize>,
 }
 
 /// What the thread has of it alone.
@@ -61,36 +81,73 @@ pub(crate) struct Line(Option<mpsc::Receiver<Asked>>);
 impl Asks {
     /// Nothing is asked yet. Keys that were kept from earlier are believed from now on.
     pub(crate) fn new(settings: &Settings, now: Timestamp) -> (Asks, Line) {
-        let waiting_max = settings.webhook_max_waiting;
         let (sender, receiver) = match settings.webhook_url {
-            Some(_) => Some(mpsc::channel(waiting_max)).unzip(),
+            Some(_) => Some(mpsc::channel(settings.webhook_max_waiting)).unzip(),
             None => (None, None),
         };
         let asks = Asks {
             keys: Keys::new(settings, now),
             questions: sender,
-            waiting: AtomicUsize::new(0),
-            waiting_max,
+            waiting: Mutex::default(),
             over: Notify::new(),
         };
         (asks, Line(receiver))
     }
 
     /// Leaves a question; its answer comes to the door of that worker. Says whether there was room.
-    pub(crate) fn ask(&self, asked: Asked) -> bool {
+    pub(crate) fn ask(&self, asked: Asked, settings: &Settings) -> bool {
         let Some(questions) = &self.questions else { return false };
+        let place = place_of(asked.question.address, settings.limit_ipv6_prefix);
+        let is_unlimited = [&settings.unlimited_addresses, &settings.trusted_proxies]
+            .into_iter()
+            .any(|networks| networks.contain(asked.question.address));
+        let place_max = if is_unlimited { usize::MAX } else { settings.webhook_max_waiting_per_address };
         // Counted first: it may be answered before this goes on.
-        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let is_left = waiting < self.waiting_max && questions.try_send(asked).is_ok();
+        if !self.counts().add(place, settings.webhook_max_waiting, place_max) {
+            return false;
+        }
+        let is_left = questions.try_send(Asked { place, ..asked }).is_ok();
         if !is_left {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.counts().remove(place);
         }
         is_left
     }
 
-    /// A question was answered.
-    fn on_answered(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how much waits, and how old the keys are.
+    pub(crate) fn report(&self, metrics: &ServerMetrics, now: Timestamp) {
+        metrics.undecided.set(self.counts().all as u64);
+        self.keys.report(metrics, now);
+    }
+
+    /// A question that concerned somebody there was answered.
+    fn on_answered(&self, place: Ipv6Addr) {
+        self.counts().remove(place);
+    }
+}
+
+impl Counts {
+    /// Another one; says whether there is room.
+    fn add(&mut self, place: Ipv6Addr, all_max: usize, place_max: usize) -> bool {
+        if all_max <= self.all || place_max <= self.of_place.get(&place).copied().unwrap_or_default() {
+            return false;
+        }
+        self.all += 1;
+        *self.of_place.entry(place).or_default() += 1;
+        true
+    }
+
+    fn remove(&mut self, place: Ipv6Addr) {
+        self.all -= 1;
+        if let Entry::Occupied(mut entry) = self.of_place.entry(place) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
     }
 }
 

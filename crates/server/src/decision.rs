@@ -84,6 +84,11 @@ impl Decisions {
         }
     }
 
+    /// Who asks others.
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.asks
+    }
+
     /// Whether an application is asked at all: the one branch that a request pays for where it is not.
     pub(crate) fn are_asked_for(&self) -> bool {
         self.rules.is_asked
@@ -110,16 +115,18 @@ impl Decisions {
         question: &Question,
         principal: &Principal,
         owner: Owner,
+        settings: &Settings,
     ) -> Result<(), Problem> {
         if let Some(owners) = self.waiting.get_mut(question) {
-            if !owners.contains(&owner) {
+            // Who is told twice hears nothing new; to look for them among thousands would cost more.
+            if owners.last() != Some(&owner) {
                 owners.push(owner);
             }
             return Ok(());
         }
-        let (question, principal) = (question.clone(), principal.clone());
-        let asked = Asked { question: question.clone(), principal, worker: self.worker };
-        if !self.asks.ask(asked) {
+        let question = question.clone();
+        let asked = Asked::new(question.clone(), principal.clone(), self.worker);
+        if !self.asks.ask(asked, settings) {
             return Err(Problem::too_busy(1));
         }
         self.waiting.insert(question, vec![owner]);
@@ -145,6 +152,8 @@ impl Decisions {
                 }
                 verdict
             }
+            // It is the server that is busy: that opens nothing.
+            Answer::Late => Verdict::Nobody,
             Answer::Nothing => match self.rules.when_down {
                 WhenDown::Refuse => Verdict::Nobody,
                 WhenDown::Allow => Verdict::Yes { until_ms: after(self.rules.pause) },
@@ -155,9 +164,7 @@ impl Decisions {
 
     /// The owner's exchange is told when a fetch of keys has ended.
     pub(crate) fn await_keys(&mut self, owner: Owner) {
-        if !self.for_keys.contains(&owner) {
-            self.for_keys.push(owner);
-        }
+        self.for_keys.push(owner);
     }
 
     /// Whether a fetch has ended since this was asked last: what is published now, and who waits for it.

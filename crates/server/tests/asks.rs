@@ -3,6 +3,8 @@
 
 #[path = "asks/following.rs"]
 mod following;
+#[path = "asks/gates.rs"]
+mod gates;
 #[path = "asks/guide.rs"]
 mod guide;
 #[path = "asks/keys.rs"]

@@ -4,9 +4,12 @@ use super::breaker::{Breaker, Change};
 use super::caller::{Caller, Limits};
 use super::{Answer, Asked, webhook};
 use crate::decision::question::Question;
+use crate::metrics::Decided;
 use crate::settings::{AskUrl, Settings};
 use crate::worker::Common;
 use std::collections::{HashMap, VecDeque};
+use std::net::Ipv6Addr;
+use std::time::Duration;
 use tidings_auth::Principal;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -15,8 +18,27 @@ use tokio::time::Instant;
 /// The largest answer.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// What came of a question, or why nothing did.
-type Outcome = (Question, Result<Answer, String>);
+/// How long a question stands in the line at most: who waits for it has gone then, or would have to wait too long.
+pub(crate) fn line_time_max(settings: &Settings) -> Duration {
+    /// As many times as long as an answer may take.
+    const TIMES: u32 = 5;
+    const MOST: Duration = Duration::from_secs(15);
+    settings.webhook_timeout.saturating_mul(TIMES).min(MOST)
+}
+
+/// What came of a question, or why nothing did, and how long that took.
+struct Outcome {
+    question: Question,
+    result: Result<Answer, String>,
+    took: Duration,
+}
+
+/// A question that stands in the line.
+struct Next {
+    question: Question,
+    principal: Principal,
+    since: Instant,
+}
 
 struct Line<'c> {
     common: &'c Common,
@@ -24,9 +46,9 @@ struct Line<'c> {
     url: &'c AskUrl,
     caller: &'c Caller,
     /// What is to be asked, in the order in which it came.
-    next: VecDeque<(Question, Principal)>,
-    /// Who wants to know, of all that is not answered yet.
-    wanted: HashMap<Question, Vec<usize>>,
+    next: VecDeque<Next>,
+    /// Who wants to know, of all that is not answered yet: workers, and for what address.
+    wanted: HashMap<Question, Vec<(usize, Ipv6Addr)>>,
     running: JoinSet<Outcome>,
     breaker: Breaker,
 }
@@ -66,22 +88,28 @@ pub(super) async fn answer_all(common: &Common, caller: &Caller, questions: Opti
 }
 
 impl Line<'_> {
-    fn on_asked(&mut self, Asked { question, principal, worker }: Asked) {
+    fn on_asked(&mut self, Asked { question, principal, worker, place }: Asked) {
         let workers = self.wanted.entry(question.clone()).or_default();
-        workers.push(worker);
+        workers.push((worker, place));
         // The others are told with the first one.
         if workers.len() == 1 {
-            self.next.push_back((question, principal));
+            self.next.push_back(Next { question, principal, since: Instant::now() });
         }
     }
 
     /// Asks as many as may be asked at a time.
     fn begin(&mut self) {
         while self.running.len() < self.settings.webhook_concurrency {
-            let Some((question, principal)) = self.next.pop_front() else { return };
-            if self.breaker.may_ask(Instant::now()) {
+            let Some(Next { question, principal, since }) = self.next.pop_front() else { return };
+            let now = Instant::now();
+            let metrics = &self.common.registry.server.decided;
+            if line_time_max(self.settings) <= now.saturating_duration_since(since) {
+                metrics.of(Decided::Late).count();
+                self.tell(&question, Answer::Late);
+            } else if self.breaker.may_ask(now) {
                 self.ask(question, &principal);
             } else {
+                metrics.of(Decided::LeftAlone).count();
                 self.tell(&question, Answer::Nothing);
             }
         }
@@ -93,15 +121,20 @@ impl Line<'_> {
         let request = webhook::request(self.url, key, (&question, principal), now);
         let limits = Limits { bytes_max: ANSWER_BYTES_MAX, time_max: settings.webhook_timeout };
         let caller = self.caller.clone();
+        let begun = Instant::now();
         self.running.spawn(async move {
             let answer = caller.ask(request, limits).await.map_err(|reason| reason.to_string());
-            (question, answer.and_then(|answer| webhook::parse(&answer)))
+            let result = answer.and_then(|answer| webhook::parse(&answer));
+            Outcome { question, result, took: begun.elapsed() }
         });
     }
 
-    fn on_outcome(&mut self, (question, outcome): Outcome) {
+    fn on_outcome(&mut self, Outcome { question, result, took }: Outcome) {
         let place = self.url.place();
-        let answer = match outcome {
+        let metrics = &self.common.registry.server;
+        metrics.deciding.observe(took);
+        metrics.decided.of(decided(&result)).count();
+        let answer = match result {
             Ok(answer) => {
                 if self.breaker.on_answer() == Change::Closed {
                     log::info!("the application at {place} answers again");
@@ -118,14 +151,23 @@ impl Line<'_> {
                 Answer::Nothing
             }
         };
+        metrics.left_alone.set(u64::from(self.breaker.is_open()));
         self.tell(&question, answer);
     }
 
     /// Tells whoever wants to know.
     fn tell(&mut self, question: &Question, answer: Answer) {
-        for worker in self.wanted.remove(question).unwrap_or_default() {
-            self.common.asks.on_answered();
+        for (worker, place) in self.wanted.remove(question).unwrap_or_default() {
+            self.common.asks.on_answered(place);
             self.common.doors[worker].tell_answer(question.clone(), answer);
         }
+    }
+}
+
+fn decided(result: &Result<Answer, String>) -> Decided {
+    match result {
+        Ok(Answer::Given { allow: true, .. }) => Decided::Allowed,
+        Ok(Answer::Given { allow: false, .. }) => Decided::Forbidden,
+        Ok(Answer::Nothing | Answer::Late) | Err(_) => Decided::Failed,
     }
 }

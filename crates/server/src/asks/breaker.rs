@@ -34,6 +34,11 @@ impl Breaker {
         Breaker { failures_max, pause, state: State::Closed { failures: 0 } }
     }
 
+    /// Whether it has failed too often, and has not answered since.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.state, State::Closed { .. })
+    }
+
     /// Whether it may be asked now. Who is told so asks.
     pub(super) fn may_ask(&mut self, now: Instant) -> bool {
         match self.state {

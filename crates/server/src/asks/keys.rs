@@ -4,6 +4,7 @@
 
 use super::caller::{Caller, Limits};
 use super::key_file::KeyFile;
+use crate::metrics::{Fetched, ServerMetrics};
 use crate::settings::{AskUrl, Settings};
 use crate::worker::Common;
 use bytes::Bytes;
@@ -74,6 +75,18 @@ impl Keys {
     /// How many fetches have ended.
     pub(crate) fn news(&self) -> u64 {
         self.news.load(Ordering::Acquire)
+    }
+
+    /// Says how many there are, and how old they are.
+    pub(super) fn report(&self, metrics: &ServerMetrics, now: Timestamp) {
+        let (count, age) = match self.published() {
+            Published::There { keys, .. } => {
+                (keys.len(), self.fetched().map_or(Duration::ZERO, |fetched| now.since(fetched)))
+            }
+            Published::Nowhere | Published::Awaited => (0, Duration::ZERO),
+        };
+        metrics.published_keys.set(count as u64);
+        metrics.key_age.set(age);
     }
 
     /// What is believed now.
@@ -157,8 +170,10 @@ pub(super) async fn keep_current(common: &Common, caller: &Caller) {
     // What the last answer was, so that it is seen when it changes.
     let mut last_body = None;
     loop {
+        let fetches = &common.registry.server.key_fetches;
         let wait = match fetch(url, caller).await {
-            Ok(Fetched { keys: fetched, body, max_age }) => {
+            Ok(Answered { keys: fetched, body, max_age }) => {
+                fetches.of(Fetched::Keys).count();
                 if 0 < schedule.failures {
                     log::info!("the issuer's keys are fetched from {} again", url.place());
                 }
@@ -175,6 +190,7 @@ pub(super) async fn keep_current(common: &Common, caller: &Caller) {
                 schedule.after_answer(max_age)
             }
             Err(reason) => {
+                fetches.of(Fetched::Failed).count();
                 if schedule.failures == 0 {
                     log::warn!(
                         "the issuer's keys can't be fetched from {}, which {reason}; those of before are kept",
@@ -196,14 +212,14 @@ pub(super) async fn keep_current(common: &Common, caller: &Caller) {
     }
 }
 
-struct Fetched {
+struct Answered {
     keys: KeySet,
     body: Vec<u8>,
     max_age: Option<Duration>,
 }
 
 /// One fetch; an error says what the issuer does: "answers 404".
-async fn fetch(url: &AskUrl, caller: &Caller) -> Result<Fetched, String> {
+async fn fetch(url: &AskUrl, caller: &Caller) -> Result<Answered, String> {
     let request = Request::builder()
         .method(Method::GET)
         .uri(url.uri().clone())
@@ -218,7 +234,7 @@ async fn fetch(url: &AskUrl, caller: &Caller) -> Result<Fetched, String> {
     }
     let keys = KeySet::parse_published(&answer.body);
     let keys = keys.map_err(|invalid| format!("answers what {invalid}"))?;
-    Ok(Fetched { keys, max_age: max_age_of(&answer.headers), body: answer.body })
+    Ok(Answered { keys, max_age: max_age_of(&answer.headers), body: answer.body })
 }
 
 /// For how long an answer holds, if it says so.

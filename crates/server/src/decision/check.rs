@@ -38,6 +38,10 @@ pub(crate) fn check<H: Headers + ?Sized>(
     let questions = streams.map(|stream| Question::of_right(principal, right, stream, whence));
     let verdicts = look_up(questions, brought, core);
     if verdicts.iter().any(|(_, verdict)| verdict.is_none()) {
+        if matches!(via, Via::LongPoll | Via::Sse) {
+            // It would be refused anyway: nobody is asked in vain.
+            core.admit_follower()?;
+        }
         let waiting = Waiting::for_verdicts((request, caller), principal, verdicts, core)?;
         return Ok(Checked::Waits(Opened::Held(Box::new(waiting))));
     }

@@ -71,8 +71,8 @@ impl Permits {
                     Some(Verdict::Yes { until_ms }) => permit.until_ms = until_ms,
                     known @ (Some(Verdict::No | Verdict::Nobody) | None) => {
                         permit.until_ms = u64::MAX;
-                        let is_asked =
-                            known.is_none() && core.decisions.ask(&permit.question, principal, owner).is_ok();
+                        let is_asked = known.is_none()
+                            && core.decisions.ask(&permit.question, principal, owner, &core.settings).is_ok();
                         if !is_asked {
                             let stream = permit.question.stream.clone();
                             self.lost.extend(stream.map(|stream| (stream, known.unwrap_or(Verdict::Nobody))));

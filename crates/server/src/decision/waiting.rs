@@ -60,7 +60,7 @@ impl Waiting {
         let waiting = Waiting::new((request, caller), wants, core)?;
         if let Wants::Verdicts { principal, verdicts } = &waiting.wants {
             for (question, _) in verdicts.iter().filter(|(_, verdict)| verdict.is_none()) {
-                core.decisions.ask(question, principal, request.owner)?;
+                core.decisions.ask(question, principal, request.owner, &core.settings)?;
             }
         }
         Ok(waiting)
@@ -153,7 +153,8 @@ impl Exchange for Waiting {
             return Advance::Become(Box::new(self.dispatch(owner, core)));
         }
         if self.until_ms <= core.now_ms {
-            let refusal = self.caller.clone().tell(core.decisions.unavailable().into());
+            let problem = if core.draining { core.refuse_draining() } else { core.decisions.unavailable() };
+            let refusal = self.caller.clone().tell(problem.into());
             if let Opened::Response(response) = &refusal {
                 core.metrics.on_answer(Asked::Other, response);
             }
@@ -178,8 +179,10 @@ impl Exchange for Waiting {
         }
     }
 
-    // It is answered in a moment.
-    fn on_drain(&mut self, _core: &mut Core, _out: &mut Vec<Bytes>) {}
+    /// It is answered in a moment; if not, then in time.
+    fn on_drain(&mut self, core: &mut Core, _out: &mut Vec<Bytes>) {
+        self.until_ms = self.until_ms.min(core.ms_after(core.settings.drain_timeout / 2));
+    }
 
     fn leave(&mut self, _core: &mut Core) {}
 }

@@ -99,6 +99,9 @@ settings_table! {
         webhook_concurrency: usize = COUNT "32" in "1"..="1000"; restart,
         /// How many questions may wait for an answer, over all workers. Above it: 503 with `Retry-After`.
         webhook_max_waiting: usize = COUNT "10000" in "1"..="1000000"; restart,
+        /// How many of them may concern one address (of IPv6, one network: `limit_ipv6_prefix`), so that nobody fills the line alone. Above it: 503 with
+        /// `Retry-After`. Not for trusted proxies and `unlimited_addresses`.
+        webhook_max_waiting_per_address: usize = COUNT "1000" in "1"..="1000000"; restart,
         /// How many answers each worker remembers while they hold.
         webhook_max_remembered: usize = COUNT "20000" in "2"..="10000000"; restart,
         /// After how many failures in a row it is not asked any more for `webhook_pause`; then once, to see whether it is back.

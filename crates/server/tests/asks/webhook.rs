@@ -175,7 +175,7 @@ impl Latch {
 }
 
 /// Answers yes, as soon as it is let go.
-fn behind(latch: &Latch) -> impl Fn(&Asked) -> Told + Send + 'static {
+pub(crate) fn behind(latch: &Latch) -> impl Fn(&Asked) -> Told + Send + 'static {
     let latch = latch.clone();
     move |_| {
         latch.wait();

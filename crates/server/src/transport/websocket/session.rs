@@ -337,7 +337,7 @@ impl Session {
             }
             Some(Verdict::No) => Asked::MayNot(refusal(&principal, right)),
             Some(Verdict::Nobody) => Asked::MayNot(core.decisions.unavailable()),
-            None => match core.decisions.ask(&question, &principal, owner) {
+            None => match core.decisions.ask(&question, &principal, owner, &core.settings) {
                 Ok(()) => Asked::Waits(question),
                 Err(busy) => Asked::MayNot(busy),
             },
