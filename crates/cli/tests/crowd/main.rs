@@ -16,7 +16,7 @@ use tokio::time::Instant;
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// Of so many in a part of the window, chance makes no difference worth allowing for.
-const MANY: usize = 500;
+const MANY: usize = 300;
 
 /// How long it may take until followers have been told of a crowd that has grown.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
