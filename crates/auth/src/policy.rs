@@ -2,6 +2,7 @@
 
 use crate::api_key::ApiKey;
 use crate::cache::TokenCache;
+use crate::certificate::ClientCertificate;
 use crate::digest::Digest;
 use crate::grants::{Grants, GrantsGiven};
 use crate::principal::{Facts, Principal, PrincipalKind};
@@ -9,7 +10,7 @@ use crate::refused::RefusedToken;
 use crate::template::Claims;
 use crate::token::{Published, TokenRules};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tidings_model::Timestamp;
 
 /// The rules as they were written.
@@ -19,6 +20,10 @@ pub struct PolicyInput {
     pub anybody: GrantsGiven,
     /// What everybody with a token may do, beside what the token grants.
     pub with_token: GrantsGiven,
+    /// What everybody with a certificate may do.
+    pub with_certificate: GrantsGiven,
+    /// What the certificates of those subjects may do beside.
+    pub certificates: BTreeMap<String, GrantsGiven>,
     /// API keys.
     pub keys: Vec<ApiKey>,
     /// Which tokens are believed.
@@ -35,6 +40,8 @@ impl PolicyInput {
         !self.is_ruled
             && self.anybody.is_empty()
             && self.with_token.is_empty()
+            && self.with_certificate.is_empty()
+            && self.certificates.is_empty()
             && self.keys.is_empty()
             && self.tokens.is_none()
     }
@@ -48,6 +55,9 @@ pub struct Policy {
     with_token: GrantsGiven,
     /// The rest of that, and what anybody may do.
     with_any_token: Grants,
+    /// What everybody with a certificate may do, and what those of some subjects may beside.
+    with_certificate: GrantsGiven,
+    certificates: BTreeMap<String, GrantsGiven>,
     keys: HashMap<Digest, Principal>,
     tokens: Option<TokenRules>,
     keeps_claims: bool,
@@ -62,8 +72,18 @@ impl Policy {
             return Policy::without_rules();
         }
         // What an issuer publishes is none of the rules: they stay the same when its keys are rotated.
-        let rules = digest_of(&(&input.anybody, &input.with_token, &input.tokens));
-        let PolicyInput { anybody, with_token, keys, tokens, is_ruled: _, keeps_claims } = input;
+        let of_certificates = (&input.with_certificate, &input.certificates);
+        let rules = digest_of(&(&input.anybody, &input.with_token, &input.tokens, of_certificates));
+        let PolicyInput {
+            anybody,
+            with_token,
+            with_certificate,
+            certificates,
+            keys,
+            tokens,
+            is_ruled: _,
+            keeps_claims,
+        } = input;
         // Nobody in particular has no claims, and neither has a key.
         let anybodys = anybody.fill(&Claims::new());
         let keys = keys.into_iter().map(|ApiKey { name, hash, grants }| {
@@ -85,7 +105,17 @@ impl Policy {
         with_any_token.extend(&anybodys);
         let facts = Facts { grants: anybodys, rules: Some(rules), ..Facts::new(PrincipalKind::Anybody) };
         let anybody = Principal::of(facts);
-        Policy { anybody, with_token, with_any_token, keys, tokens, keeps_claims, rules }
+        Policy {
+            anybody,
+            with_token,
+            with_any_token,
+            with_certificate,
+            certificates,
+            keys,
+            tokens,
+            keeps_claims,
+            rules,
+        }
     }
 
     /// The same, whose keys of tokens are in files with that digest: others of the same names are other keys.
@@ -114,6 +144,8 @@ impl Policy {
             anybody: Principal::unruled(),
             with_any_token: Grants::default(),
             with_token: GrantsGiven::default(),
+            with_certificate: GrantsGiven::default(),
+            certificates: BTreeMap::new(),
             keys: HashMap::new(),
             tokens: None,
             keeps_claims: false,
@@ -139,6 +171,12 @@ impl Policy {
             PrincipalKind::Unruled | PrincipalKind::Anybody => Some(self.anybody.clone()),
             PrincipalKind::Key => self.keys.get(principal.key()?).cloned(),
             PrincipalKind::Token => (principal.rules() == Some(&self.rules)).then(|| principal.clone()),
+            // What a certificate grants is known of its subject alone.
+            PrincipalKind::Certificate => {
+                let times = (principal.issued(), principal.expires());
+                let evidence = principal.evidence();
+                principal.subject().map(|subject| self.of_certificate(subject, times, evidence))
+            }
             PrincipalKind::Ticket => {
                 let rules = match principal.key() {
                     Some(key) => self.keys.get(key)?.rules(),
@@ -162,6 +200,48 @@ impl Policy {
     /// Whether the key that somebody is known by, if they are known by one, is still among the keys.
     pub fn still_has_key_of(&self, principal: &Principal) -> bool {
         principal.key().is_none_or(|key| self.keys.contains_key(key))
+    }
+
+    /// Whose certificate it is. Hot: once for each request on a connection that has shown one; one look-up.
+    pub fn identify_certificate(
+        &self,
+        certificate: &ClientCertificate,
+        cache: &mut TokenCache,
+        now: Timestamp,
+    ) -> Result<Principal, RefusedToken> {
+        if let Some(known) = cache.find(&certificate.digest(), now) {
+            return Ok(known);
+        }
+        if certificate.expires() <= now {
+            return Err(RefusedToken::CertificateExpired);
+        }
+        let times = (Some(certificate.issued()), Some(certificate.expires()));
+        let principal = self.of_certificate(certificate.subject(), times, Some(certificate.digest()));
+        cache.insert(certificate.digest(), principal.clone());
+        Ok(principal)
+    }
+
+    fn of_certificate(
+        &self,
+        subject: &str,
+        (issued, expires): (Option<Timestamp>, Option<Timestamp>),
+        evidence: Option<Digest>,
+    ) -> Principal {
+        let claims = Claims::from_iter([("sub".to_owned(), Value::from(subject))]);
+        let mut grants = self.with_certificate.fill(&claims);
+        if let Some(own) = self.certificates.get(subject) {
+            grants.extend(&own.fill(&claims));
+        }
+        grants.extend(self.anybody.grants());
+        Principal::of(Facts {
+            subject: Some(subject.to_owned()),
+            issued,
+            expires,
+            evidence,
+            rules: Some(self.rules),
+            grants,
+            ..Facts::new(PrincipalKind::Certificate)
+        })
     }
 
     /// Who has that token or key. Hot: once for each request; a token that is in the cache costs one SHA-256 of it and one look-up.

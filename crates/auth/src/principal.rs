@@ -14,11 +14,11 @@ pub struct Principal(Arc<Facts>);
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) kind: PrincipalKind,
-    /// The `sub` of a token, or the name of a key.
+    /// The `sub` of a token, the name of a key, or whose certificate it is.
     pub(crate) subject: Option<String>,
     /// The `jti` of a token.
     pub(crate) token_id: Option<String>,
-    /// The `iat` of a token.
+    /// The `iat` of a token, or from when on a certificate is good.
     pub(crate) issued: Option<Timestamp>,
     /// The hash of a key.
     pub(crate) key: Option<Digest>,
@@ -26,7 +26,7 @@ pub(crate) struct Facts {
     pub(crate) rules: Option<Digest>,
     pub(crate) grants: Grants,
     pub(crate) expires: Option<Timestamp>,
-    /// Of the token or key that said who they are.
+    /// Of the token, key or certificate that said who they are.
     pub(crate) evidence: Option<Digest>,
     /// What the token says, as JSON.
     pub(crate) claims: Option<Box<str>>,
@@ -69,6 +69,8 @@ pub enum PrincipalKind {
     Key,
     /// A ticket, which somebody else has asked for.
     Ticket,
+    /// The certificate that they have shown.
+    Certificate,
 }
 
 impl Principal {
@@ -148,12 +150,12 @@ impl Principal {
         matches!(self.0.kind, PrincipalKind::Unruled | PrincipalKind::Anybody)
     }
 
-    /// The `sub` of the token, or the name of the key.
+    /// The `sub` of the token, the name of the key, or whose certificate it is.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// The digest of the token or key by which they are known; of a ticket's the one that it was asked with. Nobody in particular has none.
+    /// The digest of the token, key or certificate by which they are known; of a ticket's the one that it was asked with. Nobody in particular has none.
     pub fn evidence(&self) -> Option<Digest> {
         self.0.evidence
     }
@@ -168,7 +170,7 @@ impl Principal {
         self.0.token_id.as_deref()
     }
 
-    /// When the token was made, if it says so.
+    /// When the token was made, if it says so; from when on the certificate is good.
     pub fn issued(&self) -> Option<Timestamp> {
         self.0.issued
     }
@@ -176,6 +178,11 @@ impl Principal {
     /// Whether they are known by an API key, or who has asked for their ticket is.
     pub fn is_of_key(&self) -> bool {
         self.0.key.is_some()
+    }
+
+    /// What they may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.0.grants
     }
 
     /// Of the rules by which they are believed.

@@ -35,6 +35,9 @@ pub enum RefusedToken {
     /// Its time is over.
     #[error("the token has expired; get a new one")]
     Expired,
+    /// It is a certificate whose time is over, on a connection that was made in time.
+    #[error("the client's certificate has expired; connect again with a new one")]
+    CertificateExpired,
     /// Its time has not come.
     #[error("the token is not valid yet; compare the clocks")]
     NotYet,

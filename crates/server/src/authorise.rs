@@ -9,7 +9,9 @@ use crate::expiring::Over;
 use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_auth::{Grants, Policy, Published, RefusedToken, Revocations, Tickets, TokenCache};
+use tidings_auth::{
+    ClientCertificate, Grants, Policy, Published, RefusedToken, Revocations, Tickets, TokenCache,
+};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
 use tidings_protocol::{ErrorCode, Headers, Problem, has_token, header_name, ticket_of};
@@ -175,8 +177,27 @@ impl Access {
     /// Who has that token.
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
         self.refresh();
-        self.awaits_keys = false;
         let known = self.policy.identify(token, &mut self.cache, now);
+        self.believed(known, now)
+    }
+
+    /// Whose certificate it is.
+    fn identify_certificate(
+        &mut self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        self.refresh();
+        let known = self.policy.identify_certificate(certificate, &mut self.cache, now);
+        self.believed(known, now)
+    }
+
+    fn believed(
+        &mut self,
+        known: Result<Principal, RefusedToken>,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        self.awaits_keys = false;
         let known = known.map_err(|refused| {
             let may_be_fetched = matches!(refused, RefusedToken::KeysAwaited | RefusedToken::UnknownKey);
             self.awaits_keys = may_be_fetched && self.asks.keys.want();
@@ -212,7 +233,7 @@ pub(crate) fn identify_reader<H: Headers + ?Sized>(
     known_by(headers, Some(query), caller, core)
 }
 
-/// What was said on purpose comes first, then the cookie, which a browser adds by itself.
+/// What was said on purpose comes first, then the cookie, which a browser adds by itself, and then what the connection is known by.
 fn known_by<H: Headers + ?Sized>(
     headers: &H,
     query: Option<&str>,
@@ -227,6 +248,8 @@ fn known_by<H: Headers + ?Sized>(
         core.access.redeem(&ticket, core.now)?
     } else if let Some(token) = cookie(headers, caller, core)? {
         core.access.identify(token, core.now)?
+    } else if let Some(certificate) = &caller.certificate {
+        core.access.identify_certificate(certificate, core.now)?
     } else {
         core.access.anybody()
     };
@@ -254,6 +277,8 @@ pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
         core.access.redeem(&ticket, core.now)
     } else if let Some(token) = cookie(headers, caller, core)? {
         core.access.identify(token, core.now)
+    } else if let Some(certificate) = &caller.certificate {
+        core.access.identify_certificate(certificate, core.now)
     } else {
         return Ok((nobody, None));
     };

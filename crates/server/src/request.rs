@@ -18,6 +18,8 @@ use crate::worker::followers::Owner;
 use crate::{admin, console, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
 use std::net::IpAddr;
+use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
@@ -40,6 +42,8 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) owner: Owner,
     /// Who asks, as far as the network tells.
     pub(crate) peer: Peer,
+    /// The certificate that was shown on its connection, if it is somebody's.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl<H: Headers + ?Sized> Request<'_, H> {

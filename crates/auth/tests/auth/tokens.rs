@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::{
-    ApiKey, Claims, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Principal, PrincipalKind,
-    Published, RefusedToken, Right, Template, TokenCache, TokenRules,
+    ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
+    Principal, PrincipalKind, Published, RefusedToken, Right, Template, TokenCache, TokenRules,
 };
 use tidings_model::{StreamName, Timestamp};
 
@@ -244,6 +244,8 @@ fn policy() -> Policy {
         with_token: given(Right::Publish, "inbox/{sub}"),
         keys: vec![key],
         tokens: Some(rules(Way::EdDsa.key_set())),
+        with_certificate: given(Right::Read, "of/{sub}/**"),
+        certificates: [("ann".to_owned(), given(Right::Publish, "from/ann"))].into(),
         is_ruled: true,
     })
 }
@@ -286,6 +288,51 @@ fn each_principal_has_its_own_rights_and_those_of_anybody() {
     let ticket = ann.with_ticket(given(Right::Read, "orders/42").fill(&Claims::new()));
     assert!(may(&ticket, Right::Read, "orders/42") && !may(&ticket, Right::Read, "orders/43"));
     assert_eq!(ticket.expires(), ann.expires());
+}
+
+fn certificate(subject: &str) -> ClientCertificate {
+    let end = NOW.after(Duration::from_mins(1));
+    ClientCertificate::new(subject.as_bytes(), subject, (Timestamp(1), end)).expect("it is a name")
+}
+
+#[test]
+fn a_certificate_has_the_rights_of_all_and_of_its_subject_until_it_ends() {
+    let policy = policy();
+    let mut cache = TokenCache::default();
+    let [ann, bob] =
+        ["ann", "bob"].map(|name| policy.identify_certificate(&certificate(name), &mut cache, NOW).unwrap());
+    assert_eq!((ann.kind(), ann.subject()), (PrincipalKind::Certificate, Some("ann")));
+    assert!(may(&ann, Right::Read, "of/ann/1") && may(&ann, Right::Publish, "from/ann"));
+    assert!(may(&bob, Right::Read, "of/bob/1") && may(&bob, Right::Read, "news/today"));
+    for (right, stream) in
+        [(Right::Read, "of/ann/1"), (Right::Publish, "from/ann"), (Right::Publish, "inbox/bob")]
+    {
+        assert!(!may(&bob, right, stream), "{right} {stream}");
+    }
+    let end = NOW.after(Duration::from_mins(1));
+    for certificate in [certificate("ann"), certificate("new")] {
+        let late = policy.identify_certificate(&certificate, &mut cache, end);
+        assert_eq!(late.unwrap_err(), RefusedToken::CertificateExpired);
+    }
+    // Where there are other rules they are known all the same, and have the rights that those give.
+    let others = Policy::new(PolicyInput {
+        with_certificate: given(Right::List, "{sub}"),
+        is_ruled: true,
+        ..PolicyInput::default()
+    });
+    let renewed = others.renewed(&ann).unwrap();
+    assert!(may(&renewed, Right::List, "ann") && !may(&renewed, Right::Publish, "from/ann"));
+    assert_eq!((renewed.subject(), renewed.expires()), (ann.subject(), ann.expires()));
+    assert!(!policy.is_like(&others));
+}
+
+#[test]
+fn a_name_that_nobody_can_have_is_nobodys() {
+    let times = (Timestamp(0), Timestamp(1));
+    let long = "a".repeat(ClientCertificate::SUBJECT_BYTES_MAX + 1);
+    for name in ["", "a\nb", "a\u{7f}", &long] {
+        assert_eq!(ClientCertificate::new(b"x", name, times), None, "{name:?}");
+    }
 }
 
 #[test]

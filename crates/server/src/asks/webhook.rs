@@ -68,6 +68,7 @@ fn body(question: &Question, principal: &Principal) -> Vec<u8> {
             PrincipalKind::Token => "token",
             PrincipalKind::Key => "key",
             PrincipalKind::Ticket => "ticket",
+            PrincipalKind::Certificate => "certificate",
         },
         subject: principal.subject(),
         claims,

@@ -12,6 +12,8 @@ use crate::request::{self, Request};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
+use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::websocket::memory::Lease;
@@ -27,6 +29,7 @@ struct Kept {
     websocket: Option<Handshake>,
     chunked: bool,
     peer: Peer,
+    certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The request, and what it waits for.
@@ -91,7 +94,8 @@ impl Waiting {
     }
 
     fn dispatch(&mut self, owner: Owner, core: &mut Core) -> Opened {
-        let Kept { method, target, headers, authority, body, websocket, chunked, peer } = &self.kept;
+        let Kept { method, target, headers, authority, body, websocket, chunked, peer, certificate } =
+            &self.kept;
         let request = Request {
             method: *method,
             target,
@@ -102,6 +106,7 @@ impl Waiting {
             chunked: *chunked,
             owner,
             peer: *peer,
+            certificate: certificate.clone(),
         };
         let opened = match &mut self.wants {
             Wants::Keys { .. } => request::open_counted(&request, core),
@@ -133,6 +138,7 @@ impl Kept {
             websocket: request.websocket,
             chunked: request.chunked,
             peer: request.peer,
+            certificate: request.certificate.clone(),
         }
     }
 

@@ -25,6 +25,7 @@ use super::{Owner, Shared};
 use crate::exchange::{Exchange, Opened, Told};
 use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
+use crate::request::Request;
 use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
@@ -35,7 +36,9 @@ use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use stream::Stream;
+use tidings_auth::ClientCertificate;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{HTTP2_PREFACE, Response};
@@ -175,6 +178,8 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    /// The certificate that it was shown, if that is somebody's.
+    certificate: Option<Arc<ClientCertificate>>,
     /// What it counts for.
     share: Cell<Option<Box<ConnectionShare>>>,
     /// What it has done, where somebody wants to know.
@@ -182,7 +187,7 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
-    fn new((caller, story): Whose) -> Rc<ConnectionState> {
+    fn new((caller, story): Whose, stream: &Stream) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
@@ -190,6 +195,7 @@ impl ConnectionState {
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
             peer: caller.peer,
+            certificate: stream.certificate(),
             share: Cell::new(caller.share),
             story: RefCell::new(story),
         })
@@ -249,7 +255,9 @@ fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes)
     worker.core.on_turn(super::turn::now());
     let peer = seat.connection().peer.of_request(&parts.headers, &worker.core.settings);
     let owner = Owner::of_task(seat.index());
-    let opened = crate::request::open(&request_of(parts, body, owner, peer), &mut worker.core);
+    let certificate = seat.connection().certificate.clone();
+    let request = Request { certificate, ..request_of(parts, body, owner, peer) };
+    let opened = crate::request::open(&request, &mut worker.core);
     seat.connection().tell(&mut worker.core);
     opened
 }
@@ -260,7 +268,8 @@ fn admit(worker: &Shared, state: &ConnectionState, parts: &http::request::Parts)
     worker.core.on_turn(super::turn::now());
     let peer = state.peer.of_request(&parts.headers, &worker.core.settings);
     // It is answered at once or not here, so it needs no place of its own.
-    let request = request_of(parts, Bytes::new(), Owner::of_task(0), peer);
+    let certificate = state.certificate.clone();
+    let request = Request { certificate, ..request_of(parts, Bytes::new(), Owner::of_task(0), peer) };
     crate::request::admit(&request, &mut worker.core)
 }
 
@@ -269,7 +278,7 @@ fn request_of(
     body: Bytes,
     owner: Owner,
     peer: Peer,
-) -> crate::request::Request<'_, http::HeaderMap> {
+) -> Request<'_, http::HeaderMap> {
     // Of HTTP/1 our own parser has said it.
     let (target, websocket) = match parts.extensions.get::<Admitted>() {
         Some(admitted) => (&*admitted.target, admitted.upgrades.then_some(Handshake::Upgrade)),
@@ -277,7 +286,7 @@ fn request_of(
     };
     // What an extended CONNECT asks for is what a GET with an upgrade asks for (RFC 8441, section 5).
     let method = if websocket == Some(Handshake::Connect) { "GET" } else { parts.method.as_str() };
-    crate::request::Request {
+    Request {
         method: tidings_protocol::Method::parse(method),
         target,
         headers: &parts.headers,
@@ -287,6 +296,7 @@ fn request_of(
         chunked: false,
         owner,
         peer,
+        certificate: None,
     }
 }
 

@@ -46,6 +46,11 @@ impl Quiet {
 }
 
 impl Rewound {
+    /// What is behind it.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.socket
+    }
+
     pub(super) fn new(socket: Stream, before: Bytes) -> Rewound {
         let now = Cell::new(Instant::now());
         let quiet = Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true) });
