@@ -258,6 +258,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
     "scenarios/doctor.test.mjs",
+    "scenarios/own_tls.test.mjs",
     "scenarios/real_address.test.mjs",
 ];
 
