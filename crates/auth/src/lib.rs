@@ -32,4 +32,4 @@ pub use revocations::{InvalidRevocations, Revocation, Revocations, RevokedBy, To
 pub use right::{Right, Rights};
 pub use template::{Claims, InvalidTemplate, Template};
 pub use tickets::Tickets;
-pub use token::{TokenRules, Verified};
+pub use token::{Published, TokenRules, Verified};

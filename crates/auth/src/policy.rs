@@ -8,7 +8,7 @@ use crate::grants::{Grants, GrantsGiven};
 use crate::principal::{Facts, Principal, PrincipalKind};
 use crate::refused::RefusedToken;
 use crate::template::Claims;
-use crate::token::TokenRules;
+use crate::token::{Published, TokenRules};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use tidings_model::Timestamp;
@@ -30,6 +30,8 @@ pub struct PolicyInput {
     pub tokens: Option<TokenRules>,
     /// Whether any rule was written, also one that grants nothing: whoever takes the last right away does not open everything.
     pub is_ruled: bool,
+    /// Whether principals remember the claims of their tokens, for others to be told.
+    pub keeps_claims: bool,
 }
 
 impl PolicyInput {
@@ -46,7 +48,7 @@ impl PolicyInput {
 }
 
 /// Who may do what. Never changes once it is made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     anybody: Principal,
     /// What everybody with a token may do, as far as claims of the token stand in it.
@@ -58,6 +60,7 @@ pub struct Policy {
     certificates: BTreeMap<String, GrantsGiven>,
     keys: HashMap<Digest, Principal>,
     tokens: Option<TokenRules>,
+    keeps_claims: bool,
     /// Of what tokens are believed by and are granted, as it was written.
     rules: Digest,
 }
@@ -68,10 +71,19 @@ impl Policy {
         if input.is_empty() {
             return Policy::without_rules();
         }
+        // What an issuer publishes is none of the rules: they stay the same when its keys are rotated.
         let of_certificates = (&input.with_certificate, &input.certificates);
         let rules = digest_of(&(&input.anybody, &input.with_token, &input.tokens, of_certificates));
-        let PolicyInput { anybody, with_token, with_certificate, certificates, keys, tokens, is_ruled: _ } =
-            input;
+        let PolicyInput {
+            anybody,
+            with_token,
+            with_certificate,
+            certificates,
+            keys,
+            tokens,
+            is_ruled: _,
+            keeps_claims,
+        } = input;
         // Nobody in particular has no claims, and neither has a key.
         let anybodys = anybody.fill(&Claims::new());
         let keys = keys.into_iter().map(|ApiKey { name, hash, grants }| {
@@ -80,6 +92,7 @@ impl Policy {
             let facts = Facts {
                 subject: Some(name),
                 key: Some(hash),
+                evidence: Some(hash),
                 rules: Some(digest_of(&grants)),
                 grants,
                 ..Facts::new(PrincipalKind::Key)
@@ -92,7 +105,17 @@ impl Policy {
         with_any_token.extend(&anybodys);
         let facts = Facts { grants: anybodys, rules: Some(rules), ..Facts::new(PrincipalKind::Anybody) };
         let anybody = Principal::of(facts);
-        Policy { anybody, with_token, with_any_token, with_certificate, certificates, keys, tokens, rules }
+        Policy {
+            anybody,
+            with_token,
+            with_any_token,
+            with_certificate,
+            certificates,
+            keys,
+            tokens,
+            keeps_claims,
+            rules,
+        }
     }
 
     /// The same, whose keys of tokens are in files with that digest: others of the same names are other keys.
@@ -105,6 +128,16 @@ impl Policy {
         self
     }
 
+    /// The same rules, with these keys of the issuer's.
+    #[must_use]
+    pub fn with_published(&self, published: Published) -> Policy {
+        let mut policy = self.clone();
+        if let Some(tokens) = &mut policy.tokens {
+            tokens.published = published;
+        }
+        policy
+    }
+
     /// Everybody may do everything.
     pub fn without_rules() -> Policy {
         Policy {
@@ -115,6 +148,7 @@ impl Policy {
             certificates: BTreeMap::new(),
             keys: HashMap::new(),
             tokens: None,
+            keeps_claims: false,
             rules: Digest::of(b"none"),
         }
     }
@@ -124,7 +158,9 @@ impl Policy {
         let has_key = |(hash, key): (&Digest, &Principal)| {
             other.keys.get(hash).is_some_and(|it| it.rules() == key.rules() && it.subject() == key.subject())
         };
-        let is_same = self.rules == other.rules && self.has_rules() == other.has_rules();
+        let is_same = self.rules == other.rules
+            && self.has_rules() == other.has_rules()
+            && self.keeps_claims == other.keeps_claims;
         is_same && self.keys.len() == other.keys.len() && self.keys.iter().all(has_key)
     }
 
@@ -138,7 +174,8 @@ impl Policy {
             // What a certificate grants is known of its subject alone.
             PrincipalKind::Certificate => {
                 let times = (principal.issued(), principal.expires());
-                principal.subject().map(|subject| self.of_certificate(subject, times))
+                let evidence = principal.evidence();
+                principal.subject().map(|subject| self.of_certificate(subject, times, evidence))
             }
             PrincipalKind::Ticket => {
                 let rules = match principal.key() {
@@ -179,7 +216,7 @@ impl Policy {
             return Err(RefusedToken::CertificateExpired);
         }
         let times = (Some(certificate.issued()), Some(certificate.expires()));
-        let principal = self.of_certificate(certificate.subject(), times);
+        let principal = self.of_certificate(certificate.subject(), times, Some(certificate.digest()));
         cache.insert(certificate.digest(), principal.clone());
         Ok(principal)
     }
@@ -188,6 +225,7 @@ impl Policy {
         &self,
         subject: &str,
         (issued, expires): (Option<Timestamp>, Option<Timestamp>),
+        evidence: Option<Digest>,
     ) -> Principal {
         let claims = Claims::from_iter([("sub".to_owned(), Value::from(subject))]);
         let mut grants = self.with_certificate.fill(&claims);
@@ -199,6 +237,7 @@ impl Policy {
             subject: Some(subject.to_owned()),
             issued,
             expires,
+            evidence,
             rules: Some(self.rules),
             grants,
             ..Facts::new(PrincipalKind::Certificate)
@@ -241,6 +280,10 @@ impl Policy {
             issued: verified.issued,
             rules: Some(self.rules),
             grants,
+            evidence: Some(digest),
+            claims: self
+                .keeps_claims
+                .then(|| Value::Object(verified.claims.clone()).to_string().into_boxed_str()),
             expires: Some(verified.expires),
             ..Facts::new(PrincipalKind::Token)
         });

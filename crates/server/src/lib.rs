@@ -5,9 +5,11 @@
 
 mod about;
 mod admin;
+mod asks;
 mod authorise;
 mod console;
 mod cross_origin;
+mod decision;
 mod examples;
 mod exchange;
 mod expiring;

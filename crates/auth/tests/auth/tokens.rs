@@ -2,10 +2,11 @@
 
 use crate::signing::{SECRET, WAYS, Way, hmac, unsigned};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::{
     ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
-    Principal, PrincipalKind, RefusedToken, Right, Template, TokenCache, TokenRules,
+    Principal, PrincipalKind, Published, RefusedToken, Right, Template, TokenCache, TokenRules,
 };
 use tidings_model::{StreamName, Timestamp};
 
@@ -15,6 +16,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 fn rules(keys: KeySet) -> TokenRules {
     TokenRules {
+        published: Published::Nowhere,
         keys,
         issuer: Some("https://issuer.test/".to_owned()),
         audience: Some("tidings".to_owned()),
@@ -237,6 +239,7 @@ fn policy() -> Policy {
         grants: given(Right::Publish, "**"),
     };
     Policy::new(PolicyInput {
+        keeps_claims: false,
         anybody: given(Right::Read, "news/**"),
         with_token: given(Right::Publish, "inbox/{sub}"),
         keys: vec![key],
@@ -375,6 +378,36 @@ fn without_rules_everybody_may_do_everything_and_with_keys_alone_nobody_may() {
     assert!(!Right::ALL.into_iter().any(|right| may(closed.anybody(), right, "a/b")));
     let refused = closed.identify("a.b.c", &mut TokenCache::default(), NOW).unwrap_err();
     assert_eq!(refused, RefusedToken::Malformed);
+}
+
+#[test]
+fn what_an_issuer_publishes_is_believed_and_what_it_may_publish_is_waited_for() {
+    let head = |id: Value| json!({ "alg": "EdDSA", "kid": id });
+    let verify = |published: Published, id: Value| {
+        let rules = TokenRules { published, ..rules(KeySet::default()) };
+        rules.verify(&Way::EdDsa.token_with(&head(id), &right()), NOW).map(drop)
+    };
+    let there = |way: Way, is_current| Published::There { keys: Arc::new(way.key_set()), is_current };
+    assert_eq!(verify(there(Way::EdDsa, true), json!("a")), Ok(()));
+    assert_eq!(verify(there(Way::EdDsa, false), json!("a")), Ok(()));
+    assert_eq!(verify(Published::Nowhere, json!("a")), Err(RefusedToken::NoKey));
+    assert_eq!(verify(Published::Awaited, json!("a")), Err(RefusedToken::KeysAwaited));
+    assert_eq!(verify(there(Way::Es256, true), json!("a")), Err(RefusedToken::UnknownKey));
+    assert_eq!(verify(there(Way::Es256, false), json!("a")), Err(RefusedToken::KeysAwaited));
+    // One that names no key is not worth another fetch.
+    assert_eq!(verify(there(Way::Es256, true), Value::Null), Err(RefusedToken::NoKey));
+}
+
+#[test]
+fn a_published_secret_is_none() {
+    let secret = json!({ "kty": "oct", "k": "a".repeat(64) });
+    let set = |keys: Value| json!({ "keys": keys }).to_string().into_bytes();
+    assert_eq!(KeySet::parse_published(&set(json!([secret]))).err(), Some(InvalidKeys::NoneUsable));
+    assert!(KeySet::parse(&set(json!([secret]))).is_ok());
+    let public =
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    assert_eq!(KeySet::parse_published(&set(json!([secret, public]))).map(|keys| keys.len()), Ok(1));
+    assert_eq!(KeySet::parse_published(include_bytes!("keys/ed-public.pem")).err(), Some(InvalidKeys::Json));
 }
 
 #[test]

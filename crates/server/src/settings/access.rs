@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tidings_auth::{
-    ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Right,
-    Template, TokenRules,
+    ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
+    Published, Right, Template, TokenRules,
 };
 
 /// The two kinds of tables.
@@ -317,6 +317,7 @@ impl SettingsInput {
             keys,
             tokens,
             is_ruled: any,
+            keeps_claims: settings.webhook_url.is_some(),
         });
         let policy = policy.with_key_files(self.digest_of_key_files());
         let Some(listen) = settings.reachable_address() else { return Ok(policy) };
@@ -359,11 +360,17 @@ impl SettingsInput {
         let secret = self.token_secret_file.as_ref();
         let public = keys_of("token_keys", public, KeySet::parse)?;
         let secret = keys_of("token_secret_file", secret, KeySet::from_secret)?;
-        let Some(keys) = public.into_iter().chain(secret).reduce(KeySet::and) else {
+        let keys = public.into_iter().chain(secret).reduce(KeySet::and);
+        if keys.is_none() && settings.token_keys_url.is_none() {
             return self.check_no_tokens().map(|()| None);
-        };
+        }
         Ok(Some(TokenRules {
-            keys,
+            keys: keys.unwrap_or_default(),
+            published: if settings.token_keys_url.is_some() {
+                Published::Awaited
+            } else {
+                Published::Nowhere
+            },
             issuer: settings.token_issuer.clone(),
             audience: settings.token_audience.clone(),
             claim: settings.token_claim.clone(),
@@ -379,7 +386,9 @@ impl SettingsInput {
                 return Err(SettingsError::Conflict {
                     values: format!("{key} = `{}` ({})", given.text, given.origin),
                     rule: "no token is believed without keys",
-                    advice: format!("name them by token_keys or token_secret_file, or leave {key} out"),
+                    advice: format!(
+                        "name them by token_keys, token_keys_url or token_secret_file, or leave {key} out"
+                    ),
                 });
             }
         }
@@ -551,7 +560,7 @@ mod tests {
         for key in ["token_issuer", "token_audience"] {
             let refused = resolved(&format!("{key} = \"x\"")).err().unwrap_or_default();
             let expected = format!(
-                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys or token_secret_file, or \
+                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys, token_keys_url or token_secret_file, or \
                  leave {key} out"
             );
             assert_eq!(refused, expected);

@@ -37,7 +37,9 @@ pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Cor
             held.leave(core);
             Opened::Response(response)
         }
-        Advance::Wait { .. } | Advance::More | Advance::End => Opened::Held(Box::new(held)),
+        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => {
+            Opened::Held(Box::new(held))
+        }
     }
 }
 

@@ -22,8 +22,7 @@ mod websocket_task;
 use super::parking::Whose;
 use super::slots::Channel;
 use super::{Owner, Shared};
-use crate::exchange::Exchange;
-use crate::exchange::Opened;
+use crate::exchange::{Exchange, Opened, Told};
 use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use crate::request::Request;
@@ -110,6 +109,13 @@ impl Tasks {
     pub(super) fn on_reply(&mut self, task: usize, number: u32, reply: Reply) {
         if let Some(news) = self.exchanges.get_mut(&task) {
             news.replies.push((number, reply));
+        }
+    }
+
+    /// What others have answered.
+    pub(super) fn tell(&mut self, task: usize, told: Told) {
+        if let Some(news) = self.exchanges.get_mut(&task) {
+            news.told.push(told);
         }
     }
 

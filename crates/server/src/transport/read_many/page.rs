@@ -95,7 +95,9 @@ fn open(
             page.leave(core);
             Opened::Response(response)
         }
-        Advance::Wait { .. } | Advance::More | Advance::End => Opened::Held(Box::new(page)),
+        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => {
+            Opened::Held(Box::new(page))
+        }
     }
 }
 
