@@ -228,7 +228,7 @@ impl Drop for OpenRequest {
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { channel, input, whose } = connection;
-    let stream = Stream::new(channel)?;
+    let stream = Stream::new(channel, Rc::clone(&worker.borrow().pace))?;
     if input.starts_with(HTTP2_PREFACE) {
         return http2::serve(worker, (stream, whose), input).await;
     }

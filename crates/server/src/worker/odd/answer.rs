@@ -16,6 +16,9 @@ use tidings_protocol::Response;
 /// What hyper writes: a body that is known, or events.
 pub(super) type Answer = hyper::Response<Either<Whole, ExchangeTask>>;
 
+/// To look through a body that is larger takes long enough for others to notice.
+const LONG_BODY_BYTES: usize = 64 << 10;
+
 pub(super) async fn answer(
     worker: Shared,
     state: Rc<ConnectionState>,
@@ -45,6 +48,10 @@ pub(super) async fn answer(
             return Ok(whole(Response::problem(&problem)));
         }
     };
+    if LONG_BODY_BYTES < body.len() {
+        let pace = Rc::clone(&worker.borrow().pace);
+        pace.alone().await;
+    }
     let seat = Seat::new(&worker, open_request);
     Ok(match open(&worker, &seat, &parts, body) {
         Opened::Response(response) => whole(response),
