@@ -2,7 +2,7 @@
 // `goal` is what it ought to be; `bytesMax` is lowered towards it, and never raised without a reason in the commit.
 
 export const entries = [
-  { name: "index", external: [], bytesMax: 9_612, goal: 6144 },
+  { name: "index", external: [], bytesMax: 9_645, goal: 6144 },
   { name: "testing", external: [], bytesMax: 12_288 },
   { name: "react", external: ["react"], bytesMax: 819 },
   { name: "vue", external: ["vue"], bytesMax: 1024 },

@@ -103,15 +103,16 @@ export const readFrames = async (response: Response, onBytes?: () => void): Prom
   const frames = JSON.parse(text);
   if (!frames.every) throw new SyntaxError("no array");
   // What is said of a crowd is a frame elsewhere.
+  const number = (name: string) => +headers.get("stream-" + name)! || 0;
   for (const type of ["return", "drain"]) {
-    const within = headers.get(`stream-${type}-within`);
-    if (within) frames.push({ type, within: +within });
+    const within = number(type + "-within");
+    if (within) frames.push({ type, within });
   }
   return [
     frames,
     {
       upToDate_: isEmpty || headers.has("stream-up-to-date"),
-      interval_: +headers.get("stream-poll-interval")! * 1000 || undefined,
+      interval_: number("poll-interval") * 1000,
     },
   ];
 };

@@ -251,8 +251,8 @@ export const createSession = (
   };
 
   /** How long until the next poll, after one that had everything. */
-  const interval = (advice: number | undefined) => {
-    const wait = pollInterval ?? advice ?? timing.pollIntervalDefault;
+  const interval = (advice: number) => {
+    const wait = pollInterval ?? (advice || timing.pollIntervalDefault);
     const isBridge = attempts.some((it) => it.transport != "poll" && !it.isLeaving_);
     return Math.max(
       Math.min(wait, isBridge ? timing.bridgeInterval : Infinity),
@@ -260,7 +260,8 @@ export const createSession = (
     );
   };
 
-  const onPage = (attempt: Attempt, hasNews: boolean, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
+  /** `news` is of which stream the first frame is: what is said of a crowd comes after all that is of streams. */
+  const onPage = (attempt: Attempt, news: string | undefined, { upToDate_: isUpToDate, interval_: advice }: PageEnd) => {
     hasSpoken = isTurnDue = true;
     tries = 0;
     attempt.live ??= time;
@@ -276,8 +277,8 @@ export const createSession = (
     if (attempt.transport == "poll") attempt.restUntil_ += isUpToDate ? interval(advice) : 0;
     // It was not held, for whatever reason: asked again at once it would be a storm.
     // A server that has no room to hold anything says how often it may be asked.
-    else if (!hasNews && time < attempt.asked_ + timing.heldMin)
-      attempt.restUntil_ += Math.max(timing.heldMin, advice ?? 0);
+    else if (!news && time < attempt.asked_ + timing.heldMin)
+      attempt.restUntil_ += Math.max(timing.heldMin, advice);
   };
 
   // ---- What fails.
@@ -487,11 +488,7 @@ export const createSession = (
         prove(attempt);
       }
       if (frames.every((frame) => onFrame(attempt, frame)) && page)
-        onPage(
-          attempt,
-          frames.some((frame) => frame.stream),
-          page,
-        );
+        onPage(attempt, frames[0]?.stream, page);
     },
 
     /** An attempt has failed. */

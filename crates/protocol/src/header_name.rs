@@ -145,9 +145,9 @@ pub const EXPOSE_HEADERS: &str = "*";
 /// The same, one by one: where a browser sends cookies, the star is the name of a header.
 pub const EXPOSE_HEADERS_NAMED: &str = "cache-control, content-type, date, etag, link, location, producer-epoch, \
     producer-expected-seq, producer-received-seq, retry-after, stream-closed, stream-cursor, stream-duplicate, \
-    stream-durability, stream-earliest-offset, stream-expires-at, stream-next-offset, stream-poll-interval, stream-reset, \
-    stream-retention-age, stream-retention-bytes, stream-retention-count, stream-sse-data-encoding, stream-ttl, \
-    stream-up-to-date, www-authenticate";
+    stream-drain-within, stream-durability, stream-earliest-offset, stream-expires-at, stream-next-offset, \
+    stream-poll-interval, stream-reset, stream-retention-age, stream-retention-bytes, stream-retention-count, \
+    stream-return-within, stream-sse-data-encoding, stream-ttl, stream-up-to-date, www-authenticate";
 
 /// The methods that a page of another origin may use.
 pub const ALLOW_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";

@@ -56,7 +56,7 @@ impl ReturnWindow {
 
 /// The time that so many need to come back, without regard to what is usual.
 fn needed_ms(connections: usize, per_second: usize) -> u64 {
-    let needed_ms = connections as u128 * 1_000 / per_second.max(1) as u128;
+    let needed_ms = (connections as u128 * 1_000).div_ceil(per_second.max(1) as u128);
     u64::try_from(needed_ms).unwrap_or(u64::MAX)
 }
 

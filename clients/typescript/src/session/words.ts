@@ -17,7 +17,7 @@ export interface Frame {
 export interface PageEnd {
   upToDate_: boolean;
   /** The server's advice, in milliseconds. */
-  interval_?: number | undefined;
+  interval_: number;
 }
 
 /** Streams, and from where they are asked for. */

@@ -125,7 +125,7 @@ class Script {
     if (heard.lost) session.lose_(now, attempt, loss(heard));
     else if (heard.hello) session.hear_(now, attempt, [{ type: "hello", heartbeat: heard.hello / 1000 }]);
     else if (heard.page) {
-      const page = { upToDate_: heard.page.up_to_date as boolean, interval_: heard.page.interval };
+      const page = { upToDate_: heard.page.up_to_date as boolean, interval_: heard.page.interval ?? 0 };
       session.hear_(now, attempt, heard.frames.map(frame), page);
     } else session.hear_(now, attempt, heard.frames?.map(frame));
   }

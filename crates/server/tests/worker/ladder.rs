@@ -12,6 +12,9 @@ const BUDGET_MIB: usize = 64;
 /// A request whose body stays one byte short of this is in the server's memory for as long as its connection is open.
 const BODY_BYTES: usize = 2 << 20;
 
+/// What `memory` streams may keep.
+const KEPT_BYTES: usize = 40 << 20;
+
 const HELD_FOR_LONG: &str =
     "GET /v1/stream/a?offset=now&live=long-poll&timeout=100 HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -20,6 +23,7 @@ fn server() -> Server {
     for (flag, value) in [
         ("--memory-budget-bytes", format!("{BUDGET_MIB}MiB")),
         ("--request-memory-bytes", "200MiB".to_owned()),
+        ("--memory-bytes", KEPT_BYTES.to_string()),
         ("--tail-cache-bytes", "1MiB".to_owned()),
         ("--request-timeout", "2m".to_owned()),
         ("--heartbeat", "60s".to_owned()),
@@ -28,6 +32,21 @@ fn server() -> Server {
         server = server.argument(flag).argument(value);
     }
     server.start()
+}
+
+/// Numbers without a pattern that could be compressed away.
+struct Random(u64);
+
+impl Random {
+    fn text(&mut self, bytes: usize) -> String {
+        let word = |random: &mut u64| {
+            *random ^= *random << 13;
+            *random ^= *random >> 7;
+            *random ^= *random << 17;
+            format!("{random:016x}")
+        };
+        (0..bytes.div_ceil(16)).map(|_| word(&mut self.0)).collect()
+    }
 }
 
 /// What pollers are advised: it tells the step.
@@ -143,28 +162,39 @@ fn the_furthest_behind_are_ended_and_lose_nothing() {
             break;
         }
         wire.message("live");
+        // What it does not read stays with the server, not on its way.
+        rustix::net::sockopt::set_socket_recv_buffer_size(wire.socket(), 4096).expect("a socket has one");
         let number = stalled.len();
         stalled.push(wire);
         assert!(number < 2 * (BUDGET_MIB << 20) / MESSAGE_BYTES, "they pin nothing");
         api.publish("a", &format!("[{{\"number\":{number},\"filler\":\"{filler}\"}}]"));
         assert_eq!(live.message("message")["data"]["number"], number);
     }
-    let mut holders = Vec::new();
-    hold_until(20, &mut holders, &mut poller, &server);
+    let ports: Vec<u16> = stalled.iter().map(Wire::port).collect();
+    // The rest goes to what nobody's end would free.
+    api.create("kept", &[("Stream-Durability", "memory")]);
+    let mut random = Random(7);
+    for _ in 0..KEPT_BYTES / MESSAGE_BYTES {
+        if !clients_by_worker(&server, &ports[..1]).concat().contains(&ports[0]) {
+            break;
+        }
+        api.publish("kept", &format!("[\"{}\"]", random.text(MESSAGE_BYTES)));
+        tidings_testkit::pause(std::time::Duration::from_millis(100));
+    }
     let most = anonymous_bytes(&server);
     assert!(most <= BUDGET_MIB << 20, "{} MiB", most >> 20);
     eventually("there is room again", || (advice(&mut poller) < 20).then_some(()));
-    let ports: Vec<u16> = stalled.iter().map(Wire::port).collect();
     let open = clients_by_worker(&server, &ports).concat();
     let ended: Vec<bool> = ports.iter().map(|port| !open.contains(port)).collect();
     assert!(ended[0] && !ended[ended.len() - 1], "{ended:?}");
     assert!(ended.is_sorted_by(|before, after| before >= after), "those furthest behind first: {ended:?}");
-    drop(holders);
+    drop(stalled.split_off(1));
+    api.delete("kept");
     eventually("it is calm again", || (advice(&mut poller) == 1).then_some(()));
     api.publish("a", "[{\"number\":-1}]");
     assert_eq!(live.message("message")["data"]["number"], -1, "who reads goes on");
     let mut back = Reader::new(server.address(), "a", Start::beginning());
-    back.follow_until_count(Transport::WebSocket, stalled.len() + 1);
+    back.follow_until_count(Transport::WebSocket, ports.len() + 1);
 }
 
 /// Publishers that don't wait for each other, readers that catch up, and connections that do nothing, all at once.

@@ -214,7 +214,8 @@ fn in_console(path: &str, arguments: &[&str]) -> Program {
 
 /// The console as it is in the binary. Needs the npm packages of `conformance/foreign`, and its own to see that it is fresh.
 fn console(workspace: &Workspace) -> Program {
-    let tests = node_tests(workspace, &["tests/console.test.mjs", "tests/rules.test.mjs"]);
+    let tests =
+        node_tests(workspace, &["tests/console.test.mjs", "tests/ladder.test.mjs", "tests/rules.test.mjs"]);
     Program { folder: PathBuf::from(CONSOLE), ..tests }
 }
 
