@@ -52,9 +52,10 @@ impl Worker {
         let Some(slot) = self.slots.get(key).filter(|slot| !slot.is_blocked()) else { return };
         let Some(mut exchange) = slot.exchange.take() else {
             // Requests may be left of what it had sent before.
-            return if slot.phase == Phase::Request {
-                self.resume(key)
-            };
+            if slot.phase == Phase::Request {
+                self.resume(key);
+            }
+            return;
         };
         let mut out = std::mem::take(&mut self.said);
         let advance = exchange.advance(Owner(key), &mut self.core, &mut out);

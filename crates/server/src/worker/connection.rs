@@ -15,10 +15,11 @@ use tidings_protocol::websocket::input::Input;
 pub(super) const REQUEST_BYTES_MAX: usize = 16 << 10;
 
 /// What is read from one connection while so many are ready: less from each, the more there are, so that the last of them does not wait
-/// for all that the others have. Who is in the middle of something gets all that there is room for: it would be copied again and again.
-pub(super) fn share_bytes(most: usize, ready_count: usize) -> usize {
+/// for all that the others have. Who is in the middle of something large gets all that there is room for: it would be copied again and
+/// again.
+pub(super) fn share_bytes(most: usize, held_bytes: usize, ready_count: usize) -> usize {
     const LEAST: usize = 1 << 10;
-    (most / ready_count.max(1)).max(LEAST)
+    if LEAST < held_bytes { most } else { (most / ready_count.max(1)).max(LEAST) }
 }
 
 impl Worker {
@@ -53,7 +54,7 @@ impl Worker {
         buffer.resize(start + Worker::BUFFER_BYTES, 0);
         buffer[..start].copy_from_slice(&held);
         let most = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
-        let bytes_max = if start == 0 { share_bytes(most, self.ready_count) } else { most };
+        let bytes_max = share_bytes(most, start, self.ready_count);
         match rustix::io::read(&slot.socket, &mut buffer[start..start + bytes_max]) {
             Ok(0) => {
                 slot.inbound = Inbound::Ended;

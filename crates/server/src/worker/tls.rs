@@ -41,7 +41,7 @@ impl Worker {
         let incoming = secured.take_incoming();
         let start = incoming.len();
         let most = if slot.phase == Phase::Duplex { Worker::BUFFER_BYTES } else { REQUEST_BYTES_MAX };
-        let bytes_max = if start == 0 { share_bytes(most, self.ready_count) } else { most };
+        let bytes_max = share_bytes(most, start, self.ready_count);
         buffer.resize(start + bytes_max, 0);
         buffer[..start].copy_from_slice(&incoming);
         match rustix::io::read(&slot.socket, &mut buffer[start..]) {

@@ -54,8 +54,8 @@ pub(super) async fn answer(
     }
     let seat = Seat::new(&worker, open_request);
     Ok(match open(&worker, &seat, &parts, body) {
-        Opened::Response(response) => whole(response),
-        Opened::Held(exchange) => whole(ExchangeTask::new(seat, exchange).respond().await),
+        Opened::Response(response) => said(&state, response),
+        Opened::Held(exchange) => said(&state, ExchangeTask::new(seat, exchange).respond().await),
         Opened::Stream(head, exchange) => {
             let task = ExchangeTask::new(seat, exchange);
             state.streams.set(true);
@@ -66,6 +66,12 @@ pub(super) async fn answer(
             whole(head)
         }
     })
+}
+
+/// An answer that may be large: hyper holds it until the peer takes it.
+fn said(state: &ConnectionState, response: Response) -> Answer {
+    state.owing.on_said(response.body.len());
+    whole(response)
 }
 
 pub(super) fn whole(response: Response) -> Answer {
