@@ -54,6 +54,8 @@ fn main() -> io::Result<()> {
         ],
     )?;
     write_tokens()?;
+    write_settings()?;
+    write_tls()?;
     write(
         "websocket",
         &[
@@ -82,6 +84,42 @@ fn write_tokens() -> io::Result<()> {
             ("pem", b"K-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"),
             ("pattern", b"Pusers/{sub}/**\nann\nusers/ann/inbox"),
             ("pattern-star", b"P**/a*{sub}/b\na\nx/ya/aa/b"),
+        ],
+    )
+}
+
+fn write_settings() -> io::Result<()> {
+    const HASH: &str = "6f1d9a3e8b5c7042d6e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9";
+    let rules = format!(
+        "listen = \"0.0.0.0:4437\"\n[[rights]]\nto = \"token\"\nread = [\"users/{{sub}}/**\"]\n[[keys]]\nname = \"a\"\nhash = \
+         \"sha256:{HASH}\"\npublish = \"**\"\n[[origins]]\nallow = [\"https://*.example.com\"]\ncookie = false\n"
+    );
+    write(
+        "settings",
+        &[
+            ("default", tidings_server::settings::default_file().as_bytes()),
+            ("rules", rules.as_bytes()),
+            ("streams", b"heartbeat = \"1m30s\"\n[[streams]]\nmatch = \"a/*\"\nretention_bytes = \"1 GiB\"\nbehind = \"latest\"\n"),
+            ("proxies", b"trusted_proxies = \"10.0.0.0/8, ::1\"\nproxy_protocol = true\nmemory_budget_bytes = \"64 MiB\"\n"),
+            ("tls", b"tls_listen = \"127.0.0.1:0\"\ntls_certificate_file = \"a.pem,b.pem\"\ntls_key_file = \"a.key,b.key\"\n"),
+        ],
+    )
+}
+
+fn write_tls() -> io::Result<()> {
+    // The steps of a whole handshake, a message each way, other keys, and the end.
+    let steps = b"C\x04\xff\x04\xff\x04\xff\x00\x10\x04\xff\x01\x00\x00\x20\x04\xff\x03\x00";
+    let alert = b"R\x07\x15\x03\x03\x00\x02\x01\x00";
+    let hello = b"R\x05\x16\x03\x01\x00\x30\xff\x01\x00\x00\x2c\x03\x03aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x00\x00\x02\x13\x01\x01\x00\x00\x01";
+    let changed = b"C\x04\xff\x02\x05\x04\xff";
+    write(
+        "tls_session",
+        &[
+            ("steps", steps),
+            ("alert", alert),
+            ("hello", hello),
+            ("changed", changed),
+            ("http", b"R\x10GET / HTTP/1.1\r\n"),
         ],
     )
 }

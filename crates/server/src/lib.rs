@@ -49,3 +49,5 @@ pub use server::run_on;
 pub use server::{Listens, RunError, STORAGE_FAILED_EXIT_CODE, run};
 pub use tidings_sys::heap::CountingHeap;
 pub use tls::TlsError;
+#[doc(hidden)]
+pub use worker::secured::{Heard, Secured};

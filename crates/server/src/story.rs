@@ -5,6 +5,7 @@
 use crate::authorise::Principal;
 use crate::metrics::Transport;
 use crate::peer::Peer;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// What a connection has done so far.
@@ -92,6 +93,11 @@ impl End {
     }
 }
 
+/// A text that stays within its line, whoever has chosen it: a subject is whatever its issuer lets a user be called.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) { text.escape_debug().to_string().into() } else { text.into() }
+}
+
 /// A step was taken for a connection that has this story, or none since it is older than the wish for one.
 pub(crate) fn tell(story: Option<&mut Story>, notes: &mut Notes) {
     match story {
@@ -139,6 +145,8 @@ impl Story {
         let Story { requests, streams, messages, received_bytes, sent_bytes, .. } = *self;
         let duration = Duration::from_millis(now_ms.saturating_sub(self.opened_ms));
         let subject = self.principal.as_ref().and_then(|principal| principal.subject()).unwrap_or_default();
+        let subject = one_line(subject);
+        let subject = &*subject;
         log::info!(
             target: "tidings::access",
             address:% = self.peer.address(),
@@ -153,5 +161,17 @@ impl Story {
             end = end.as_str();
             "a connection has ended"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_can_not_write_a_line_of_its_own() {
+        assert_eq!(one_line("ann@example.org"), "ann@example.org");
+        assert_eq!(one_line("ann\n[INFO ] all is well"), "ann\\n[INFO ] all is well");
+        assert_eq!(one_line("ann\u{1b}[2J"), "ann\\u{1b}[2J");
     }
 }

@@ -13,11 +13,13 @@ mod drain;
 mod fetching;
 pub(crate) mod followers;
 mod handshakes;
+mod held_input;
 mod lagging;
 mod liveness;
 mod load;
 mod odd;
 mod output;
+mod pace;
 mod pages;
 mod parking;
 pub(crate) mod poller;
@@ -26,7 +28,7 @@ mod proxied;
 mod requests;
 mod returning;
 mod revisit;
-mod secured;
+pub(crate) mod secured;
 mod shedding;
 mod slots;
 pub(crate) mod survey;
@@ -50,9 +52,11 @@ use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::worker::handshakes::Strangers;
+use crate::worker::held_input::HeldBytes;
 use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
+use crate::worker::pace::Pace;
 use crate::worker::poller::{Poller, Ready};
 use crate::worker::slots::Slots;
 use bytes::Bytes;
@@ -113,12 +117,15 @@ pub(crate) struct Worker {
     poller: Poller,
     listeners: Vec<Listening>,
     strangers: Strangers,
+    /// What it holds of requests that have not fully arrived.
+    held_bytes: HeldBytes,
     /// The system has no descriptor for another connection: asked again at the next tick.
     accepting_paused: bool,
     /// Its own place in `Common::doors`.
     index: usize,
     slots: Slots,
     tasks: Tasks,
+    pace: Rc<Pace>,
     /// What every read goes into, and what is parsed in place.
     buffer: Vec<u8>,
     /// What was decrypted of it: kept for its capacity only.
@@ -131,6 +138,8 @@ pub(crate) struct Worker {
     said: Vec<Bytes>,
     /// How many of `ready` were attended to.
     heard: usize,
+    /// How many there were.
+    ready_count: usize,
     under_the_hand: Vec<u64>,
     lagging: Lagging,
     /// How many ticks there were.
@@ -193,6 +202,7 @@ impl Worker {
             poller,
             listeners,
             strangers: Strangers::default(),
+            held_bytes: HeldBytes::default(),
             accepting_paused: false,
             index,
             slots: Slots::default(),
@@ -203,6 +213,8 @@ impl Worker {
             together,
             said: Vec::new(),
             heard: 0,
+            ready_count: 0,
+            pace: Rc::default(),
             under_the_hand: Vec::new(),
             lagging: Lagging::default(),
             tick: 0,

@@ -204,6 +204,14 @@ impl Server {
         self.data.path()
     }
 
+    /// Its process, as the system numbers it; another one after a restart.
+    ///
+    /// # Panics
+    /// When it was ended.
+    pub fn process_id(&self) -> u32 {
+        self.child.as_ref().expect("the server is running").id()
+    }
+
     /// What it has printed since its last start, standard output and error together.
     pub fn printed(&self) -> String {
         self.output.text()

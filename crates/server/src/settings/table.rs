@@ -202,7 +202,8 @@ settings_table! {
         max_producers: usize = COUNT "10000" in "1"..="10000000"; restart,
         /// How many publishes may wait to be stored. Above it: 503 with `Retry-After`.
         max_pending_publishes: usize = COUNT "8192" in "1"..="1000000"; restart,
-        /// What the bodies of large, chunked and HTTP/2 requests may take together, each until it is answered.
+        /// What the bodies of large, chunked and HTTP/2 requests may take together, each until it is answered; and as much again other
+        /// requests, while the rest of them is on its way.
         /// Above it: 503 with `Retry-After`.
         request_memory_bytes: usize = BYTES "256 MiB" in "1 KiB"..="1 TiB",
         /// How much one answer of a poll or long poll holds before the rest must be asked for.

@@ -50,7 +50,13 @@ impl Worker {
     /// One step of the exchange of a connection.
     pub(super) fn advance(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key).filter(|slot| !slot.is_blocked()) else { return };
-        let Some(mut exchange) = slot.exchange.take() else { return };
+        let Some(mut exchange) = slot.exchange.take() else {
+            // Requests may be left of what it had sent before.
+            if slot.phase == Phase::Request {
+                self.resume(key);
+            }
+            return;
+        };
         let mut out = std::mem::take(&mut self.said);
         let advance = exchange.advance(Owner(key), &mut self.core, &mut out);
         self.tell(key);
@@ -106,7 +112,7 @@ impl Worker {
         self.flush(key, out);
         let Some(slot) = self.slots.get(key).filter(|slot| slot.phase == Phase::Duplex) else { return };
         // Frames may have come behind the handshake: bytes that were read before make no readiness.
-        let mut held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
+        let mut held = slot.take_input();
         if !held.is_empty() {
             self.on_duplex_input(key, &mut held);
         }
@@ -161,7 +167,7 @@ impl Worker {
             Phase::ProxyHeader | Phase::Handshake => self.wait_by_phase(key),
             Phase::Request => {
                 // Bytes that were read before make no readiness.
-                let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
+                let held = slot.take_input();
                 slot.slim();
                 self.wait_by_phase(key);
                 self.on_held_input(key, held);

@@ -14,6 +14,14 @@ use tidings_protocol::websocket::input::Input;
 /// waits for all.
 pub(super) const REQUEST_BYTES_MAX: usize = 16 << 10;
 
+/// What is read from one connection while so many are ready: less from each, the more there are, so that the last of them does not wait
+/// for all that the others have. Who is in the middle of something large gets all that there is room for: it would be copied again and
+/// again.
+pub(super) fn share_bytes(most: usize, held_bytes: usize, ready_count: usize) -> usize {
+    const LEAST: usize = 1 << 10;
+    if LEAST < held_bytes { most } else { (most / ready_count.max(1)).max(LEAST) }
+}
+
 impl Worker {
     pub(super) fn on_socket(&mut self, key: u64, event: Ready) {
         if event.broken {
@@ -41,11 +49,12 @@ impl Worker {
             return self.on_readable_secured(key);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
+        let held = slot.take_input();
         let start = held.len();
         buffer.resize(start + Worker::BUFFER_BYTES, 0);
         buffer[..start].copy_from_slice(&held);
-        let bytes_max = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
+        let most = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
+        let bytes_max = share_bytes(most, start, self.ready_count);
         match rustix::io::read(&slot.socket, &mut buffer[start..start + bytes_max]) {
             Ok(0) => {
                 slot.inbound = Inbound::Ended;

@@ -14,6 +14,7 @@ mod gate;
 mod gated;
 mod http1;
 mod http2;
+mod owing;
 mod rewound;
 mod seat;
 mod stream;
@@ -31,7 +32,9 @@ use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use bytes::Bytes;
 use gate::Admitted;
-use rewound::Rewound;
+pub(super) use owing::Debtor;
+use owing::{Debtors, Owing};
+use rewound::{Quiet, Rewound};
 use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -62,12 +65,18 @@ pub(super) struct Tasks {
     pub(super) connections: usize,
     drain: Rc<Notify>,
     draining: bool,
+    debtors: Debtors,
 }
 
 impl Tasks {
     /// Whether hyper has no connection, and no task an exchange.
     pub(super) fn is_empty(&self) -> bool {
         self.connections == 0 && self.exchanges.is_empty()
+    }
+
+    /// Connections that hold memory for peers that don't take what they were told, and how much.
+    pub(super) fn debtors(&self) -> Vec<(usize, Debtor)> {
+        self.debtors.all()
     }
 
     /// A place for the news of one exchange.
@@ -166,8 +175,6 @@ pub(super) fn start_tasks(worker: &Shared) {
 
 /// What is known of a connection that hyper has.
 pub(super) struct ConnectionState {
-    /// Requests whose answers are not yet complete.
-    open: Cell<usize>,
     /// Since when there is none.
     idle_since: Cell<Instant>,
     /// A request's body was not read to its end: what follows on the connection can't be told apart from it.
@@ -184,12 +191,12 @@ pub(super) struct ConnectionState {
     share: Cell<Option<Box<ConnectionShare>>>,
     /// What it has done, where somebody wants to know.
     story: RefCell<Option<Box<Story>>>,
+    owing: Rc<Owing>,
 }
 
 impl ConnectionState {
     fn new((caller, story): Whose, stream: &Stream) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
-            open: Cell::new(0),
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
@@ -198,7 +205,14 @@ impl ConnectionState {
             certificate: stream.certificate(),
             share: Cell::new(caller.share),
             story: RefCell::new(story),
+            owing: Rc::default(),
         })
+    }
+
+    /// It may be ended for what it holds from here on.
+    fn is_served(&self, worker: &Shared, quiet: Rc<Quiet>) {
+        self.owing.watch(quiet);
+        worker.borrow().tasks.debtors.add(&self.owing);
     }
 
     /// What goes with the connection, which leaves hyper.
@@ -226,21 +240,23 @@ struct OpenRequest(Rc<ConnectionState>);
 
 impl OpenRequest {
     fn of(state: &Rc<ConnectionState>) -> OpenRequest {
-        state.open.set(state.open.get() + 1);
+        let open = &state.owing.open_requests;
+        open.set(open.get() + 1);
         OpenRequest(Rc::clone(state))
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
+        let open = &self.0.owing.open_requests;
+        open.set(open.get() - 1);
         self.0.idle_since.set(Instant::now());
     }
 }
 
 async fn serve(worker: &Shared, connection: HandedOver) -> std::io::Result<()> {
     let HandedOver { channel, input, whose } = connection;
-    let stream = Stream::new(channel)?;
+    let stream = Stream::new(channel, Rc::clone(&worker.borrow().pace))?;
     if input.starts_with(HTTP2_PREFACE) {
         return http2::serve(worker, (stream, whose), input).await;
     }

@@ -13,7 +13,7 @@ impl Worker {
     /// A connection is readable whose proxy has not said yet for whom it is.
     pub(super) fn on_proxy_header(&mut self, key: u64) {
         let Some(slot) = self.slots.get(key) else { return };
-        let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
+        let held = slot.take_input();
         let start = held.len();
         let buffer = &mut self.buffer[..ProxyHeader::BYTES_MAX];
         buffer[..start].copy_from_slice(&held);

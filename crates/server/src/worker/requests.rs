@@ -1,6 +1,8 @@
 //! Requests on a parked connection: found in what was read, answered in order. What is odd goes to hyper.
 
+use super::held_input::HeldInput;
 use super::output::{Then, Written};
+use super::poller::Interest;
 use super::slots::{Inbound, Phase, Rare};
 use super::{Owner, Worker};
 use crate::exchange::Opened;
@@ -16,7 +18,7 @@ use tidings_protocol::{
 /// The largest body of a publish that the narrow front reads; a larger one goes to hyper, which streams it.
 const NARROW_BODY_BYTES_MAX: u64 = 64 << 10;
 
-/// How much is answered to pipelined requests before it is looked whether the peer reads.
+/// How much is answered to pipelined requests before it is looked whether the peer reads, and others have their turn.
 const ANSWERS_BYTES_MAX: usize = 256 << 10;
 
 /// What the beginning of some input is.
@@ -55,6 +57,9 @@ impl Worker {
             }
             if ANSWERS_BYTES_MAX < out.iter().map(Bytes::len).sum() {
                 match self.send(key, &mut out) {
+                    Written::All if at < input.len() && self.is_asked(key) => {
+                        return self.go_on_later(key, &input[at..]);
+                    }
                     Written::All => {}
                     Written::Part => break,
                     Written::Broken => return self.close(key),
@@ -67,8 +72,20 @@ impl Worker {
             self.flush(key, &mut out);
             return self.on_duplex_input(key, &mut input[at..]);
         }
-        self.keep_input(key, &input[at..]);
+        self.keep_beginning(key, &input[at..], &mut out);
         self.send_with_others(key, &mut out, Then::Resume);
+    }
+
+    /// Whether the next thing that it sends is a request.
+    fn is_asked(&self, key: u64) -> bool {
+        self.slots.peek(key).is_some_and(|slot| slot.phase == Phase::Request)
+    }
+
+    /// It has said so much that others come first. Nothing more is read meanwhile.
+    fn go_on_later(&mut self, key: u64, input: &[u8]) {
+        self.keep_input(key, input);
+        self.wait_for(key, Interest::Neither);
+        self.queue(Owner(key));
     }
 
     fn parse(&mut self, key: u64, input: &[u8]) -> Parsed {
@@ -116,7 +133,11 @@ impl Worker {
             // Nobody will send the rest.
             return self.close(key);
         }
-        self.keep_input(key, &held);
+        let mut out = Vec::new();
+        self.keep_beginning(key, &held, &mut out);
+        if !out.is_empty() {
+            self.flush(key, &mut out);
+        }
     }
 
     /// Whether what is held is more than the beginning of a request.
@@ -142,7 +163,20 @@ impl Worker {
             // It is no later than it was when the request began.
             slot.due_ms = slot.due_ms.min(due_ms);
         }
-        slot.rare.get_or_insert_with(Box::<Rare>::default).input = input.to_vec();
+        slot.rare.get_or_insert_with(Box::<Rare>::default).input = HeldInput::new(input, &self.held_bytes);
+    }
+
+    /// Keeps what may be the beginning of a request, if there is room for it; else it is refused behind `out`.
+    fn keep_beginning(&mut self, key: u64, input: &[u8], out: &mut Vec<Bytes>) {
+        /// A head of the usual size has room in any case: a crowd of large bodies keeps no poll out.
+        const ALWAYS_BYTES: usize = 4 << 10;
+        let room = self.core.settings.request_memory_bytes / self.core.settings.workers.max(1);
+        if input.len() <= ALWAYS_BYTES || !self.is_asked(key) || self.held_bytes.get() + input.len() <= room {
+            return self.keep_input(key, input);
+        }
+        let busy = Problem::too_busy(self.core.spread_s(1));
+        self.core.metrics.problems.of(busy.code).count();
+        self.respond(key, &Response::problem(&busy), Connection::Close, out);
     }
 }
 

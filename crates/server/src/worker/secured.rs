@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tidings_auth::ClientCertificate;
 
 /// The state of one connection that is secured.
-pub(crate) struct Secured {
+pub struct Secured {
     tls: UnbufferedServerConnection,
     /// The beginning of a record or of a message of the handshake: what its rest is waited for with.
     incoming: Vec<u8>,
@@ -33,7 +33,7 @@ pub(crate) struct Secured {
 
 /// What came of some bytes from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub enum Heard {
     /// More may come.
     Open,
     /// The peer has said that nothing follows.
@@ -42,19 +42,23 @@ pub(crate) enum Heard {
 
 impl Secured {
     /// What goes into one record at most: so much is encrypted ahead of a socket that does not take it.
-    pub(crate) const RECORD_BYTES: usize = 16 << 10;
+    pub const RECORD_BYTES: usize = 16 << 10;
 
     /// What a record has beside its contents, at most: a head, a nonce (TLS 1.2), a type (TLS 1.3) and a tag.
     const OVERHEAD_BYTES: usize = 32;
 
-    pub(crate) fn new(config: Arc<ServerConfig>) -> Result<Secured, rustls::Error> {
+    /// A connection that a peer has just made.
+    ///
+    /// # Errors
+    /// When the configuration can't be used.
+    pub fn new(config: Arc<ServerConfig>) -> Result<Secured, rustls::Error> {
         let tls = UnbufferedServerConnection::new(config)?;
         let (incoming, sealed) = (Vec::new(), Bytes::new());
         Ok(Secured { tls, incoming, sealed, certificate: None, is_established: false, is_closed: false })
     }
 
     /// Whether the peer is still a stranger.
-    pub(crate) fn is_handshaking(&self) -> bool {
+    pub fn is_handshaking(&self) -> bool {
         !self.is_established
     }
 
@@ -73,24 +77,29 @@ impl Secured {
     }
 
     /// Whether the socket has yet to take records.
-    pub(crate) fn has_sealed(&self) -> bool {
+    pub fn has_sealed(&self) -> bool {
         !self.sealed.is_empty()
     }
 
+    /// What it keeps of either direction.
+    pub fn held_bytes(&self) -> usize {
+        self.incoming.len() + self.sealed.len()
+    }
+
     /// What came before and was not a whole record: to be put before what comes next.
-    pub(crate) fn take_incoming(&mut self) -> Vec<u8> {
+    pub fn take_incoming(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.incoming)
     }
 
     /// The same once more, when nothing came.
-    pub(crate) fn keep_incoming(&mut self, incoming: Vec<u8>) {
+    pub fn keep_incoming(&mut self, incoming: Vec<u8>) {
         self.incoming = incoming;
     }
 
     /// Decrypts what came, and appends it to `plain`. What TLS itself has to say is sealed then.
     ///
     /// An error is the peer's fault, and the end of the connection; an alert that names it is sealed.
-    pub(crate) fn open(&mut self, records: &mut [u8], plain: &mut Vec<u8>) -> Result<Heard, rustls::Error> {
+    pub fn open(&mut self, records: &mut [u8], plain: &mut Vec<u8>) -> Result<Heard, rustls::Error> {
         let heard = self.open_records(records, plain);
         self.is_closed |= heard.is_err();
         heard
@@ -140,7 +149,7 @@ impl Secured {
     }
 
     /// Encrypts `plain`, of any size, and appends the records to `out`.
-    pub(crate) fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    pub fn seal(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         let records = plain.len().div_ceil(Secured::RECORD_BYTES);
         let bytes = plain.len() + records * Secured::OVERHEAD_BYTES;
         self.write(out, |traffic, out| {
@@ -149,7 +158,7 @@ impl Secured {
     }
 
     /// Seals that nothing follows; once.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         if self.is_closed || !self.is_established {
             return;
         }
@@ -206,7 +215,7 @@ impl Secured {
 
     /// Sends what is sealed, then the queue record by record, through `send`, until all is sent or that takes no more.
     /// Says how many bytes went.
-    pub(crate) fn send(
+    pub fn send(
         &mut self,
         queue: &mut VecDeque<Bytes>,
         mut send: impl FnMut(&[u8]) -> io::Result<usize>,
@@ -258,7 +267,7 @@ impl Secured {
     }
 
     /// Records that wait for the socket, behind those that do already.
-    pub(crate) fn push_sealed(&mut self, records: impl Into<Bytes>) {
+    pub fn push_sealed(&mut self, records: impl Into<Bytes>) {
         let records = records.into();
         if self.sealed.is_empty() {
             self.sealed = records;

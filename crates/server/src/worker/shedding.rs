@@ -2,6 +2,7 @@
 //! then the followers furthest behind. They come back by their offsets.
 
 use super::Worker;
+use super::odd::Debtor;
 use super::slots::{Phase, Slot};
 use crate::ladder::Step;
 use std::cmp::Reverse;
@@ -16,6 +17,12 @@ const LEAST: usize = 8;
 /// Who is ended before whom: the greater first.
 type Claim = (bool, u64, usize);
 
+/// Who has it.
+enum Holder {
+    Slot(u64),
+    Task(Debtor),
+}
+
 impl Worker {
     /// A clock tick.
     pub(super) fn shed(&mut self) {
@@ -23,17 +30,24 @@ impl Worker {
             return;
         }
         let keys = self.slots.keys();
-        let claims = keys.into_iter().filter_map(|key| Some((claim(self.slots.peek(key)?)?, key)));
-        let mut claims: Vec<(Claim, u64)> = claims.collect();
+        let parked =
+            keys.into_iter().filter_map(|key| Some((claim(self.slots.peek(key)?)?, Holder::Slot(key))));
+        let with_hyper = self.tasks.debtors().into_iter();
+        // One of them may have many followers: they are ended by what they hold together.
+        let with_hyper = with_hyper.map(|(bytes, debtor)| ((true, 0, bytes), Holder::Task(debtor)));
+        let mut claims: Vec<(Claim, Holder)> = parked.chain(with_hyper).collect();
         claims.sort_unstable_by_key(|(claim, _)| Reverse(*claim));
         claims.truncate((claims.len() / PART).max(LEAST));
-        for (_, key) in claims {
+        for (_, holder) in claims {
             if self.core.memory.is_enough() {
                 return;
             }
             self.core.metrics.shed.count();
             // A peer that takes nothing can't be told anything either.
-            self.close(key);
+            match holder {
+                Holder::Slot(key) => self.close(key),
+                Holder::Task(debtor) => debtor.end(),
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Slots: where parked connections live, a few bytes each, in pages that never move.
 
+use super::held_input::HeldInput;
 use super::pages::Pages;
 use super::secured::Secured;
 use crate::exchange::Exchange;
@@ -96,7 +97,7 @@ pub(crate) enum Inbound {
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Bytes of a request that is not complete, or that waits behind a held answer.
-    pub(crate) input: Vec<u8>,
+    pub(super) input: HeldInput,
     /// Bytes that the socket did not take.
     pub(crate) output: VecDeque<Bytes>,
 }
@@ -144,10 +145,16 @@ impl Slot {
         self.rare.as_ref().is_some_and(|rare| !rare.input.is_empty())
     }
 
+    /// Takes these bytes, for what comes next to be put behind them.
+    pub(super) fn take_input(&mut self) -> Vec<u8> {
+        self.rare.as_mut().map(|rare| rare.input.take()).unwrap_or_default()
+    }
+
     /// What is kept for it that was not sent, or has not fully arrived.
     pub(crate) fn held_bytes(&self) -> usize {
-        let Some(rare) = &self.rare else { return 0 };
-        rare.input.capacity() + rare.output.iter().map(Bytes::len).sum::<usize>()
+        let of_records = self.secured.as_ref().map_or(0, |secured| secured.held_bytes());
+        let Some(rare) = &self.rare else { return of_records };
+        of_records + rare.input.len() + rare.output.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Frees what is empty: a connection that waits holds no buffer.

@@ -1,7 +1,7 @@
 //! Parked connections over TLS: what they read and write goes through their [`Secured`], and all else is as without.
 
 use super::Worker;
-use super::connection::REQUEST_BYTES_MAX;
+use super::connection::{REQUEST_BYTES_MAX, share_bytes};
 use super::output::{Written, send_now};
 use super::poller::Interest;
 use super::secured::{Heard, Secured};
@@ -40,7 +40,8 @@ impl Worker {
         let Some(secured) = &mut slot.secured else { return };
         let incoming = secured.take_incoming();
         let start = incoming.len();
-        let bytes_max = if slot.phase == Phase::Duplex { Worker::BUFFER_BYTES } else { REQUEST_BYTES_MAX };
+        let most = if slot.phase == Phase::Duplex { Worker::BUFFER_BYTES } else { REQUEST_BYTES_MAX };
+        let bytes_max = share_bytes(most, start, self.ready_count);
         buffer.resize(start + bytes_max, 0);
         buffer[..start].copy_from_slice(&incoming);
         match rustix::io::read(&slot.socket, &mut buffer[start..]) {
@@ -101,7 +102,7 @@ impl Worker {
         if slot.phase == Phase::Handshake {
             return self.close(key);
         }
-        let held = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.input)).unwrap_or_default();
+        let held = slot.take_input();
         if heard == Heard::Ended {
             slot.inbound = Inbound::Ended;
         }

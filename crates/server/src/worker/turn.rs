@@ -5,14 +5,19 @@ use crate::metrics::HeldBy;
 use crate::worker::accept::Entrance;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tidings_engine::{News, Reply, Stream};
+use tokio::io::unix::AsyncFdReadyGuard;
 
 /// A turn goes on for as long as the rest of the worker took since the last yield, within these bounds: less would
 /// starve the fan-out, more would starve hyper.
 const TURN_MIN: Duration = Duration::from_micros(500);
 const TURN_MAX: Duration = Duration::from_millis(5);
+
+/// When what is ready takes longer than this to hear, news is looked at in between.
+const NEWS_EVERY: Duration = Duration::from_micros(500);
 
 /// How often a turn looks at what is ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,7 @@ enum Turn {
 /// the run queue before each turn.
 pub(super) async fn run(worker: Shared) -> std::io::Result<()> {
     let readiness = tidings_sys::readable(worker.borrow().poller.descriptor())?;
+    let pace = Rc::clone(&worker.borrow().pace);
     let mut rest = Duration::ZERO;
     loop {
         if worker.borrow_mut().is_alone() {
@@ -45,16 +51,22 @@ pub(super) async fn run(worker: Shared) -> std::io::Result<()> {
             }
             continue;
         }
-        let mut guard = readiness.readable().await?;
+        let mut guard = tokio::select! {
+            // Both arms may be dropped: what is ready stays so, and who waits for the next round is remembered.
+            biased;
+            guard = readiness.readable() => Some(guard?),
+            () = pace.wanted() => None,
+        };
         loop {
             let now = now();
             let turn = worker.borrow_mut().turn(now, rest.clamp(TURN_MIN, TURN_MAX), Look::UntilNothing)?;
             odd::start_tasks(&worker);
+            pace.next_round();
             match turn {
                 // Only after a look that found nothing: tokio registers the epoll edge-triggered, and what became
                 // ready before that look would never be told again.
                 Turn::Idle => {
-                    guard.clear_ready();
+                    guard.iter_mut().for_each(AsyncFdReadyGuard::clear_ready);
                     break;
                 }
                 Turn::Cut => {
@@ -97,6 +109,7 @@ impl Worker {
         if self.heard == self.ready.len() && self.core.ready.is_empty() {
             self.poller.sleep(&mut self.ready)?;
             self.heard = 0;
+            self.ready_count = self.ready.len();
         }
         Ok(())
     }
@@ -108,6 +121,7 @@ impl Worker {
             if self.heard == ready.len() {
                 self.poller.take(&mut ready)?;
                 self.heard = 0;
+                self.ready_count = ready.len();
             }
             let was_ready = !ready.is_empty();
             let all_heard = self.hear(&ready, began, budget);
@@ -138,17 +152,30 @@ impl Worker {
     /// Attends to what is ready, until all is done or the time is up. What is left comes first in the next turn: taken
     /// anew, it would stand behind all others. Says whether nothing is left.
     fn hear(&mut self, ready: &[Ready], began: Instant, budget: Duration) -> bool {
-        const LOOK_AT_THE_TIME_EVERY: usize = 8;
+        let mut looked = began;
         while let Some(event) = ready.get(self.heard) {
             self.on_ready(*event);
             self.heard += 1;
-            let look = self.heard.is_multiple_of(LOOK_AT_THE_TIME_EVERY);
-            if look && budget <= now().saturating_duration_since(began) {
+            // One of them may bring as much as fits into the buffer, so the time is looked at after each.
+            let now = now();
+            if NEWS_EVERY <= now.saturating_duration_since(looked) {
+                looked = now;
+                self.hear_news_between(began, budget);
+            }
+            if budget <= now.saturating_duration_since(began) {
                 break;
             }
         }
         self.send_together();
         self.heard == ready.len()
+    }
+
+    /// Followers don't wait for all who ask: what was committed meanwhile goes out.
+    fn hear_news_between(&mut self, began: Instant, budget: Duration) {
+        self.send_together();
+        let news = self.core.take_news();
+        self.hear_news(news);
+        self.advance_ready(began, budget);
     }
 
     fn on_ready(&mut self, event: Ready) {
@@ -231,7 +258,7 @@ impl Worker {
 
     /// Those who can go on do, one step each, until all have or the time is up. Says whether all have.
     fn advance_ready(&mut self, began: Instant, budget: Duration) -> bool {
-        const LOOK_AT_THE_TIME_EVERY: usize = 64;
+        const LOOK_AT_THE_TIME_EVERY: usize = 8;
         for step in 1.. {
             let Some(owner) = self.core.ready.pop_front() else {
                 // Who has more to say is ready again once this is sent, and so is who published.

@@ -1,11 +1,12 @@
 //! The memory budget: as it is used up, the server goes up the ladder step by step, and comes down in the reverse order.
 
+use crate::http2::Http2;
 use crate::process::{anonymous_bytes, clients_by_worker};
 use crate::requests::{FOLLOW, SSE, get, publish};
 use crate::wire::{TEXT, Wire};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use tidings_testkit::{Api, Reader, Server, Start, Transport, eventually};
+use tidings_testkit::{Api, Reader, Request, Server, Start, Transport, eventually};
 
 const BUDGET_MIB: usize = 64;
 
@@ -248,4 +249,53 @@ fn a_flood_and_a_crowd_that_catches_up_stay_in_the_budget() {
     eprintln!("at most {} MiB of {BUDGET_MIB}", most >> 20);
     assert!(most <= BUDGET_MIB << 20, "{} MiB", most >> 20);
     drop(idle);
+}
+
+/// Over HTTP/2 one connection follows many times and takes nothing: the server holds what it has said until it needs the room.
+#[test]
+fn who_takes_nothing_over_http2_is_ended_before_the_budget_is_used_up() {
+    const MESSAGE_BYTES: usize = 700 << 10;
+    const CONNECTIONS: usize = 3;
+    let server = server();
+    let mut api = Api::new(server.address());
+    api.create("a", &[]);
+    let mut random = Random(3);
+    let mut poller = Wire::connect(&server);
+    let mut live = Wire::upgraded(&server, "/v1/stream/a?offset=now");
+    live.message("live");
+    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| Http2::connect(&server)).collect();
+    let mut follows = 0;
+    while advice(&mut poller) < 10 {
+        // Each stops at another message, and so pins that one.
+        let http2 = &mut connections[follows % CONNECTIONS];
+        let follow = http2.get("/v1/stream/a?offset=now&live=sse");
+        http2.stall(follow);
+        if http2.status(follow) == 503 {
+            break;
+        }
+        follows += 1;
+        assert!(follows < 2 * (BUDGET_MIB << 20) / MESSAGE_BYTES, "they pin nothing");
+        api.publish("a", &format!("[\"{}\"]", random.text(MESSAGE_BYTES)));
+        live.message("message");
+    }
+    assert!(10 <= advice(&mut poller));
+    // The rest goes to what nobody's end would free.
+    api.create("kept", &[("Stream-Durability", "memory")]);
+    let mut shed = 0;
+    for _ in 0..KEPT_BYTES / MESSAGE_BYTES {
+        let page = api.expect(200, &Request::get("/metrics")).text();
+        let line = page.lines().find_map(|line| line.strip_prefix("tidings_connections_shed_total "));
+        shed = line.and_then(|count| count.parse().ok()).expect("it is counted");
+        if shed != 0 {
+            break;
+        }
+        api.publish("kept", &format!("[\"{}\"]", random.text(MESSAGE_BYTES)));
+        tidings_testkit::pause(std::time::Duration::from_millis(100));
+    }
+    let most = anonymous_bytes(&server);
+    assert!((1..=CONNECTIONS).contains(&shed), "{shed}");
+    assert!(most <= BUDGET_MIB << 20, "{} MiB", most >> 20);
+    eventually("there is room again", || (advice(&mut poller) < 10).then_some(()));
+    api.publish("a", "[1]");
+    assert_eq!(live.message("message")["data"], 1, "who reads goes on");
 }

@@ -1,7 +1,7 @@
 //! Peers that send or take one byte at a time: they cost others nothing, and have their time.
 
 use crate::process::descriptors;
-use crate::requests::{OPTIONS, POLL};
+use crate::requests::{OPTIONS, POLL, publish};
 use crate::wire::Wire;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -144,4 +144,51 @@ fn who_takes_nothing_of_an_answer_is_cut_off_whichever_front_answers() {
     eventually("all of them are gone", || (descriptors(&server) <= base + 1).then_some(()));
     // Nobody else has suffered.
     assert_eq!(Wire::connect(&server).ask(POLL).status, 200);
+}
+
+/// What has arrived of requests waits in memory for the rest: so much of it together, and a head of the usual size in any case.
+#[test]
+fn beginnings_of_requests_have_a_limit_together() {
+    const BODY_BYTES: usize = 60_000;
+    const ROOM_BYTES: usize = 256 << 10;
+    const CONNECTIONS: usize = 10;
+    let server = Server::builder()
+        .setting("--workers", "1")
+        .setting("--max-message-bytes", "64KiB")
+        .setting("--request-memory-bytes", ROOM_BYTES.to_string())
+        .start();
+    let mut api = Api::new(server.address());
+    api.create("a", &[]);
+    let body = format!("\"{}\"", "x".repeat(BODY_BYTES - 2));
+    let request = publish("a", &body);
+    let (beginning, rest) = request.split_at(request.len() - 1);
+    let begin = || {
+        let mut wire = Wire::connect(&server);
+        wire.send(beginning);
+        wire
+    };
+    let mut wires: Vec<Wire> = std::iter::repeat_with(begin).take(CONNECTIONS).collect();
+    let is_answered = |wire: &Wire| wire.socket().peek(&mut [0]).is_ok();
+    for wire in &wires {
+        wire.socket().set_nonblocking(true).expect("a socket has this option");
+    }
+    let fit = ROOM_BYTES / BODY_BYTES;
+    eventually("those for whom there is no room are told", || {
+        let refused = wires.iter().filter(|wire| is_answered(wire)).count();
+        (CONNECTIONS - fit <= refused).then_some(())
+    });
+    assert_eq!(Wire::connect(&server).ask(POLL).text(), "[]", "what is small has room");
+    let (refused, waiting): (Vec<_>, Vec<_>) = wires.drain(..).partition(is_answered);
+    assert_eq!(waiting.len(), fit);
+    for mut wire in refused {
+        wire.socket().set_nonblocking(false).expect("a socket has this option");
+        let answer = wire.answer();
+        assert_eq!((answer.status, answer.code().as_str()), (503, "too_busy"), "{}", answer.head);
+    }
+    for mut wire in waiting {
+        wire.socket().set_nonblocking(false).expect("a socket has this option");
+        wire.send(rest);
+        assert_eq!(wire.answer().status, 204);
+    }
+    assert_eq!(begin().ask(rest).status, 204, "there is room again");
 }

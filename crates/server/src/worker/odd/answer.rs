@@ -16,6 +16,9 @@ use tidings_protocol::{ErrorCode, Problem, Response};
 /// What hyper writes: a body that is known, or events.
 pub(super) type Answer = hyper::Response<Either<Whole, ExchangeTask>>;
 
+/// To look through a body that is larger takes long enough for others to notice.
+const LONG_BODY_BYTES: usize = 64 << 10;
+
 pub(super) async fn answer(
     worker: Shared,
     state: Rc<ConnectionState>,
@@ -45,11 +48,15 @@ pub(super) async fn answer(
             return Ok(whole(Response::problem(&problem)));
         }
     };
+    if LONG_BODY_BYTES < body.len() {
+        let pace = Rc::clone(&worker.borrow().pace);
+        pace.alone().await;
+    }
     let seat = Seat::new(&worker, open_request);
     let opened = open(&worker, &seat, &parts, body);
     let (opened, seat) = settled(opened, seat).await;
     Ok(match opened {
-        Opened::Response(response) => whole(response),
+        Opened::Response(response) => said(&state, response),
         Opened::Held(_) => {
             whole(Response::problem(&Problem::new(ErrorCode::Internal, "it is held for ever")))
         }
@@ -71,6 +78,12 @@ pub(super) async fn settled(mut opened: Opened, mut seat: Seat) -> (Opened, Seat
         (opened, seat) = ExchangeTask::new(seat, exchange).respond().await;
     }
     (opened, seat)
+}
+
+/// An answer that may be large: hyper holds it until the peer takes it.
+fn said(state: &ConnectionState, response: Response) -> Answer {
+    state.owing.on_said(response.body.len());
+    whole(response)
 }
 
 pub(super) fn whole(response: Response) -> Answer {

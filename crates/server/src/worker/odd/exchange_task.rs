@@ -69,6 +69,7 @@ impl ExchangeTask {
         let mut out = Vec::new();
         let advance = self.seat.step(context, &mut out);
         let said = !out.is_empty();
+        self.seat.on_said(&out);
         self.out.extend(out);
         match advance {
             Advance::Respond(response) => Stepped::Responded(response),

@@ -34,7 +34,7 @@ enum Served {
     Ended,
     /// Nothing is open, and nobody has spoken for [`QUIET`] or what came is for the narrow front.
     Idle,
-    /// The peer has taken nothing of its answer for the keep-alive timeout.
+    /// The peer has taken nothing of its answer for the keep-alive timeout, or what it holds is needed.
     Stalled,
 }
 
@@ -42,6 +42,7 @@ pub(super) async fn serve(worker: &Shared, socket: Rewound, whose: Whose) -> std
     let state = ConnectionState::new(whose, socket.stream());
     let settings = Arc::clone(&worker.borrow().core.settings);
     let header_bytes_max = settings.max_header_bytes;
+    state.is_served(worker, socket.quiet());
     let io = Gated::new(socket, Gate::new(header_bytes_max, narrow_bytes_max(&settings)));
     let passage = io.passage();
     let service = {
@@ -79,11 +80,12 @@ pub(super) async fn serve(worker: &Shared, socket: Rewound, whose: Whose) -> std
             poll_idle(&state, &passage, timer.as_mut(), settings.keep_alive_timeout, is_draining, context)
         });
         tokio::select! {
-            // Both arms only borrow: what is half done stays in the connection. The drain comes first, so that the
+            // All arms only borrow: what is half done stays in the connection. The drain comes first, so that the
             // answer that it brings says that the connection closes.
             biased;
             () = drain.notified(), if !is_draining => is_draining = true,
             outcome = watched => break outcome,
+            () = state.owing.ended() => break Served::Stalled,
         }
         Pin::new(&mut served).graceful_shutdown();
     };
@@ -101,13 +103,14 @@ fn poll_idle(
 ) -> Poll<Served> {
     if !passage.is_flushed() {
         // A follower that does not read is an offset that is behind, and may stay so; see `time_limits` of the worker.
-        if state.streams.get() && 0 < state.open.get() {
+        if state.streams.get() && 0 < state.owing.open_requests.get() {
             return Poll::Pending;
         }
         timer.as_mut().reset(passage.wrote() + stall);
         return timer.poll(context).map(|()| Served::Stalled);
     }
-    let is_idle = state.open.get() == 0 && !state.unread.get() && passage.is_between_requests();
+    let is_idle =
+        state.owing.open_requests.get() == 0 && !state.unread.get() && passage.is_between_requests();
     if is_draining || !is_idle {
         return Poll::Pending;
     }

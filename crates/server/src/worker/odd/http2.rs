@@ -44,6 +44,7 @@ pub(super) async fn serve(worker: &Shared, (stream, whose): (Stream, Whose), inp
 async fn serve_requests(worker: &Shared, state: &Rc<ConnectionState>, rewound: Rewound) -> Result<()> {
     let limits = Limits::of(worker);
     let quiet = rewound.quiet();
+    state.is_served(worker, Rc::clone(&quiet));
     let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(state), request)));
     let mut served = pin!(limits.builder().serve_connection(TokioIo::new(rewound), service));
     let drain = Rc::clone(&worker.borrow().tasks.drain);
@@ -71,6 +72,8 @@ async fn serve_requests(worker: &Shared, state: &Rc<ConnectionState>, rewound: R
                 served.as_mut().graceful_shutdown();
             }
             () = tokio::time::sleep_until(look_again_at) => {}
+            // A peer that takes nothing can't be told anything either.
+            () = state.owing.ended() => return Err(ErrorKind::OutOfMemory.into()),
         }
     }
 }
@@ -109,7 +112,7 @@ impl Limits {
 
     /// When the connection is closed for want of requests; never while one is open.
     fn idle_at(&self, state: &ConnectionState) -> Option<Instant> {
-        (state.open.get() == 0).then(|| state.idle_since.get() + self.keep_alive_timeout)
+        (state.owing.open_requests.get() == 0).then(|| state.idle_since.get() + self.keep_alive_timeout)
     }
 
     /// When a peer that has not even answered pings is dropped: a heartbeat later than hyper closes it.

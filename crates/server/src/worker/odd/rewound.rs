@@ -23,6 +23,8 @@ pub(super) struct Quiet {
     used: Cell<Instant>,
     heard: Cell<Instant>,
     flushed: Cell<bool>,
+    /// Bytes that the socket took, or TLS before it.
+    written: Cell<u64>,
 }
 
 impl Quiet {
@@ -40,6 +42,17 @@ impl Quiet {
         self.flushed.get()
     }
 
+    /// How many bytes were written to it.
+    pub(super) fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    fn on_written(&self, written: &Poll<Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = written {
+            self.written.set(self.written.get() + *count as u64);
+        }
+    }
+
     fn on_used(&self) {
         self.used.set(Instant::now());
     }
@@ -53,7 +66,8 @@ impl Rewound {
 
     pub(super) fn new(socket: Stream, before: Bytes) -> Rewound {
         let now = Cell::new(Instant::now());
-        let quiet = Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true) });
+        let quiet =
+            Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true), written: Cell::new(0) });
         Rewound { before, socket, quiet, is_over: false }
     }
 
@@ -96,7 +110,9 @@ impl AsyncWrite for Rewound {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.quiet.on_used();
         self.quiet.flushed.set(false);
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.quiet.on_written(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
@@ -118,7 +134,9 @@ impl AsyncWrite for Rewound {
     ) -> Poll<Result<usize>> {
         self.quiet.on_used();
         self.quiet.flushed.set(false);
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        self.quiet.on_written(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

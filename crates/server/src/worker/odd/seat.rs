@@ -95,6 +95,11 @@ impl Seat {
         &self.request.0
     }
 
+    /// The exchange has said this, which is kept until the peer takes it.
+    pub(super) fn on_said(&self, out: &[Bytes]) {
+        self.connection().owing.on_said(out.iter().map(Bytes::len).sum());
+    }
+
     pub(super) fn worker(&self) -> &Shared {
         &self.worker
     }

@@ -1,11 +1,13 @@
 //! What a connection speaks through, as hyper's side of the worker sees it: a socket, and TLS if it has any.
 
+use crate::worker::pace::{Pace, Share};
 use crate::worker::secured::{Heard, Secured};
 use crate::worker::slots::Channel;
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tidings_auth::ClientCertificate;
@@ -23,12 +25,14 @@ pub(super) struct Stream {
     input: Vec<u8>,
     /// The peer has said over TLS that nothing follows.
     has_ended: bool,
+    pace: Rc<Pace>,
+    share: Share,
 }
 
 impl Stream {
-    pub(super) fn new(Channel { socket, secured }: Channel) -> Result<Stream> {
+    pub(super) fn new(Channel { socket, secured }: Channel, pace: Rc<Pace>) -> Result<Stream> {
         let socket = TcpStream::from_std(std::net::TcpStream::from(socket))?;
-        Ok(Stream { socket, secured, input: Vec::new(), has_ended: false })
+        Ok(Stream { socket, secured, input: Vec::new(), has_ended: false, pace, share: Share::default() })
     }
 
     /// The certificate that the peer has shown, if it is somebody's.
@@ -59,7 +63,7 @@ impl Stream {
 
     /// Fills `input` unless the peer's direction has ended.
     fn poll_records(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let Stream { socket, secured: Some(secured), input, has_ended } = self else {
+        let Stream { socket, secured: Some(secured), input, has_ended, .. } = self else {
             return Poll::Ready(Ok(()));
         };
         while input.is_empty() && !*has_ended {
@@ -81,6 +85,17 @@ impl Stream {
                 heard.map_err(|error| Error::new(ErrorKind::InvalidData, error))? == Heard::Ended
             };
         }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read_at_once(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        if self.secured.is_none() {
+            return Pin::new(&mut self.socket).poll_read(context, buffer);
+        }
+        ready!(self.poll_records(context))?;
+        let count = self.input.len().min(buffer.remaining());
+        buffer.put_slice(&self.input[..count]);
+        self.input.drain(..count);
         Poll::Ready(Ok(()))
     }
 
@@ -127,13 +142,11 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        if self.secured.is_none() {
-            return Pin::new(&mut self.socket).poll_read(context, buffer);
-        }
-        ready!(self.poll_records(context))?;
-        let count = self.input.len().min(buffer.remaining());
-        buffer.put_slice(&self.input[..count]);
-        self.input.drain(..count);
+        let Stream { pace, share, .. } = &mut *self;
+        ready!(pace.poll_share(share, context));
+        let before = buffer.filled().len();
+        ready!(self.poll_read_at_once(context, buffer))?;
+        self.share.on_read(buffer.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }

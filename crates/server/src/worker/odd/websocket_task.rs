@@ -139,6 +139,7 @@ impl WebSocketTask {
     }
 
     fn say(&mut self, out: Vec<Bytes>) {
+        self.seat.on_said(&out);
         self.out.extend(out.into_iter().filter(|bytes| !bytes.is_empty()));
     }
 

@@ -1,0 +1,105 @@
+//! What a connection of hyper's owes its peer, and how it is ended for that when memory is short.
+//!
+//! hyper holds an answer until its peer takes it. Does not know what the answer is.
+
+use super::rewound::Quiet;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+use tokio::sync::Notify;
+
+/// What a request of HTTP/2 takes while it is open, with its task, roughly as measured.
+const REQUEST_BYTES: usize = 12 << 10;
+
+/// One for each connection that hyper has.
+#[derive(Default)]
+pub(super) struct Owing {
+    /// Bytes that were said, counted from where all had left that was said before.
+    said: Cell<u64>,
+    /// Requests whose answers are not yet complete.
+    pub(super) open_requests: Cell<usize>,
+    /// Knows how many went to the socket; there once the connection is served.
+    quiet: OnceCell<Rc<Quiet>>,
+    end: Notify,
+}
+
+impl Owing {
+    pub(super) fn on_said(&self, bytes: usize) {
+        // What goes to the socket has heads too.
+        self.said.set(self.said.get().max(self.written()) + bytes as u64);
+    }
+
+    /// The connection is served from here on.
+    pub(super) fn watch(&self, quiet: Rc<Quiet>) {
+        // A connection is served once.
+        let _first = self.quiet.set(quiet);
+    }
+
+    /// Ready when the connection is to end.
+    pub(super) async fn ended(&self) {
+        self.end.notified().await;
+    }
+
+    /// What was said and has not left, and what the requests that are open take.
+    fn bytes(&self) -> usize {
+        let requests = self.open_requests.get() * REQUEST_BYTES;
+        self.unsent_bytes().saturating_add(requests)
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        usize::try_from(self.said.get().saturating_sub(self.written())).unwrap_or(usize::MAX)
+    }
+
+    fn written(&self) -> u64 {
+        self.quiet.get().map_or(0, |quiet| quiet.written())
+    }
+}
+
+/// All connections of a worker that hyper has.
+#[derive(Default)]
+pub(super) struct Debtors(RefCell<Vec<Weak<Owing>>>);
+
+impl Debtors {
+    pub(super) fn add(&self, owing: &Rc<Owing>) {
+        let mut all = self.0.borrow_mut();
+        if all.len() == all.capacity() {
+            all.retain(|owing| 0 < owing.strong_count());
+        }
+        all.push(Rc::downgrade(owing));
+    }
+
+    /// Those that hold anything worth having, and how much.
+    pub(super) fn all(&self) -> Vec<(usize, Debtor)> {
+        let all = self.0.borrow();
+        let owing = all.iter().filter_map(Weak::upgrade).map(|owing| (owing.bytes(), Debtor(owing)));
+        owing.filter(|(bytes, _)| *bytes != 0).collect()
+    }
+}
+
+/// A connection that holds memory for its peer.
+pub(in crate::worker) struct Debtor(Rc<Owing>);
+
+impl Debtor {
+    /// Ends it, as soon as its task is stepped.
+    pub(in crate::worker) fn end(&self) {
+        self.0.end.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_gone_is_forgotten() {
+        let debtors = Debtors::default();
+        for _ in 0..1_000 {
+            debtors.add(&Rc::default());
+        }
+        let owing = Rc::new(Owing::default());
+        debtors.add(&owing);
+        assert!(debtors.all().is_empty(), "it owes nothing");
+        owing.on_said(10);
+        assert_eq!(debtors.all().iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [10]);
+        assert!(debtors.0.borrow().len() < 100);
+    }
+}

@@ -1,0 +1,137 @@
+//! The pace of hyper's connections: between two turns of the loop each reads so much, and one of them does something that takes long.
+//!
+//! Left alone, a task reads for as long as its peer sends, and the runtime gives tasks dozens of steps before the loop has its turn: a few
+//! peers that flood would hold everybody else up for a fifth of a second. Does not know what is read.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::Notify;
+
+/// What those read in a round who have all waited for it: together, and each at most and at least.
+const ROUND_BYTES: usize = 64 << 10;
+const SHARE_BYTES_MAX: usize = 16 << 10;
+const SHARE_BYTES_MIN: usize = 2 << 10;
+
+/// One for each worker. A round lasts from one turn of the loop to the next.
+pub(super) struct Pace {
+    round: Cell<u64>,
+    share_bytes: Cell<usize>,
+    /// Somebody has done something in this round that takes long.
+    is_spent: Cell<bool>,
+    /// Those who have had their share of this round. Bounded by the connections and requests that there are.
+    waiting: RefCell<Vec<Waker>>,
+    wanted: Notify,
+}
+
+/// What one connection has left of its share.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    round: u64,
+    left: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace {
+            round: Cell::new(1),
+            share_bytes: Cell::new(SHARE_BYTES_MAX),
+            is_spent: Cell::new(false),
+            waiting: RefCell::default(),
+            wanted: Notify::new(),
+        }
+    }
+}
+
+impl Pace {
+    /// Ready when somebody waits for the next round.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// The loop has had a turn: whoever waits goes on, in order.
+    pub(super) fn next_round(&self) {
+        self.round.set(self.round.get() + 1);
+        self.is_spent.set(false);
+        let mut waiting = self.waiting.borrow_mut();
+        let share = ROUND_BYTES / waiting.len().max(1);
+        self.share_bytes.set(share.clamp(SHARE_BYTES_MIN, SHARE_BYTES_MAX));
+        waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Ready when the connection may read. What it then reads may be more than its share: the next time it waits.
+    pub(super) fn poll_share(&self, share: &mut Share, context: &Context<'_>) -> Poll<()> {
+        if share.round != self.round.get() {
+            *share = Share { round: self.round.get(), left: self.share_bytes.get() };
+        }
+        if share.left != 0 {
+            return Poll::Ready(());
+        }
+        self.wait(context)
+    }
+
+    /// Waits until nobody else has done something in this round that takes long.
+    pub(super) async fn alone(&self) {
+        poll_fn(|context| if self.is_spent.replace(true) { self.wait(context) } else { Poll::Ready(()) })
+            .await;
+    }
+
+    fn wait(&self, context: &Context<'_>) -> Poll<()> {
+        self.waiting.borrow_mut().push(context.waker().clone());
+        self.wanted.notify_one();
+        Poll::Pending
+    }
+}
+
+impl Share {
+    pub(super) fn on_read(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::Context;
+
+    fn context() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+
+    #[test]
+    fn who_has_read_its_share_waits_for_the_next_round() {
+        let (pace, mut share) = (Pace::default(), Share::default());
+        assert!(pace.poll_share(&mut share, &context()).is_ready());
+        share.on_read(SHARE_BYTES_MAX - 1);
+        assert!(pace.poll_share(&mut share, &context()).is_ready());
+        share.on_read(SHARE_BYTES_MAX);
+        assert!(pace.poll_share(&mut share, &context()).is_pending());
+        assert!(pin!(pace.wanted()).poll(&mut context()).is_ready(), "the loop is told");
+        pace.next_round();
+        assert!(pace.poll_share(&mut share, &context()).is_ready());
+    }
+
+    #[test]
+    fn the_more_wait_the_less_each_reads() {
+        let pace = Pace::default();
+        for (waiting, share_bytes) in [(1, SHARE_BYTES_MAX), (8, ROUND_BYTES / 8), (1_000, SHARE_BYTES_MIN)] {
+            for _ in 0..waiting {
+                assert!(pace.wait(&context()).is_pending());
+            }
+            pace.next_round();
+            assert_eq!(pace.share_bytes.get(), share_bytes, "{waiting}");
+            assert!(pace.waiting.borrow().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_takes_long_is_done_once_a_round() {
+        let pace = Pace::default();
+        assert!(pin!(pace.alone()).poll(&mut context()).is_ready());
+        let mut second = pin!(pace.alone());
+        assert!(second.as_mut().poll(&mut context()).is_pending());
+        pace.next_round();
+        assert!(second.poll(&mut context()).is_ready());
+    }
+}
