@@ -1,11 +1,13 @@
 //! The application does not answer, or too late, or too much at a time is asked of it.
 
+use crate::signing::{Key, set};
 use crate::webhook::{Latch, builder, post, put};
-use crate::{ask, get};
+use crate::{ask, get, with_token};
 use serde_json::json;
 use std::time::Duration;
 use tidings_testkit::{
-    Connection, Deadline, Elsewhere, Event, FollowError, Follower, Start, Told, Transport, eventually, pause,
+    Connection, Deadline, Elsewhere, Event, FollowError, Follower, Request, Start, Told, Transport,
+    eventually, pause,
 };
 
 const QUICK: &str = "webhook_timeout = \"300ms\"\nwebhook_failures = 2\nwebhook_pause = \"300ms\"\nwebhook_events = \"read\"\n";
@@ -37,6 +39,48 @@ fn what_is_no_answer_permits_nothing() {
     }
     application.change(|_| yes());
     assert_eq!(ask(&server, &get("/v1/stream/0")).status, 404);
+}
+
+/// The columns of `docs/access.md` that need somebody to ask.
+#[test]
+fn every_request_with_a_token_is_403_after_a_no_and_503_where_nobody_can_say() {
+    let (key, unknown) = (Key::new("a"), Key::new("b"));
+    let keys = set(&[&key]);
+    // It holds for one question only.
+    let once = |allow: bool| Told::json(&json!({ "allow": allow }));
+    let application = Elsewhere::start(move |_| once(true));
+    let issuer = Elsewhere::start(move |_| Told::json(&keys));
+    let url = issuer.url("/keys");
+    let more = format!("token_keys_url = {url:?}\ntoken_keys_pause = \"100ms\"\nwebhook_failures = 1000\n");
+    let server = builder(&application, &more).start();
+    let path = "/v1/stream/a";
+    let requests = [
+        put("a"),
+        post("a", "1"),
+        get(&format!("{path}?offset=-1")),
+        get(&format!("{path}?offset=-1&live=long-poll")),
+        get(&format!("{path}?offset=-1&live=sse")),
+        Request::new("HEAD", path),
+        Request::new("DELETE", path),
+        Request::post("/v1/ticket").json(json!({ "read": ["a"] }).to_string()),
+    ];
+    assert_eq!(ask(&server, &with_token(put("a"), &key.token("ann"))).status, 201);
+    issuer.change(|_| Told::Cut);
+    // From when on it is known that the issuer is away; until then a key that it does not publish is no key.
+    let read = with_token(get(path), &unknown.token("ann"));
+    eventually("the issuer is found away", || (ask(&server, &read).status == 503).then_some(()));
+    for (told, token, status) in [
+        (once(false), key.token("ann"), 403),
+        (Told::Cut, key.token("ann"), 503),
+        (once(true), unknown.token("ann"), 503),
+    ] {
+        application.change(move |_| told.clone());
+        for request in &requests {
+            let answer = ask(&server, &with_token(request.clone(), &token));
+            assert_eq!(answer.status, status, "{request:?}: {}", answer.text());
+        }
+    }
+    assert_eq!(ask(&server, &with_token(get(path), &key.token("ann"))).status, 200, "nothing was done");
 }
 
 #[test]

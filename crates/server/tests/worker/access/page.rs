@@ -121,9 +121,15 @@ fn requests(page: &mut Page<'_>) {
     }
     let administrator = super::admin::ask(page.server, "GET /v1/admin/me", &administrator(), "");
     assert_eq!(administrator.status, 200);
-    let _always_fits =
-        writeln!(page.text, "\nWith the right `admin` on `**`, what is below `/v1/admin/` is answered 200.");
+    let _always_fits = writeln!(
+        page.text,
+        "\nWith the right `admin` on `**`, what is below `/v1/admin/` is answered 200.\n\n{ASKED}"
+    );
 }
+
+/// What is tested in `tests/asks`, where there is an application.
+const ASKED: &str = "Where an application decides (`webhook_url`), it is asked about streams in requests that the table answers with 2xx, 304 or 410. Its no is 403, and 401 to who has not said who they are; where it does not answer, and for a token whose issuer \
+                     can't be asked for its key, it is 503 `authority_unavailable`. In `POST /v1/read` and over a WebSocket that is said of each stream.";
 
 fn frames(page: &mut Page<'_>) {
     page.head("Frames of a WebSocket", "frame, and how the token came");
