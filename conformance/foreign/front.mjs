@@ -75,7 +75,7 @@ export class Front {
 }
 
 /** A key and a certificate that nobody trusts. */
-async function selfSigned() {
+export async function selfSigned() {
   const folder = await mkdtemp(join(tmpdir(), "tidings-certificate-"))
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")]
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

@@ -64,6 +64,8 @@ export type ServerErrorCode =
   | "limit_exceeded"
   | "too_many_revocations"
   | "too_busy"
+  | "authority_unavailable"
+  | "short_of_memory"
   | "draining"
   | "storage_full"
   | "storage_failed"

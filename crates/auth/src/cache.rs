@@ -80,6 +80,11 @@ impl TokenCache {
     pub fn clear(&mut self) {
         self.young.clear();
         self.old.clear();
+        self.forget_refused();
+    }
+
+    /// Forgets what was refused: it may be refused for another reason now, or not at all.
+    pub fn forget_refused(&mut self) {
         self.refused.clear();
         self.refused_before.clear();
     }

@@ -50,9 +50,31 @@ impl KeySet {
         }]))
     }
 
-    /// Public keys: a set in JSON, or one in PEM.
+    /// Keys in a file: a set in JSON, or a public one in PEM.
     pub fn parse(bytes: &[u8]) -> Result<KeySet, InvalidKeys> {
         if bytes.trim_ascii_start().starts_with(b"{") { from_json(bytes) } else { from_pem(bytes) }
+    }
+
+    /// The set in JSON that an issuer publishes at a URL. A secret in it is passed over: whoever can read the URL could sign with it.
+    pub fn parse_published(bytes: &[u8]) -> Result<KeySet, InvalidKeys> {
+        let KeySet(mut keys) = from_json(bytes)?;
+        keys.retain(|key| key.algorithm != Algorithm::HS256);
+        if keys.is_empty() { Err(InvalidKeys::NoneUsable) } else { Ok(KeySet(keys)) }
+    }
+
+    /// How many keys it has.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them is called that.
+    pub(crate) fn has_id(&self, id: &str) -> bool {
+        self.0.iter().any(|key| key.id.as_deref() == Some(id))
     }
 
     /// All of both.

@@ -5,6 +5,7 @@
 
 mod api_key;
 mod cache;
+mod certificate;
 mod digest;
 mod grants;
 mod key_set;
@@ -20,6 +21,7 @@ mod token;
 
 pub use api_key::{ApiKey, InvalidKeyHash};
 pub use cache::TokenCache;
+pub use certificate::ClientCertificate;
 pub use digest::Digest;
 pub use grants::{Grants, GrantsGiven, InvalidGrants};
 pub use key_set::{InvalidKeys, KeySet};
@@ -30,4 +32,4 @@ pub use revocations::{InvalidRevocations, Revocation, Revocations, RevokedBy, To
 pub use right::{Right, Rights};
 pub use template::{Claims, InvalidTemplate, Template};
 pub use tickets::Tickets;
-pub use token::{TokenRules, Verified};
+pub use token::{Published, TokenRules, Verified};

@@ -14,11 +14,11 @@ pub struct Principal(Arc<Facts>);
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) kind: PrincipalKind,
-    /// The `sub` of a token, or the name of a key.
+    /// The `sub` of a token, the name of a key, or whose certificate it is.
     pub(crate) subject: Option<String>,
     /// The `jti` of a token.
     pub(crate) token_id: Option<String>,
-    /// The `iat` of a token.
+    /// The `iat` of a token, or from when on a certificate is good.
     pub(crate) issued: Option<Timestamp>,
     /// The hash of a key.
     pub(crate) key: Option<Digest>,
@@ -26,6 +26,12 @@ pub(crate) struct Facts {
     pub(crate) rules: Option<Digest>,
     pub(crate) grants: Grants,
     pub(crate) expires: Option<Timestamp>,
+    /// Of the token, key or certificate that said who they are.
+    pub(crate) evidence: Option<Digest>,
+    /// What the token says, as JSON.
+    pub(crate) claims: Option<Box<str>>,
+    /// Streams that they may do nothing with, whatever was granted.
+    pub(crate) without: Vec<StreamName>,
     /// The only streams for which any of it counts; all where it is `None`.
     pub(crate) within: Option<Arc<[Pattern]>>,
 }
@@ -42,13 +48,16 @@ impl Facts {
             rules: None,
             grants: Grants::default(),
             expires: None,
+            evidence: None,
+            claims: None,
+            without: Vec::new(),
             within: None,
         }
     }
 }
 
 /// What somebody is known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PrincipalKind {
     /// There are no rules: everybody may do everything.
     Unruled,
@@ -60,6 +69,8 @@ pub enum PrincipalKind {
     Key,
     /// A ticket, which somebody else has asked for.
     Ticket,
+    /// The certificate that they have shown.
+    Certificate,
 }
 
 impl Principal {
@@ -78,6 +89,12 @@ impl Principal {
         Principal::of(Facts { kind: PrincipalKind::Ticket, grants, ..Facts::clone(&self.0) })
     }
 
+    /// The same, who may do nothing with these streams.
+    #[must_use]
+    pub fn without(&self, streams: Vec<StreamName>) -> Principal {
+        Principal::of(Facts { without: streams, ..Facts::clone(&self.0) })
+    }
+
     /// The same, by rules with that digest.
     pub(crate) fn under(&self, rules: Digest) -> Principal {
         Principal::of(Facts { rules: Some(rules), ..Facts::clone(&self.0) })
@@ -85,7 +102,8 @@ impl Principal {
 
     /// Whether they have that right on that stream, whether it exists or not.
     pub fn may(&self, right: Right, stream: &StreamName) -> bool {
-        (self.0.kind == PrincipalKind::Unruled || self.0.grants.have(right, stream)) && self.is_within(stream)
+        let is_granted = self.0.kind == PrincipalKind::Unruled || self.0.grants.have(right, stream);
+        is_granted && self.is_within(stream) && !self.0.without.contains(stream)
     }
 
     /// Whether a stream is one of those that this principal may use from where it asks.
@@ -132,9 +150,19 @@ impl Principal {
         matches!(self.0.kind, PrincipalKind::Unruled | PrincipalKind::Anybody)
     }
 
-    /// The `sub` of the token, or the name of the key.
+    /// The `sub` of the token, the name of the key, or whose certificate it is.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
+    }
+
+    /// The digest of the token, key or certificate by which they are known; of a ticket's the one that it was asked with. Nobody in particular has none.
+    pub fn evidence(&self) -> Option<Digest> {
+        self.0.evidence
+    }
+
+    /// What their token says, as JSON, where the policy keeps that.
+    pub fn claims(&self) -> Option<&str> {
+        self.0.claims.as_deref()
     }
 
     /// The `jti` of the token.
@@ -142,7 +170,7 @@ impl Principal {
         self.0.token_id.as_deref()
     }
 
-    /// When the token was made, if it says so.
+    /// When the token was made, if it says so; from when on the certificate is good.
     pub fn issued(&self) -> Option<Timestamp> {
         self.0.issued
     }
@@ -150,6 +178,11 @@ impl Principal {
     /// Whether they are known by an API key, or who has asked for their ticket is.
     pub fn is_of_key(&self) -> bool {
         self.0.key.is_some()
+    }
+
+    /// What they may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.0.grants
     }
 
     /// Of the rules by which they are believed.

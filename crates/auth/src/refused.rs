@@ -17,6 +17,12 @@ pub enum RefusedToken {
     /// Not signed by any of the keys.
     #[error("the token is not signed by a key of this server")]
     Signature,
+    /// Not signed by any of the keys, and names one that its issuer may have published since they were fetched.
+    #[error("the token is signed by a key that its issuer does not publish")]
+    UnknownKey,
+    /// Its issuer publishes keys, and can't be asked for them.
+    #[error("the keys to check the token with can't be had from their issuer at the moment; try again later")]
+    KeysAwaited,
     /// It demands something of its reader that this one does not know (`crit`).
     #[error("the token demands an extension that this server does not know")]
     Critical,
@@ -29,6 +35,9 @@ pub enum RefusedToken {
     /// Its time is over.
     #[error("the token has expired; get a new one")]
     Expired,
+    /// It is a certificate whose time is over, on a connection that was made in time.
+    #[error("the client's certificate has expired; connect again with a new one")]
+    CertificateExpired,
     /// Its time has not come.
     #[error("the token is not valid yet; compare the clocks")]
     NotYet,
@@ -47,8 +56,8 @@ pub enum RefusedToken {
 }
 
 impl RefusedToken {
-    /// Whether the same token will be refused for ever, as long as the rules stay as they are.
+    /// Whether the same token will be refused for ever, as long as the rules and the issuer's keys stay as they are.
     pub fn is_final(self) -> bool {
-        !matches!(self, RefusedToken::NotYet | RefusedToken::Busy)
+        !matches!(self, RefusedToken::NotYet | RefusedToken::Busy | RefusedToken::KeysAwaited)
     }
 }

@@ -7,6 +7,7 @@ use crate::template::Claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_model::Timestamp;
 
@@ -15,6 +16,8 @@ use tidings_model::Timestamp;
 pub struct TokenRules {
     /// By whom they are signed.
     pub keys: KeySet,
+    /// The keys that their issuer publishes.
+    pub published: Published,
     /// What `iss` must be; not looked at where this is `None`.
     pub issuer: Option<String>,
     /// What `aud` must be or hold. Where this is `None` a token that has an audience is for somebody else.
@@ -23,6 +26,61 @@ pub struct TokenRules {
     pub claim: String,
     /// By how much clocks may differ.
     pub leeway: Duration,
+}
+
+/// Keys that are fetched from their issuer.
+#[derive(Clone, Debug, Default)]
+pub enum Published {
+    /// There is no such issuer.
+    #[default]
+    Nowhere,
+    /// They were never fetched.
+    Awaited,
+    /// These.
+    There {
+        /// What was fetched last.
+        keys: Arc<KeySet>,
+        /// Whether that is what the issuer publishes now, as far as can be known: it answered when it was asked last.
+        is_current: bool,
+    },
+}
+
+impl Published {
+    fn keys(&self) -> Option<&KeySet> {
+        match self {
+            Published::Nowhere | Published::Awaited => None,
+            Published::There { keys, .. } => Some(keys),
+        }
+    }
+
+    /// Whether the other one has the very same keys.
+    pub fn has_keys_of(&self, other: &Published) -> bool {
+        match (self, other) {
+            (Published::There { keys, .. }, Published::There { keys: others, .. }) => {
+                Arc::ptr_eq(keys, others)
+            }
+            (Published::There { .. }, _) | (_, Published::There { .. }) => false,
+            (Published::Nowhere | Published::Awaited, Published::Nowhere | Published::Awaited) => true,
+        }
+    }
+
+    /// Why a token that none of the keys has signed is refused: its key may be one that was not fetched yet.
+    fn explain(&self, refused: RefusedToken, id: Option<&str>) -> RefusedToken {
+        let is_named = |keys: &KeySet| id.is_none_or(|id| keys.has_id(id));
+        match (self, refused) {
+            (Published::Awaited, RefusedToken::NoKey | RefusedToken::Signature) => RefusedToken::KeysAwaited,
+            (Published::There { keys, is_current }, RefusedToken::NoKey | RefusedToken::Signature)
+                if !is_named(keys) =>
+            {
+                if *is_current {
+                    RefusedToken::UnknownKey
+                } else {
+                    RefusedToken::KeysAwaited
+                }
+            }
+            (Published::Nowhere | Published::Awaited | Published::There { .. }, _) => refused,
+        }
+    }
 }
 
 /// A token that is believed.
@@ -64,7 +122,11 @@ impl TokenRules {
     /// The claims, if one of the keys has signed them.
     fn signed_claims(&self, token: &str, header: &Header) -> Result<Claims, RefusedToken> {
         let mut refused = RefusedToken::NoKey;
-        for key in self.keys.candidates(header.alg, header.kid.as_deref()).take(KeySet::TRIED_MAX) {
+        let id = header.kid.as_deref();
+        let published = self.published.keys().into_iter().flat_map(|keys| keys.candidates(header.alg, id));
+        // An issuer that publishes many keys costs no token that is right: such tokens name theirs.
+        let candidates = self.keys.candidates(header.alg, id).take(KeySet::TRIED_MAX);
+        for key in candidates.chain(published.take(KeySet::TRIED_MAX)) {
             match decode::<Claims>(token, &key.decoding, &validation(key.algorithm)) {
                 Ok(data) => return Ok(data.claims),
                 Err(error) => {
@@ -73,7 +135,7 @@ impl TokenRules {
                 }
             }
         }
-        Err(refused)
+        Err(self.published.explain(refused, id))
     }
 
     fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, RefusedToken> {

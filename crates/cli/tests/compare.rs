@@ -242,6 +242,22 @@ fn a_server_that_runs_already_is_measured_from_outside_and_left_as_it_was() {
     assert!(!list.contains("compare/"), "{list}");
 }
 
+#[test]
+fn a_server_is_measured_over_its_own_tls() {
+    let server = Server::builder().secured().start();
+    let place = Place::new();
+    let line = format!(
+        "--url https://localhost:{} --ca {} --transports websocket --followers 5 --messages 20/s --duration 1s --json",
+        server.secured_address().port(),
+        server.authority().file().display(),
+    );
+    let (code, json, err) = place.run(&line);
+    assert_eq!(code, DONE, "{err}");
+    let findings = Findings::from_json(&json).unwrap();
+    let [run] = findings.runs.as_slice() else { panic!("one run: {:?}", findings.runs) };
+    assert_whole(run);
+}
+
 /// The processes that it has started, whichever of its threads did.
 fn children(parent: &Child) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{}/task", parent.id())).into_iter().flatten().flatten();

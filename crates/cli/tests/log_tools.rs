@@ -89,6 +89,31 @@ fn a_running_server_is_looked_at_and_backed_up() {
 }
 
 #[test]
+fn what_was_revoked_is_revoked_in_a_backup_too() {
+    let mut server = Server::builder()
+        .settings_file("[[rights]]\nto = \"anybody\"\nadmin = [\"**\"]\nread = [\"**\"]")
+        .start();
+    let mut api = Api::new(server.address());
+    let revoked = |api: &mut Api| api.expect(200, &Request::get("/v1/admin/revoke")).text();
+    api.expect(200, &Request::post("/v1/admin/revoke").body(r#"{"subject":"ann"}"#));
+    let before = revoked(&mut api);
+    assert!(before.contains("\"ann\""), "{before}");
+
+    let parent = tempfile::tempdir().unwrap();
+    let copy = parent.path().join("copy");
+    done(&["backup", "--to", copy.to_str().unwrap()], server.data());
+    // Restored as the manual says: in place of the folder, while the server is stopped.
+    server.terminate();
+    fs::remove_dir_all(server.data()).unwrap();
+    fs::rename(&copy, server.data()).unwrap();
+    server.restart();
+    assert_eq!(revoked(&mut Api::new(server.address())), before);
+    // A folder without any is copied as well.
+    fs::remove_file(server.data().join("revocations.json")).unwrap();
+    done(&["backup", "--to", parent.path().join("other").to_str().unwrap()], server.data());
+}
+
+#[test]
 fn what_is_exported_is_imported_with_its_offsets() {
     let (mut first, offsets) = server();
     first.kill_9();

@@ -172,7 +172,7 @@ fn a_backup_of_a_running_log_has_what_was_acknowledged() {
                 let before = *acknowledged.lock().unwrap();
                 let to = parent.path().join(format!("backup-{round}"));
                 let mut seen = 0;
-                let done = backup(&folder, &to, &mut |progress| {
+                let done = backup(&folder, &to, &[], &mut |progress| {
                     assert!(progress.done <= progress.total);
                     seen += 1;
                 });
@@ -251,7 +251,7 @@ fn what_happens_between_two_pieces_does_no_harm() {
         let mut worker = LargeWorker::new(&folder);
         worker.work(12);
         let mut calls = 0;
-        let copied = backup(&folder, &to, &mut |_| {
+        let copied = backup(&folder, &to, &[], &mut |_| {
             if calls == call {
                 worker.work(count);
             }
@@ -276,7 +276,7 @@ fn a_server_that_always_tidies_up_in_between_is_told() {
         }
     };
     work(100);
-    let copied = backup(&folder, &to, &mut |_| work(40));
+    let copied = backup(&folder, &to, &[], &mut |_| work(40));
     assert!(matches!(copied, Err(BackupError::Busy { tries: 100 })), "{copied:?}");
     assert_eq!(DirectoryStorage::open(&to).unwrap().list().unwrap(), ["lock"]);
 }
@@ -294,7 +294,7 @@ fn a_backup_of_a_stopped_log_is_the_same_log() {
     let tails = worker.tails;
     drop((worker, upkeep));
     let to = parent.path().join("copy");
-    backup(&folder, &to, &mut |_| ()).unwrap();
+    backup(&folder, &to, &[], &mut |_| ()).unwrap();
     let look =
         |folder: &Path| look_at_stopped(Arc::new(DirectoryStorage::open_to_read(folder).unwrap())).unwrap();
     let looked = look(&folder);
@@ -302,10 +302,10 @@ fn a_backup_of_a_stopped_log_is_the_same_log() {
     assert!(!looked.blocks.is_empty() && looked.oldest == Some(NOW));
     check(&to, tails);
     check(&folder, tails);
-    assert!(matches!(backup(&folder, &to, &mut |_| ()), Err(BackupError::NotEmpty { .. })));
+    assert!(matches!(backup(&folder, &to, &[], &mut |_| ()), Err(BackupError::NotEmpty { .. })));
     let (nothing, other) = (parent.path().join("nothing"), parent.path().join("other"));
     std::fs::create_dir(&nothing).unwrap();
-    assert!(matches!(backup(&nothing, &other, &mut |_| ()), Err(BackupError::Look(LookError::NoLog))));
+    assert!(matches!(backup(&nothing, &other, &[], &mut |_| ()), Err(BackupError::Look(LookError::NoLog))));
     assert!(!other.exists());
 }
 
@@ -324,6 +324,6 @@ fn a_folder_that_is_damaged_is_told_and_nothing_is_left_of_its_copy() {
     let block = storage.list().unwrap().into_iter().find(|name| name.ends_with(".block")).unwrap();
     storage.remove(&block).unwrap();
     let to = parent.path().join("copy");
-    assert!(matches!(backup(&folder, &to, &mut |_| ()), Err(BackupError::Look(_))));
+    assert!(matches!(backup(&folder, &to, &[], &mut |_| ()), Err(BackupError::Look(_))));
     assert_eq!(DirectoryStorage::open(&to).unwrap().list().unwrap(), ["lock"]);
 }

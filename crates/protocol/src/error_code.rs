@@ -131,6 +131,8 @@ error_codes! {
     TooManyRevocations = "too_many_revocations", 507, Never, "Too many revocations";
     /// A queue or a limit of connections is full.
     TooBusy = "too_busy", 503, Later, "Too busy";
+    /// Whoever decides whether it is permitted can't be asked.
+    AuthorityUnavailable = "authority_unavailable", 503, Later, "Nobody can decide";
     /// The server uses up its memory budget, and takes no new followers.
     ShortOfMemory = "short_of_memory", 503, Later, "Short of memory";
     /// The server is about to end.

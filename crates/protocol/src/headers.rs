@@ -7,6 +7,9 @@ pub trait Headers {
     /// Calls `visit` with each value of the field `name` (lower case), in order, without white space around it.
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
 
+    /// Calls `visit` with the name and value of every field, in order.
+    fn all(&self, visit: &mut dyn FnMut(&str, &[u8]));
+
     /// The only value of a field that may stand once.
     fn single(&self, name: &'static str) -> Result<Option<&[u8]>, Problem> {
         let mut found = None;
@@ -55,6 +58,12 @@ pub trait Headers {
 }
 
 impl Headers for [httparse::Header<'_>] {
+    fn all(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        for header in self {
+            visit(header.name, header.value);
+        }
+    }
+
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         for header in self {
             if header.name.eq_ignore_ascii_case(name) {
@@ -65,6 +74,12 @@ impl Headers for [httparse::Header<'_>] {
 }
 
 impl Headers for http::HeaderMap {
+    fn all(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in self {
+            visit(name.as_str(), value.as_bytes());
+        }
+    }
+
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         for value in self.get_all(name) {
             visit(value.as_bytes().trim_ascii());
@@ -74,6 +89,12 @@ impl Headers for http::HeaderMap {
 
 /// Plain pairs of name and value, for clients and tests.
 impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {
+    fn all(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in self {
+            visit(name.as_ref(), value.as_ref());
+        }
+    }
+
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         for (own_name, value) in self {
             if own_name.as_ref().eq_ignore_ascii_case(name) {
@@ -96,6 +117,9 @@ mod tests {
         assert!(!headers.says_true("stream-seq"));
         assert!(headers.lists("connection", "upgrade"));
         assert!(!headers.lists("connection", "up"));
+        let mut names = Vec::new();
+        headers.all(&mut |name, _| names.push(name.to_ascii_lowercase()));
+        assert_eq!(names, ["stream-seq", "x-two", "x-two", "stream-closed", "connection"]);
     }
 
     #[test]

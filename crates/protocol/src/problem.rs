@@ -163,6 +163,20 @@ impl Problem {
         Problem::new(ErrorCode::TooBusy, detail).with(ProblemFacts::RetryAfter { seconds: retry_after_s })
     }
 
+    /// "Whoever decides this can't be asked."
+    pub fn authority_unavailable(retry_after_s: u64) -> Problem {
+        let detail =
+            "whoever decides this can't be asked at the moment; try again after `Retry-After` seconds";
+        let facts = ProblemFacts::RetryAfter { seconds: retry_after_s };
+        Problem::new(ErrorCode::AuthorityUnavailable, detail).with(facts)
+    }
+
+    /// The same refusal, in other words.
+    #[must_use]
+    pub fn because(self, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { detail: detail.into(), ..self }
+    }
+
     /// "There is no memory for another follower."
     pub fn short_of_memory(retry_after_s: u64) -> Problem {
         let detail = "the server is short of memory and takes no new followers; poll, or try again after `Retry-After` seconds";

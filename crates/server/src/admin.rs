@@ -91,6 +91,7 @@ fn me(principal: &Principal, peer: Peer, core: &Core) -> Response {
         PrincipalKind::Token => "token",
         PrincipalKind::Key => "key",
         PrincipalKind::Ticket => "ticket",
+        PrincipalKind::Certificate => "certificate",
     };
     let left_s = principal.expires().map(|expires| expires.since(core.now).as_secs());
     answer(&json!({

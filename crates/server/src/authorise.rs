@@ -3,15 +3,21 @@
 
 pub(crate) use tidings_auth::{Principal, Right};
 
+use crate::asks::Asks;
 use crate::cross_origin::Caller;
 use crate::expiring::Over;
 use crate::revoking::Revoking;
 use crate::worker::core::Core;
 use std::sync::{Arc, Mutex, PoisonError};
-use tidings_auth::{Grants, Policy, RefusedToken, Revocations, Tickets, TokenCache};
+use tidings_auth::{
+    ClientCertificate, Grants, Policy, Published, RefusedToken, Revocations, Tickets, TokenCache,
+};
 use tidings_model::{StreamName, Timestamp};
 use tidings_protocol::websocket::handshake;
 use tidings_protocol::{ErrorCode, Headers, Problem, has_token, header_name, ticket_of};
+
+/// When it is worth to come back with a token that can't be checked at the moment.
+const RETRY_S: u64 = 5;
 
 /// The rules, and the tokens that this worker has seen.
 pub(crate) struct Access {
@@ -19,6 +25,11 @@ pub(crate) struct Access {
     cache: TokenCache,
     /// Those of all workers: a ticket is used on whatever connection. The lock is held for one look-up.
     tickets: Arc<Mutex<Tickets>>,
+    asks: Arc<Asks>,
+    /// The keys of the issuer.
+    published: Published,
+    /// The token that was refused last may be signed by a key that is being fetched.
+    awaits_keys: bool,
     revoking: Arc<Revoking>,
     /// What was revoked when it was last looked, and the version of that.
     revoked: Arc<Revocations>,
@@ -28,14 +39,48 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    pub(crate) fn new(policy: Arc<Policy>, tickets: Arc<Mutex<Tickets>>, revoking: Arc<Revoking>) -> Access {
+    pub(crate) fn new(
+        policy: &Policy,
+        asks: Arc<Asks>,
+        tickets: Arc<Mutex<Tickets>>,
+        revoking: Arc<Revoking>,
+    ) -> Access {
         let (revoked, version) = revoking.all();
-        Access { policy, cache: TokenCache::default(), tickets, revoking, revoked, version, edition: 0 }
+        let published = asks.keys.published();
+        Access {
+            policy: Arc::new(policy.with_published(published.clone())),
+            cache: TokenCache::default(),
+            tickets,
+            asks,
+            published,
+            awaits_keys: false,
+            revoking,
+            revoked,
+            version,
+            edition: 0,
+        }
+    }
+
+    /// From now on the issuer's keys are these: whoever was believed is looked at again when they come back.
+    pub(crate) fn on_published(&mut self, published: Published) {
+        if self.published.has_keys_of(&published) {
+            // Whether an unknown key is one to wait for depends on whether the issuer answers.
+            self.cache.forget_refused();
+        } else {
+            self.cache.clear();
+        }
+        self.policy = Arc::new(self.policy.with_published(published.clone()));
+        self.published = published;
+    }
+
+    /// Whether the token that was refused last may be believed once a fetch of keys has ended. Said once.
+    pub(crate) fn take_awaits_keys(&mut self) -> bool {
+        std::mem::take(&mut self.awaits_keys)
     }
 
     /// Other rules hold from here on. Tokens are looked at anew: what they grant may be another now.
-    pub(crate) fn on_policy(&mut self, policy: Arc<Policy>) {
-        self.policy = policy;
+    pub(crate) fn on_policy(&mut self, policy: &Policy) {
+        self.policy = Arc::new(policy.with_published(self.published.clone()));
         self.cache.clear();
         self.edition += 1;
     }
@@ -69,6 +114,20 @@ impl Access {
             return Err(Over::Revoked);
         }
         self.policy.renewed(principal).ok_or(Over::Changed)
+    }
+
+    /// As [`Access::renewed`], of a request that has waited: also its token may have ended since. An error says why it is refused.
+    pub(crate) fn still(&mut self, principal: &Principal, now: Timestamp) -> Result<Principal, Problem> {
+        self.refresh();
+        if principal.has_expired(now) {
+            return Err(Problem::token_refused("the token has expired; get a new one"));
+        }
+        self.renewed(principal, now).map_err(|over| match over {
+            Over::Revoked => Problem::revoked(),
+            Over::Expired | Over::Changed | Over::Forbidden | Over::Withdrawn => {
+                Problem::token_refused(over.frame().message.to_owned())
+            }
+        })
     }
 
     fn is_revoked(&self, principal: &Principal, now: Timestamp) -> bool {
@@ -119,9 +178,33 @@ impl Access {
     pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
         self.refresh();
         let known = self.policy.identify(token, &mut self.cache, now);
+        self.believed(known, now)
+    }
+
+    /// Whose certificate it is.
+    fn identify_certificate(
+        &mut self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        self.refresh();
+        let known = self.policy.identify_certificate(certificate, &mut self.cache, now);
+        self.believed(known, now)
+    }
+
+    fn believed(
+        &mut self,
+        known: Result<Principal, RefusedToken>,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        self.awaits_keys = false;
         let known = known.map_err(|refused| {
+            let may_be_fetched = matches!(refused, RefusedToken::KeysAwaited | RefusedToken::UnknownKey);
+            self.awaits_keys = may_be_fetched && self.asks.keys.want();
             if refused == RefusedToken::Busy {
                 Problem::too_busy(1)
+            } else if refused == RefusedToken::KeysAwaited {
+                Problem::authority_unavailable(RETRY_S).because(refused.to_string())
             } else {
                 Problem::token_refused(refused.to_string())
             }
@@ -150,7 +233,7 @@ pub(crate) fn identify_reader<H: Headers + ?Sized>(
     known_by(headers, Some(query), caller, core)
 }
 
-/// What was said on purpose comes first, then the cookie, which a browser adds by itself.
+/// What was said on purpose comes first, then the cookie, which a browser adds by itself, and then what the connection is known by.
 fn known_by<H: Headers + ?Sized>(
     headers: &H,
     query: Option<&str>,
@@ -165,6 +248,8 @@ fn known_by<H: Headers + ?Sized>(
         core.access.redeem(&ticket, core.now)?
     } else if let Some(token) = cookie(headers, caller, core)? {
         core.access.identify(token, core.now)?
+    } else if let Some(certificate) = &caller.certificate {
+        core.access.identify_certificate(certificate, core.now)?
     } else {
         core.access.anybody()
     };
@@ -192,11 +277,15 @@ pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
         core.access.redeem(&ticket, core.now)
     } else if let Some(token) = cookie(headers, caller, core)? {
         core.access.identify(token, core.now)
+    } else if let Some(certificate) = &caller.certificate {
+        core.access.identify_certificate(certificate, core.now)
     } else {
         return Ok((nobody, None));
     };
     Ok(match known {
         Ok(known) => (known.within(within()), None),
+        // Nothing is said before it is known.
+        Err(refused) if core.access.awaits_keys => return Err(refused),
         Err(refused) => (nobody, Some(Box::new(refused))),
     })
 }

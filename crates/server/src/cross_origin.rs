@@ -8,6 +8,7 @@ use crate::request::Request;
 use crate::worker::core::Core;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 use tidings_model::Pattern;
 use tidings_protocol::{Cors, Headers, Method, Problem, header_name};
 
@@ -18,6 +19,8 @@ pub(crate) struct Caller {
     pub(crate) within: Option<Arc<[Pattern]>>,
     /// Whether a cookie counts, which a browser sends whoever made the page.
     pub(crate) may_use_cookie: bool,
+    /// The certificate that its connection has shown, where that counts: a browser shows it whoever made the page.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
     /// What its browser is told.
     pub(crate) cors: Cors,
 }
@@ -48,6 +51,23 @@ impl Caller {
 
 /// Who asks, or why a page of theirs may not. Hot: a look for one header where there are rules and no `[[origins]]`.
 pub(crate) fn caller<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core) -> Result<Caller, Problem> {
+    let mut caller = page_of(request, core)?;
+    if let Some(certificate) = &request.certificate
+        && (caller.may_use_cookie || is_of_no_page(request))
+    {
+        caller.certificate = Some(Arc::clone(certificate));
+    }
+    Ok(caller)
+}
+
+/// Whether no page of another origin can have sent this: browsers say in one of these headers whose page asks.
+fn is_of_no_page<H: Headers + ?Sized>(request: &Request<'_, H>) -> bool {
+    let site = request.headers.first_text(header_name::SEC_FETCH_SITE);
+    request.headers.first_text(header_name::ORIGIN).is_none()
+        && matches!(site, None | Some("same-origin" | "none"))
+}
+
+fn page_of<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core) -> Result<Caller, Problem> {
     if request.target.starts_with("/health/") {
         return Ok(Caller::default());
     }
@@ -58,12 +78,17 @@ pub(crate) fn caller<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core)
             check_host(request, core)?;
         }
         let cors = if origins.is_empty() { Cors::Anyone } else { Cors::Nobody };
-        return Ok(Caller { within: None, may_use_cookie: is_own_read(request), cors });
+        return Ok(Caller { within: None, may_use_cookie: is_own_read(request), certificate: None, cors });
     };
     let origin = std::str::from_utf8(origin).unwrap_or("");
     if let Some(listed) = origins.of(origin) {
         let cors = Cors::Origin { origin: origin.into(), credentials: listed.cookie };
-        return Ok(Caller { within: listed.streams.clone(), may_use_cookie: listed.cookie, cors });
+        return Ok(Caller {
+            within: listed.streams.clone(),
+            may_use_cookie: listed.cookie,
+            certificate: None,
+            cors,
+        });
     }
     let host = authority(request);
     let is_own = origin.split_once("://").is_some_and(|(_, own)| host.is_some_and(|host| is_same(own, host)));
@@ -72,7 +97,7 @@ pub(crate) fn caller<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core)
             check_host(request, core)?;
         }
         let cors = if origins.is_empty() { Cors::Anyone } else { Cors::Nobody };
-        return Ok(Caller { within: None, may_use_cookie: true, cors });
+        return Ok(Caller { within: None, may_use_cookie: true, certificate: None, cors });
     }
     let is_stranger = !origins.is_empty() || (is_open && !is_loopback_origin(origin));
     if is_stranger {

@@ -5,6 +5,8 @@
 
 use crate::about::About;
 use crate::authorise::Principal;
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::expiring::Over;
 use crate::metrics::Asked;
 use crate::transport::websocket::FirstSubscription;
@@ -15,6 +17,23 @@ use tidings_engine::Reply;
 use tidings_protocol::Response;
 use tidings_protocol::websocket::input::Input;
 
+/// What others have answered, for an exchange that a task holds until it steps it.
+pub(crate) enum Told {
+    /// See [`Exchange::on_decision`].
+    Decision(Question, Verdict),
+    /// See [`Exchange::on_keys`].
+    Keys,
+}
+
+impl Told {
+    pub(crate) fn tell(&self, exchange: &mut dyn Exchange) {
+        match self {
+            Told::Decision(question, verdict) => exchange.on_decision(question, *verdict),
+            Told::Keys => exchange.on_keys(),
+        }
+    }
+}
+
 /// A request on its way to its answer.
 pub(crate) trait Exchange {
     /// Goes on as far as it can. What it has to say goes to `out`, in order. What it asks for, it asks as `owner`: who holds
@@ -23,6 +42,12 @@ pub(crate) trait Exchange {
 
     /// What it asked for under `number` is here.
     fn on_reply(&mut self, number: u32, reply: Reply);
+
+    /// The application has decided a question that it asked, or had to ask.
+    fn on_decision(&mut self, _question: &Question, _verdict: Verdict) {}
+
+    /// A fetch of the issuer's keys that it waits for has ended.
+    fn on_keys(&mut self) {}
 
     /// The stream that it follows under `number` has changed.
     fn on_changed(&mut self, _number: u32) {}
@@ -82,7 +107,6 @@ pub(crate) trait Exchange {
 }
 
 /// How far an exchange came.
-#[derive(Debug)]
 pub(crate) enum Advance {
     /// It waits for a change, a reply or its peer; at the latest until that time of the worker's clock.
     Wait {
@@ -93,6 +117,8 @@ pub(crate) enum Advance {
     More,
     /// This is the whole answer.
     Respond(Response),
+    /// It has become what the request that it held is now: nobody but a waiting request does.
+    Become(Box<Opened>),
     /// The stream of the answer is at its end.
     End,
 }

@@ -2,6 +2,8 @@
 
 use crate::about::About;
 use crate::authorise::Principal;
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::limits::FollowShare;
 use crate::metrics::Asked;
@@ -24,6 +26,8 @@ pub(crate) enum Over {
     Changed,
     /// By the rules that there are now they may not read this.
     Forbidden,
+    /// The application does not permit any more what it has permitted, or nobody can say.
+    Withdrawn,
 }
 
 impl Over {
@@ -31,6 +35,10 @@ impl Over {
     pub(crate) fn frame(self) -> ErrorFrame<'static> {
         let (code, message) = match self {
             Over::Expired => (ErrorCode::Unauthenticated, "the token has expired; come back with a new one"),
+            // Whoever comes back is told which stream, and why.
+            Over::Withdrawn => {
+                (ErrorCode::AuthorityUnavailable, "what the application permits has changed; come back")
+            }
             Over::Revoked => (ErrorCode::Revoked, "who asks was revoked; come back with another token"),
             Over::Changed => {
                 (ErrorCode::Unauthenticated, "the rules have changed; come back with your token")
@@ -108,12 +116,20 @@ impl Exchange for Expiring {
                 }
                 Advance::Respond(response)
             }
-            advance @ (Advance::More | Advance::End) => advance,
+            advance @ (Advance::More | Advance::Become(_) | Advance::End) => advance,
         }
     }
 
     fn on_reply(&mut self, number: u32, reply: Reply) {
         self.exchange.on_reply(number, reply);
+    }
+
+    fn on_decision(&mut self, question: &Question, verdict: Verdict) {
+        self.exchange.on_decision(question, verdict);
+    }
+
+    fn on_keys(&mut self) {
+        self.exchange.on_keys();
     }
 
     fn on_changed(&mut self, number: u32) {

@@ -5,9 +5,11 @@
 
 mod about;
 mod admin;
+mod asks;
 mod authorise;
 mod console;
 mod cross_origin;
+mod decision;
 mod examples;
 mod exchange;
 mod expiring;
@@ -42,6 +44,7 @@ mod worker;
 pub use examples::EXAMPLES;
 pub use metrics::metrics_markdown;
 #[doc(hidden)]
+pub use revoking::FILE_NAME as REVOCATIONS_FILE_NAME;
 pub use server::run_on;
 pub use server::{Listens, RunError, STORAGE_FAILED_EXIT_CODE, run};
 pub use tidings_sys::heap::CountingHeap;

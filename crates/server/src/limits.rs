@@ -19,6 +19,7 @@ use crate::peer::Peer;
 use crate::settings::Settings;
 use buckets::Buckets;
 use counts::Counts;
+pub(crate) use key::place_of;
 use key::{Key, Keys};
 use kind::{Measure, Scope};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ mod process;
 mod scrape;
 
 use crate::limits::Limit;
-pub(crate) use label::{Asked, FollowedBy, HeldBy, StatusClass, Transport};
+pub(crate) use label::{Asked, Decided, Fetched, FollowedBy, HeldBy, StatusClass, Transport};
 use label::{Build, OfLog};
 pub use page::metrics_markdown;
 pub(crate) use scrape::scrape;
@@ -59,7 +59,7 @@ metrics! {
 }
 
 metrics! {
-    /// What is there once in a process. Set when somebody asks.
+    /// What is there once in a process. Set when somebody asks, but for what the thread counts that asks others.
     pub(crate) struct ServerMetrics {
         /// Always 1: which version runs.
         build: Each<Build, Gauge> = "tidings_build_info",
@@ -102,6 +102,21 @@ metrics! {
         spans_exported: Counter = "tidings_spans_exported_total",
         /// Spans that no collector took, since the start: it was away, or refused them.
         spans_lost: Counter = "tidings_spans_lost_total",
+        /// Questions to the application (`webhook_url`) that have ended, since the start; `left_alone` are those that were not asked, because it had
+        /// failed too often (`webhook_failures`), `late` those that had to stand in the line for too long. What is remembered is not asked.
+        decided: Each<Decided, Counter> = "tidings_webhook_questions_total",
+        /// What its answers took, and those that did not come in time.
+        deciding: Histogram = "tidings_webhook_seconds",
+        /// Questions that are asked, or about to be.
+        undecided: Gauge = "tidings_webhook_waiting",
+        /// Whether it is left alone: 1 from its last failure to its first answer.
+        left_alone: Gauge = "tidings_webhook_left_alone",
+        /// Fetches of the issuer's keys (`token_keys_url`), since the start.
+        key_fetches: Each<Fetched, Counter> = "tidings_token_keys_fetches_total",
+        /// Keys of the issuer that tokens are checked with.
+        published_keys: Gauge = "tidings_token_keys",
+        /// How long ago they were fetched, perhaps by an earlier process; 0 where there are none.
+        key_age: Seconds<Gauge> = "tidings_token_keys_age_seconds",
         /// Whether the server drains: 1 from the signal to its end.
         draining: Gauge = "tidings_draining",
         /// When the process began, in seconds since 1970.

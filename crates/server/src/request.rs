@@ -1,18 +1,25 @@
 //! A request as both fronts understand it, and where it goes.
 
 use crate::authorise::{
-    Principal, Right, authorise, identify, identify_reader, refusal, refuse_token_in_url,
+    Principal, Right, authorise, identify, identify_reader, identify_upgrade, refusal, refuse_token_in_url,
 };
 use crate::cross_origin::{self, Caller};
+use crate::decision::check::{self, Checked, Verdicts};
+use crate::decision::followed;
+use crate::decision::waiting::Waiting;
 use crate::exchange::Opened;
 use crate::limits::{Client, FollowShare};
 use crate::metrics::{self, Asked};
 use crate::peer::Peer;
+use crate::transport::websocket::FirstSubscription;
 use crate::transport::{self, Follower, Read};
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::{admin, console, examples, expiring, health, list, operation, ticket};
 use bytes::Bytes;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 use tidings_engine::Reader;
 use tidings_model::StreamName;
 use tidings_protocol::websocket::handshake::Handshake;
@@ -35,32 +42,102 @@ pub(crate) struct Request<'r, H: Headers + ?Sized> {
     pub(crate) owner: Owner,
     /// Who asks, as far as the network tells.
     pub(crate) peer: Peer,
+    /// The certificate that was shown on its connection, if it is somebody's.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
+}
+
+impl<H: Headers + ?Sized> Request<'_, H> {
+    /// Where the peer is.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.peer.address()
+    }
 }
 
 /// Answers the request, or begins to.
 pub(crate) fn open<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
-    let mut asked = Asked::Other;
     core.notes.on_request();
+    open_counted(request, core)
+}
+
+/// As [`open`], of a request that was counted when it came.
+pub(crate) fn open_counted<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Core) -> Opened {
+    let mut asked = Asked::Other;
     let opened = match cross_origin::caller(request, core) {
         _ if core.echoes => {
-            let nobody = Caller::default();
-            let opened = transport::websocket::open(request, (None, "", &nobody), core);
-            opened.unwrap_or_else(Opened::from)
+            let begin =
+                FirstSubscription::new(None, (core.access.anybody(), None), request.peer, &Caller::default());
+            let accept = transport::websocket::accept(request, core);
+            accept.map_or_else(Opened::from, |accept| transport::websocket::open(&accept, begin))
         }
         Ok(caller) => {
-            let opened = dispatch(request, &caller, core, &mut asked).unwrap_or_else(Opened::from);
+            let opened = match dispatch(request, &caller, core, &mut asked) {
+                Ok(opened) => opened,
+                // Nobody knows yet whether the token is one to refuse.
+                Err(_refused) if core.access.take_awaits_keys() => {
+                    let waiting = Waiting::for_keys(request, &caller, core);
+                    waiting.map_or_else(Opened::from, |waiting| Opened::Held(Box::new(waiting)))
+                }
+                Err(problem) => problem.into(),
+            };
             caller.tell(opened)
         }
-        Err(problem) => Caller { cors: Cors::Nobody, ..Caller::default() }.tell(problem.into()),
+        Err(problem) => refuse_page(problem),
     };
-    match &opened {
+    count(asked, &opened, core);
+    opened
+}
+
+/// As [`open_counted`], of a request that has waited for the application: who asks is known. What else it has to pass, it passes now.
+pub(crate) fn open_as<H: Headers + ?Sized>(
+    principal: &Principal,
+    request: &Request<'_, H>,
+    verdicts: Verdicts,
+    core: &mut Core,
+) -> Opened {
+    let mut asked = Asked::Other;
+    let opened = match cross_origin::caller(request, core) {
+        Ok(caller) => {
+            let opened = dispatch_as(principal, verdicts, request, &caller, core, &mut asked);
+            caller.tell(opened.unwrap_or_else(Opened::from))
+        }
+        Err(problem) => refuse_page(problem),
+    };
+    count(asked, &opened, core);
+    opened
+}
+
+fn dispatch_as<H: Headers + ?Sized>(
+    principal: &Principal,
+    verdicts: Verdicts,
+    request: &Request<'_, H>,
+    caller: &Caller,
+    core: &mut Core,
+    asked: &mut Asked,
+) -> Result<Opened, Problem> {
+    let Target { route, query } = Target::parse(request.target)?;
+    *asked = Asked::of(&route, request.method);
+    // Rules, revocations and settings may be others than when it came.
+    let principal = core.access.still(principal, core.now)?.within(caller.within.clone());
+    if is_websocket(&route, request) {
+        *asked = Asked::WebSocket;
+        return websocket((&route, query), request, caller, Some((principal, verdicts)), core);
+    }
+    for_named(&principal, (&route, query), request, (caller, verdicts), core)
+}
+
+/// A page of strangers is told nothing.
+fn refuse_page(problem: Problem) -> Opened {
+    Caller { cors: Cors::Nobody, ..Caller::default() }.tell(problem.into())
+}
+
+fn count(asked: Asked, opened: &Opened, core: &Core) {
+    match opened {
         Opened::Response(response) | Opened::Stream(response, _) | Opened::Upgrade(response, _) => {
             core.metrics.on_answer(asked, response);
         }
         // Counted when it is answered.
         Opened::Held(_) => {}
     }
-    opened
 }
 
 /// Refuses a request by its head, as it would be refused anyway: before its body takes room. Whoever is not refused may be later.
@@ -73,6 +150,10 @@ pub(crate) fn admit<H: Headers + ?Sized>(request: &Request<'_, H>, core: &mut Co
     let Target { route, .. } = Target::parse(request.target).ok()?;
     let caller = cross_origin::caller(request, core).ok()?;
     let refused = permitted(&route, request, &caller, core).err()?;
+    if core.access.take_awaits_keys() {
+        // Its key is being fetched: once the body is here it waits for that.
+        return None;
+    }
     let Opened::Response(response) = caller.tell(refused.into()) else { return None };
     Some(response)
 }
@@ -142,15 +223,14 @@ fn dispatch<H: Headers + ?Sized>(
             refuse_token_in_url(query, core)?;
             if is_websocket(&route, request) {
                 *asked = Asked::WebSocket;
-                return websocket(&route, query, request, caller, core);
+                return websocket((&route, query), request, caller, None, core);
             }
             let principal = match (&route, request.method) {
                 (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, caller, core)?,
                 _ => identify(request.headers, caller, core)?,
             };
             core.notes.on_principal(&principal);
-            let opened = for_principal(&principal, &route, query, request, core)?;
-            Ok(expiring::until_expiry(opened, &principal, &caller.cors, core))
+            for_named(&principal, (&route, query), request, (caller, Verdicts::new()), core)
         }
     }
 }
@@ -159,6 +239,28 @@ fn dispatch<H: Headers + ?Sized>(
 fn page<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core) -> Option<Response> {
     let console = core.settings.console.then(|| console::answer(request)).flatten();
     console.or_else(|| core.settings.examples.then(|| examples::answer(request)).flatten())
+}
+
+/// What is known to come from somebody: the application is asked, if there is one that is.
+fn for_named<H: Headers + ?Sized>(
+    principal: &Principal,
+    (route, query): (&Route, &str),
+    request: &Request<'_, H>,
+    (caller, verdicts): (&Caller, Verdicts),
+    core: &mut Core,
+) -> Result<Opened, Problem> {
+    let opened = if core.decisions.are_asked_for() {
+        match check::check(principal, (route, query), request, (caller, verdicts), core)? {
+            Checked::Waits(opened) => return Ok(opened),
+            Checked::Permitted(permitted, permits) => {
+                let opened = for_principal(&permitted, route, query, request, core)?;
+                followed::while_permitted(opened, permits, &permitted)
+            }
+        }
+    } else {
+        for_principal(principal, route, query, request, core)?
+    };
+    Ok(expiring::until_expiry(opened, principal, &caller.cors, core))
 }
 
 /// What needs to know who asks.
@@ -196,11 +298,12 @@ fn is_websocket<H: Headers + ?Sized>(route: &Route, request: &Request<'_, H>) ->
     *route == Route::WebSocket || (follows && request.websocket.is_some())
 }
 
+/// Has brought who asks, and what the application has said, if it has waited for that.
 fn websocket<H: Headers + ?Sized>(
-    route: &Route,
-    query: &str,
+    (route, query): (&Route, &str),
     request: &Request<'_, H>,
     caller: &Caller,
+    waited: Option<(Principal, Verdicts)>,
     core: &mut Core,
 ) -> Result<Opened, Problem> {
     let first = if let Route::Stream(name) = route {
@@ -208,7 +311,24 @@ fn websocket<H: Headers + ?Sized>(
     } else {
         None
     };
-    transport::websocket::open(request, (first, query, caller), core)
+    let accept = transport::websocket::accept(request, core)?;
+    let (principal, refused, verdicts) = match waited {
+        Some((principal, verdicts)) => (principal, None, verdicts),
+        None => {
+            let (principal, refused) = identify_upgrade(request.headers, query, caller, core)?;
+            (principal, refused, Verdicts::new())
+        }
+    };
+    core.notes.on_principal(&principal);
+    if core.decisions.are_asked_for() && refused.is_none() {
+        let stream = first.as_ref().map(|(name, _)| name);
+        let waits = check::check_connection(&principal, stream, request, (caller, verdicts), core)?;
+        if let Some(waits) = waits {
+            return Ok(waits);
+        }
+    }
+    let begin = FirstSubscription::new(first, (principal, refused), request.peer, caller);
+    Ok(transport::websocket::open(&accept, begin))
 }
 
 fn read<H: Headers + ?Sized>(

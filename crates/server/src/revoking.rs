@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidings_auth::Revocations;
 
-/// The name of the file, in the data folder.
-pub(crate) const FILE_NAME: &str = "revocations.json";
+/// The name of the file with what was revoked, in the data folder.
+pub const FILE_NAME: &str = "revocations.json";
 
 /// The revocations, and how far they are stored.
 #[derive(Debug)]

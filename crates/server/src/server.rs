@@ -1,5 +1,6 @@
 //! The server: starts the engine and the workers, waits for the signal to end, and ends in order.
 
+use crate::asks::{self, Asks};
 use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::memory::Memory;
@@ -75,6 +76,15 @@ pub struct Listens {
     pub secured: Option<SocketAddr>,
 }
 
+impl Listens {
+    fn tell(&self, workers: usize) {
+        log::info!("listening on {} with {workers} workers", self.plain);
+        if let Some(address) = self.secured {
+            log::info!("listening on {address} for TLS");
+        }
+    }
+}
+
 /// Runs a server until SIGTERM or SIGINT. `on_ready` is called with the bound addresses once they can be used. On SIGHUP, and when their file
 /// changes, it takes settings anew.
 ///
@@ -110,7 +120,9 @@ pub fn run_on(
     let descriptors = descriptors_for_connections(settings);
     let registry = Arc::new(Registry::new(places.len(), engine.now()));
     let collector = Collector::start(settings, &registry)?;
+    let (asks, line) = Asks::new(settings, engine.now());
     let common = Arc::new(Common {
+        asks: Arc::new(asks),
         engine: Arc::clone(&engine),
         pulse: Arc::new(Pulse::new(workers)),
         registry,
@@ -129,16 +141,14 @@ pub fn run_on(
         drained_connections: AtomicUsize::new(0),
         draining,
     });
+    let asking = asks::start(&common, line)?;
     let mut threads = Vec::new();
     for (index, (listeners, purpose)) in places.into_iter().enumerate() {
         let common = Arc::clone(&common);
         let thread = thread::Builder::new().name(format!("worker-{index}"));
         threads.push(thread.spawn(move || worker::run(common, listeners, index, purpose))?);
     }
-    log::info!("listening on {} with {workers} workers", listens.plain);
-    if let Some(address) = listens.secured {
-        log::info!("listening on {address} for TLS");
-    }
+    listens.tell(workers);
     let keeper = crate::tls::keeper::start(&common)?;
     let reloading = Reloading::start(loaded, Arc::clone(&common))?;
     on_ready(listens);
@@ -157,6 +167,7 @@ pub fn run_on(
     for thread in threads {
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     }
+    asking.end();
     drop(common);
     if let Some(engine) = Arc::into_inner(engine) {
         engine.stop();

@@ -7,6 +7,7 @@
 //! cross-checked, and [`SettingsInput::resolve`] is the one step between them.
 
 mod access;
+mod asking;
 mod byte_size;
 mod check;
 mod default_file;
@@ -31,6 +32,7 @@ mod source;
 mod suggestion;
 mod table;
 
+pub use asking::{AskUrl, Events, SigningKey, WhenDown};
 pub use default_file::default_file;
 pub use definition::{Definition, Range};
 pub use duration::parse_duration;

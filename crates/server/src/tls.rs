@@ -4,8 +4,11 @@
 
 mod acme;
 mod certificates;
+mod client;
 pub(crate) mod keeper;
 mod watch;
+
+pub(crate) use client::client_certificate;
 
 use crate::settings::Settings;
 use acme::{Acme, Challenges, Store};

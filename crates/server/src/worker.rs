@@ -8,6 +8,7 @@ mod answers;
 pub(crate) mod arrivals;
 mod connection;
 pub(crate) mod core;
+mod decided;
 mod drain;
 mod fetching;
 pub(crate) mod followers;
@@ -35,6 +36,7 @@ mod time_limits;
 mod tls;
 mod turn;
 
+use crate::asks::Asks;
 use crate::limits::Limits;
 use crate::live_settings::LiveSettings;
 use crate::memory::Memory;
@@ -86,6 +88,8 @@ pub(crate) struct Common {
     pub(crate) memory: Arc<Memory>,
     /// Tickets that were not used yet.
     pub(crate) tickets: Arc<Mutex<Tickets>>,
+    /// What is asked of others.
+    pub(crate) asks: Arc<Asks>,
     /// What one address, subject or stream has and does, over all workers.
     pub(crate) limits: Arc<Limits>,
     /// What those who come through the secured entrance get, if there is one.

@@ -60,7 +60,7 @@ impl Authority {
     /// A certificate for these hosts, in files of that name.
     pub fn issue(&self, file: &str, hosts: &[&str]) -> CertificateFiles {
         let hosts: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        self.sign(file, &CertificateParams::new(hosts).expect("these are names of hosts"))
+        self.issue_of(file, &CertificateParams::new(hosts).expect("these are names of hosts"))
     }
 
     /// A certificate for a client of that name, in files of that name.
@@ -68,10 +68,11 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(name, &params)
+        self.issue_of(name, &params)
     }
 
-    fn sign(&self, file: &str, params: &CertificateParams) -> CertificateFiles {
+    /// A certificate of that making, in files of that name.
+    pub fn issue_of(&self, file: &str, params: &CertificateParams) -> CertificateFiles {
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = params.signed_by(&key, &self.issuer).expect("an authority signs");
         let files = CertificateFiles {

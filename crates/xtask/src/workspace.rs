@@ -68,6 +68,11 @@ impl Workspace {
         self.target.join("debug").join("examples").join(name)
     }
 
+    /// Where programs are built that only tests use.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.target.join("tools")
+    }
+
     pub(crate) fn packages(&self) -> &[Package] {
         &self.packages
     }

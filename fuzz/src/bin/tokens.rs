@@ -14,7 +14,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 use std::sync::LazyLock;
 use std::time::Duration;
-use tidings_auth::{Claims, KeySet, Policy, PolicyInput, Template, TokenCache, TokenRules};
+use tidings_auth::{Claims, KeySet, Policy, PolicyInput, Published, Template, TokenCache, TokenRules};
 use tidings_model::{Pattern, StreamName, Timestamp};
 
 const SECRET: &[u8] = b"a secret of the fuzzer, of 32 bytes";
@@ -22,6 +22,7 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 static RULES: LazyLock<TokenRules> = LazyLock::new(|| TokenRules {
     keys: KeySet::from_secret(SECRET).expect("it is long enough"),
+    published: Published::Nowhere,
     issuer: None,
     audience: Some("tidings".to_owned()),
     claim: "tidings".to_owned(),
@@ -65,6 +66,9 @@ fn check_signed(parts: &[u8]) {
 fn check_keys(keys: &[u8]) {
     let _told = format!("{:?}", KeySet::parse(keys));
     let _told = format!("{:?}", KeySet::from_secret(keys));
+    // What an issuer publishes is read alike, but for secrets.
+    let published = KeySet::parse_published(keys);
+    assert!(published.is_err() || KeySet::parse(keys).is_ok());
 }
 
 fn check_pattern(parts: &[u8]) {

@@ -61,6 +61,7 @@ proptest! {
     #[test]
     fn no_text_is_a_token(text in "\\PC{0,60}|[A-Za-z0-9_-]{0,30}\\.[A-Za-z0-9_-]{0,30}\\.[A-Za-z0-9_-]{0,30}") {
         let rules = TokenRules {
+            published: tidings_auth::Published::Nowhere,
             keys: Way::Hs256.key_set(),
             issuer: None,
             audience: None,
@@ -77,6 +78,7 @@ proptest! {
         let at = at % (token.len() - 1);
         let changed = format!("{}{to}{}", &token[..at], &token[at + 1..]);
         let rules = TokenRules {
+            published: tidings_auth::Published::Nowhere,
             keys: Way::Hs256.key_set(),
             issuer: None,
             audience: None,

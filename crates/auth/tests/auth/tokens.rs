@@ -2,10 +2,11 @@
 
 use crate::signing::{SECRET, WAYS, Way, hmac, unsigned};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::{
-    ApiKey, Claims, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Principal, PrincipalKind,
-    RefusedToken, Right, Template, TokenCache, TokenRules,
+    ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
+    Principal, PrincipalKind, Published, RefusedToken, Right, Template, TokenCache, TokenRules,
 };
 use tidings_model::{StreamName, Timestamp};
 
@@ -15,6 +16,7 @@ const LEEWAY: Duration = Duration::from_secs(30);
 
 fn rules(keys: KeySet) -> TokenRules {
     TokenRules {
+        published: Published::Nowhere,
         keys,
         issuer: Some("https://issuer.test/".to_owned()),
         audience: Some("tidings".to_owned()),
@@ -237,10 +239,13 @@ fn policy() -> Policy {
         grants: given(Right::Publish, "**"),
     };
     Policy::new(PolicyInput {
+        keeps_claims: false,
         anybody: given(Right::Read, "news/**"),
         with_token: given(Right::Publish, "inbox/{sub}"),
         keys: vec![key],
         tokens: Some(rules(Way::EdDsa.key_set())),
+        with_certificate: given(Right::Read, "of/{sub}/**"),
+        certificates: [("ann".to_owned(), given(Right::Publish, "from/ann"))].into(),
         is_ruled: true,
     })
 }
@@ -283,6 +288,51 @@ fn each_principal_has_its_own_rights_and_those_of_anybody() {
     let ticket = ann.with_ticket(given(Right::Read, "orders/42").fill(&Claims::new()));
     assert!(may(&ticket, Right::Read, "orders/42") && !may(&ticket, Right::Read, "orders/43"));
     assert_eq!(ticket.expires(), ann.expires());
+}
+
+fn certificate(subject: &str) -> ClientCertificate {
+    let end = NOW.after(Duration::from_mins(1));
+    ClientCertificate::new(subject.as_bytes(), subject, (Timestamp(1), end)).expect("it is a name")
+}
+
+#[test]
+fn a_certificate_has_the_rights_of_all_and_of_its_subject_until_it_ends() {
+    let policy = policy();
+    let mut cache = TokenCache::default();
+    let [ann, bob] =
+        ["ann", "bob"].map(|name| policy.identify_certificate(&certificate(name), &mut cache, NOW).unwrap());
+    assert_eq!((ann.kind(), ann.subject()), (PrincipalKind::Certificate, Some("ann")));
+    assert!(may(&ann, Right::Read, "of/ann/1") && may(&ann, Right::Publish, "from/ann"));
+    assert!(may(&bob, Right::Read, "of/bob/1") && may(&bob, Right::Read, "news/today"));
+    for (right, stream) in
+        [(Right::Read, "of/ann/1"), (Right::Publish, "from/ann"), (Right::Publish, "inbox/bob")]
+    {
+        assert!(!may(&bob, right, stream), "{right} {stream}");
+    }
+    let end = NOW.after(Duration::from_mins(1));
+    for certificate in [certificate("ann"), certificate("new")] {
+        let late = policy.identify_certificate(&certificate, &mut cache, end);
+        assert_eq!(late.unwrap_err(), RefusedToken::CertificateExpired);
+    }
+    // Where there are other rules they are known all the same, and have the rights that those give.
+    let others = Policy::new(PolicyInput {
+        with_certificate: given(Right::List, "{sub}"),
+        is_ruled: true,
+        ..PolicyInput::default()
+    });
+    let renewed = others.renewed(&ann).unwrap();
+    assert!(may(&renewed, Right::List, "ann") && !may(&renewed, Right::Publish, "from/ann"));
+    assert_eq!((renewed.subject(), renewed.expires()), (ann.subject(), ann.expires()));
+    assert!(!policy.is_like(&others));
+}
+
+#[test]
+fn a_name_that_nobody_can_have_is_nobodys() {
+    let times = (Timestamp(0), Timestamp(1));
+    let long = "a".repeat(ClientCertificate::SUBJECT_BYTES_MAX + 1);
+    for name in ["", "a\nb", "a\u{7f}", &long] {
+        assert_eq!(ClientCertificate::new(b"x", name, times), None, "{name:?}");
+    }
 }
 
 #[test]
@@ -328,6 +378,36 @@ fn without_rules_everybody_may_do_everything_and_with_keys_alone_nobody_may() {
     assert!(!Right::ALL.into_iter().any(|right| may(closed.anybody(), right, "a/b")));
     let refused = closed.identify("a.b.c", &mut TokenCache::default(), NOW).unwrap_err();
     assert_eq!(refused, RefusedToken::Malformed);
+}
+
+#[test]
+fn what_an_issuer_publishes_is_believed_and_what_it_may_publish_is_waited_for() {
+    let head = |id: Value| json!({ "alg": "EdDSA", "kid": id });
+    let verify = |published: Published, id: Value| {
+        let rules = TokenRules { published, ..rules(KeySet::default()) };
+        rules.verify(&Way::EdDsa.token_with(&head(id), &right()), NOW).map(drop)
+    };
+    let there = |way: Way, is_current| Published::There { keys: Arc::new(way.key_set()), is_current };
+    assert_eq!(verify(there(Way::EdDsa, true), json!("a")), Ok(()));
+    assert_eq!(verify(there(Way::EdDsa, false), json!("a")), Ok(()));
+    assert_eq!(verify(Published::Nowhere, json!("a")), Err(RefusedToken::NoKey));
+    assert_eq!(verify(Published::Awaited, json!("a")), Err(RefusedToken::KeysAwaited));
+    assert_eq!(verify(there(Way::Es256, true), json!("a")), Err(RefusedToken::UnknownKey));
+    assert_eq!(verify(there(Way::Es256, false), json!("a")), Err(RefusedToken::KeysAwaited));
+    // One that names no key is not worth another fetch.
+    assert_eq!(verify(there(Way::Es256, true), Value::Null), Err(RefusedToken::NoKey));
+}
+
+#[test]
+fn a_published_secret_is_none() {
+    let secret = json!({ "kty": "oct", "k": "a".repeat(64) });
+    let set = |keys: Value| json!({ "keys": keys }).to_string().into_bytes();
+    assert_eq!(KeySet::parse_published(&set(json!([secret]))).err(), Some(InvalidKeys::NoneUsable));
+    assert!(KeySet::parse(&set(json!([secret]))).is_ok());
+    let public =
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    assert_eq!(KeySet::parse_published(&set(json!([secret, public]))).map(|keys| keys.len()), Ok(1));
+    assert_eq!(KeySet::parse_published(include_bytes!("keys/ed-public.pem")).err(), Some(InvalidKeys::Json));
 }
 
 #[test]

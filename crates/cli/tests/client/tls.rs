@@ -1,7 +1,8 @@
 //! TLS: who is believed, and that everything goes over it.
 
 use crate::front::Front;
-use crate::world::{VIAS, follow, live, name, numbers, over, publish, publisher, within};
+use crate::world::{VIAS, follow, live, name, numbers, over, publish, publisher};
+use std::net::SocketAddr;
 use std::process::Command;
 use tidings_client::{
     Client, ClientOptions, Failure, FollowOptions, ReadError, RootCertificate, Transport, Unreachable, Via,
@@ -10,8 +11,12 @@ use tidings_model::Start;
 use tidings_testkit::{Server, tidings_binary};
 
 fn client(front: &Front, certificate: &str, via: Via) -> Client {
+    client_at(front.address(), certificate, via)
+}
+
+fn client_at(address: SocketAddr, certificate: &str, via: Via) -> Client {
     let root_certificates = RootCertificate::parse_pem(certificate.as_bytes()).unwrap();
-    let url = format!("https://localhost:{}", front.address().port());
+    let url = format!("https://localhost:{}", address.port());
     Client::with_options(&url, ClientOptions { root_certificates, via, ..ClientOptions::default() }).unwrap()
 }
 
@@ -19,8 +24,19 @@ fn client(front: &Front, certificate: &str, via: Via) -> Client {
 async fn every_transport_and_publishing_go_over_tls() {
     let server = Server::start();
     let (front, certificate) = Front::tls(server.address()).await;
+    each_transport_brings_all(front.address(), &certificate).await;
+}
+
+#[tokio::test]
+async fn every_transport_and_publishing_go_over_the_tls_of_the_server() {
+    let server = Server::builder().secured().start();
+    let certificate = std::fs::read_to_string(server.authority().file()).unwrap();
+    each_transport_brings_all(server.secured_address(), &certificate).await;
+}
+
+async fn each_transport_brings_all(address: SocketAddr, certificate: &str) {
     for (index, via) in VIAS.into_iter().enumerate() {
-        let client = client(&front, &certificate, via);
+        let client = client_at(address, certificate, via);
         let stream = format!("tls/{index}");
         let publisher = publisher(&client, &stream);
         publish(&publisher, 1..=10).await;
@@ -47,18 +63,29 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     assert!(reason.contains("certificate"), "{reason}");
 }
 
-#[tokio::test]
-async fn the_command_line_takes_a_certificate() {
-    let server = Server::start();
-    let (front, certificate) = Front::tls(server.address()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, certificate).unwrap();
-    let url = format!("https://localhost:{}", front.address().port());
-    let mut command = Command::new(tidings_binary());
-    command.args(["publish", "a", "hello", "--url", &url, "--ca"]).arg(&file);
-    // The front runs on this very thread.
-    let output = within(tokio::task::spawn_blocking(move || command.output().unwrap())).await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+#[test]
+fn the_command_line_takes_a_certificate() {
+    let server = Server::builder().secured().start();
+    let run = |line: &str, certified: bool| {
+        let mut command = Command::new(tidings_binary());
+        command.args(line.split_whitespace());
+        command.args(["--url", &format!("https://localhost:{}", server.secured_address().port())]);
+        if certified {
+            command.arg("--ca").arg(server.authority().file());
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap(), said)
+    };
+    for text in ["one", "two"] {
+        let (is_done, _, said) = run(&format!("publish a {text}"), true);
+        assert!(is_done, "{said}");
+    }
+    for via in ["auto", "poll", "long-poll", "sse", "websocket"] {
+        let (is_done, printed, said) = run(&format!("follow a --from beginning --count 2 --via {via}"), true);
+        assert!(is_done, "{via}: {said}");
+        assert_eq!(printed, "one\ntwo\n", "{via}");
+    }
+    let (is_done, printed, said) = run("follow a --retry-for 200ms", false);
+    assert!(!is_done && printed.is_empty() && said.contains("certificate"), "{said}");
 }

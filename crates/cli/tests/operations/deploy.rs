@@ -86,7 +86,9 @@ fn the_container_runs_what_there_is() {
 
 #[test]
 fn the_scripts_are_scripts_and_the_package_finds_its_files() {
-    for script in ["deploy/debian.sh", "deploy/debian/postinst", "deploy/debian/postrm"] {
+    for script in
+        ["deploy/debian.sh", "deploy/check-debian.sh", "deploy/debian/postinst", "deploy/debian/postrm"]
+    {
         let checked = Command::new("sh").arg("-n").arg(root().join(script)).output().unwrap();
         assert!(checked.status.success(), "{script}: {}", text(&checked));
     }

@@ -75,8 +75,14 @@ const TRIES: u64 = 100;
 /// So much is copied and synced at a time: what waits in the page cache would hold up the syncs of the server.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Makes `to` a copy of the log in `from`, which has everything that was acknowledged before this call.
-pub fn backup(from: &Path, to: &Path, progress: &mut dyn FnMut(Progress)) -> Result<BackedUp, BackupError> {
+/// Makes `to` a copy of the log in `from`, which has everything that was acknowledged before this call. The files `beside` the log, which
+/// whoever has that folder keeps there and replaces as wholes, are copied too where they are there: before the copy counts as one.
+pub fn backup(
+    from: &Path,
+    to: &Path,
+    beside: &[&str],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<BackedUp, BackupError> {
     let source = DirectoryStorage::open_to_look(from).map_err(LookError::from)?;
     current_manifest(&source)?;
     let is_empty = match fs::read_dir(to) {
@@ -88,7 +94,7 @@ pub fn backup(from: &Path, to: &Path, progress: &mut dyn FnMut(Progress)) -> Res
         return Err(BackupError::NotEmpty { folder: to.to_owned() });
     }
     let target = DirectoryStorage::open(to).map_err(LookError::from)?;
-    let mut copy = Copy { source, target, from, to, settings: LogSettings::default() };
+    let mut copy = Copy { source, target, from, to, beside, settings: LogSettings::default() };
     let copied = copy.run(progress);
     if copied.is_err() {
         // Without a manifest it is no log; but half a copy helps nobody.
@@ -102,6 +108,7 @@ struct Copy<'a> {
     target: DirectoryStorage,
     from: &'a Path,
     to: &'a Path,
+    beside: &'a [&'a str],
     settings: LogSettings,
 }
 
@@ -147,11 +154,23 @@ impl Copy<'_> {
         }
         self.copy_segments(manifest, &mut copied, &mut meter)?;
         let finish = || {
+            self.copy_beside()?;
             self.target.sync_directory()?;
             ManifestFile::write_first(&self.target, manifest)
         };
         finish().map_err(|error| self.write_error(error))?;
         Ok(copied)
+    }
+
+    fn copy_beside(&self) -> io::Result<()> {
+        for name in self.beside {
+            match fs::copy(self.from.join(name), self.to.join(name)) {
+                Ok(_bytes) => fs::File::open(self.to.join(name))?.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn segment_bytes(&self, manifest: &Manifest) -> Result<u64, Miss> {

@@ -99,6 +99,11 @@ impl Accept {
         Accept { deflate, ..self }
     }
 
+    /// What was agreed about compression.
+    pub fn deflate(&self) -> Option<Agreement> {
+        self.deflate
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> u16 {
         if self.answer_key.is_some() { 101 } else { 200 }

@@ -54,9 +54,9 @@ impl MessageMemory {
     }
 }
 
-/// What one unfinished message takes. Ends with the value.
+/// What one message takes that is not finished, or waits. Ends with the value.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub struct Lease {
     memory: Arc<MessageMemory>,
     bytes: usize,
     inflater: Option<Inflater>,
@@ -64,7 +64,7 @@ pub(super) struct Lease {
 
 impl Lease {
     /// Of a message that has nothing yet.
-    pub(super) fn new(memory: &Arc<MessageMemory>) -> Lease {
+    pub fn new(memory: &Arc<MessageMemory>) -> Lease {
         Lease { memory: Arc::clone(memory), bytes: 0, inflater: None }
     }
 
@@ -87,7 +87,7 @@ impl Lease {
     }
 
     /// Takes so many bytes more.
-    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Violation> {
+    pub fn charge(&mut self, bytes: usize) -> Result<(), Violation> {
         let used = self.memory.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         let bytes_max = self.memory.bytes_max.load(Ordering::Relaxed);

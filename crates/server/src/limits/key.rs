@@ -65,11 +65,8 @@ impl Keys {
         if peer.is_unlimited() {
             return None;
         }
-        let octets = match peer.address() {
-            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-            IpAddr::V6(address) => network_of(address, settings.limit_ipv6_prefix).octets(),
-        };
-        Some(self.key(Scope::Address, &octets))
+        let place = place_of(peer.address(), settings.limit_ipv6_prefix);
+        Some(self.key(Scope::Address, &place.octets()))
     }
 
     /// The key of a subject; `None` where nobody has said who they are.
@@ -84,6 +81,14 @@ impl Keys {
     fn key(&self, scope: Scope, bytes: &[u8]) -> Key {
         let whole = (scope as u8, bytes);
         Key(u128::from(self.high.hash_one(whole)) << 64 | u128::from(self.low.hash_one(whole)))
+    }
+}
+
+/// What counts as one address: one of IPv4, and of IPv6 a network.
+pub(crate) fn place_of(address: IpAddr, prefix_bits: usize) -> Ipv6Addr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => network_of(address, prefix_bits),
     }
 }
 

@@ -138,6 +138,32 @@ label! {
     }
 }
 
+label! {
+    /// What came of a question to the application.
+    Decided "result" {
+        /// A yes.
+        Allowed = "allowed",
+        /// A no.
+        Forbidden = "forbidden",
+        /// No answer, or none that can be understood.
+        Failed = "failed",
+        /// It was not asked: it has failed too often in a row.
+        LeftAlone = "left_alone",
+        /// It was not asked: it stood in the line for too long.
+        Late = "late",
+    }
+}
+
+label! {
+    /// What came of a fetch of the issuer's keys.
+    Fetched "result" {
+        /// Keys.
+        Keys = "keys",
+        /// No answer, or none with keys.
+        Failed = "failed",
+    }
+}
+
 /// Which program this is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Build;

@@ -47,6 +47,7 @@ fn update(core: &Core) {
     for limit in Limit::ALL {
         server.limits_hit.of(*limit).set(core.limits.refusal_count(*limit));
     }
+    core.decisions.asks().report(server, core.now);
     server.draining.set(u64::from(core.draining));
     server.disk_free.set(process::disk_free_bytes(&core.settings.data));
     server.cpu.set(process::cpu());

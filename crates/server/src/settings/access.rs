@@ -3,16 +3,18 @@
 use super::definition::Given;
 use super::suggestion::nearest;
 use super::{InvalidValue, Origin, Settings, SettingsError, SettingsInput};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tidings_auth::{
-    ApiKey, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput, Right, Template, TokenRules,
+    ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
+    Published, Right, Template, TokenRules,
 };
 
 /// The two kinds of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TableKind {
-    /// `[[rights]]`: what anybody, or everybody with a token, may do.
+    /// `[[rights]]`: what anybody, or everybody with a token or a certificate, may do.
     Rights,
     /// `[[keys]]`: an API key, and what it may do.
     Keys,
@@ -34,7 +36,7 @@ impl TableKind {
     /// The keys of such a table that are no rights.
     fn own_keys(self) -> &'static [&'static str] {
         match self {
-            TableKind::Rights => &["to"],
+            TableKind::Rights => &["to", "subject"],
             TableKind::Keys => &["name", "hash"],
         }
     }
@@ -45,6 +47,11 @@ impl TableKind {
 pub(super) struct AccessTables {
     anybody: GrantsGiven,
     with_token: GrantsGiven,
+    with_certificate: GrantsGiven,
+    /// Of single certificates, by their subjects.
+    certificates: BTreeMap<String, GrantsGiven>,
+    /// Where the first table to a certificate begins.
+    certificate_origin: Option<Origin>,
     keys: Vec<ApiKey>,
     /// Whether there was any table, also one that grants nothing.
     any: bool,
@@ -54,6 +61,8 @@ pub(super) struct AccessTables {
 pub(super) struct TableInput {
     kind: TableKind,
     to: Option<To>,
+    /// Whose certificate it is for; everybody's where it does not say.
+    subject: Option<(String, Origin)>,
     name: Option<String>,
     hash: Option<(Digest, Origin)>,
     grants: Vec<(Right, Template, Origin)>,
@@ -64,6 +73,7 @@ pub(super) struct TableInput {
 enum To {
     Anybody,
     Token,
+    Certificate,
 }
 
 /// What can stand in a table, for documentation: the key, an example as in TOML, and what it means.
@@ -71,13 +81,17 @@ pub(super) const RIGHTS_KEYS: [(&str, &str, &str); 2] = [
     (
         "to",
         "\"anybody\"",
-        "Whom the table gives rights to: `anybody`, also without a token, or `token`, everybody whose token is believed.",
+        "Whom the table gives rights to: `anybody`, also without a token; `token`, everybody whose token is believed; or \
+         `certificate`, everybody who has shown a certificate that `tls_client_ca_file` is for, and sends no token. With a \
+         `subject` beside it, such as `\"backend.example.org\"`, that one only: the subject of a certificate is the first URI among its \
+         alternative names, else the first name of a host, else its common name.",
     ),
     (
         "read",
         "[\"news/**\"]",
         "The streams that may be read. Likewise `publish`, `create`, `delete`, `list` and `admin`. Patterns are those of \
-         `[[streams]]`; in a table to `token` claims may stand in braces: `users/{sub}/**`.",
+         `[[streams]]`; in a table to `token` claims may stand in braces, and in one to `certificate` its subject: \
+         `users/{sub}/**`.",
     ),
 ];
 
@@ -94,7 +108,7 @@ pub(super) const KEYS_KEYS: [(&str, &str, &str); 3] = [
 
 impl TableInput {
     pub(super) fn new(kind: TableKind) -> TableInput {
-        TableInput { kind, to: None, name: None, hash: None, grants: Vec::new() }
+        TableInput { kind, to: None, subject: None, name: None, hash: None, grants: Vec::new() }
     }
 
     /// Whether the value of that key is a list of patterns.
@@ -135,8 +149,20 @@ impl TableInput {
                 self.to = Some(match text {
                     "anybody" => To::Anybody,
                     "token" => To::Token,
-                    _ => return Err(wrong("is nobody to give rights to", "`anybody` or `token`")),
+                    "certificate" => To::Certificate,
+                    _ => {
+                        let advice = "`anybody`, `token` or `certificate`";
+                        return Err(wrong("is nobody to give rights to", advice));
+                    }
                 });
+            }
+            (TableKind::Rights, "subject") => {
+                let is_long = ClientCertificate::SUBJECT_BYTES_MAX < text.len();
+                if text.is_empty() || is_long || text.contains(char::is_control) {
+                    let advice = "whose certificate it is, such as `backend.example.org` or `spiffe://example.org/backend`";
+                    return Err(wrong("is nobody's name", advice));
+                }
+                self.subject = Some((text.to_owned(), origin.clone()));
             }
             (TableKind::Keys, "name") if text.is_empty() => return Err(wrong("is empty", "whose key it is")),
             (TableKind::Keys, "name") => self.name = Some(text.to_owned()),
@@ -170,27 +196,75 @@ impl TableInput {
     }
 }
 
+impl TableInput {
+    /// Claims are a token's; of a certificate there is its subject.
+    fn check_claims(&self) -> Result<(), SettingsError> {
+        let (reason, advice) = match self.to {
+            Some(To::Token) => return Ok(()),
+            Some(To::Certificate) => (
+                "holds a claim that no certificate has",
+                "`{sub}`, which is the subject of the certificate, or none",
+            ),
+            _ => {
+                let advice = "it in a table `[[rights]]` with `to = \"token\"`";
+                ("holds a claim, and only tokens have claims", advice)
+            }
+        };
+        let known = match self.to {
+            Some(To::Certificate) => Claims::from_iter([("sub".to_owned(), "x".into())]),
+            _ => Claims::new(),
+        };
+        let Some((right, streams, origin)) =
+            self.grants.iter().find(|(_, streams, _)| streams.fill(&known).is_none())
+        else {
+            return Ok(());
+        };
+        Err(SettingsError::InvalidValue {
+            place: origin.place_of(right.as_str()),
+            text: streams.as_str().to_owned(),
+            invalid: InvalidValue::new(reason),
+            advice,
+        })
+    }
+
+    fn check_subject(&self) -> Result<(), SettingsError> {
+        let Some((subject, origin)) = self.subject.as_ref().filter(|_| self.to != Some(To::Certificate))
+        else {
+            return Ok(());
+        };
+        Err(SettingsError::InvalidValue {
+            place: origin.place_of("subject"),
+            text: subject.clone(),
+            invalid: InvalidValue::new("is the subject of a certificate, and this table is not for one"),
+            advice: "`to = \"certificate\"` beside it",
+        })
+    }
+}
+
 impl AccessTables {
     /// Takes a table that began at `begin`.
     pub(super) fn add(&mut self, table: TableInput, begin: &Origin) -> Result<(), SettingsError> {
-        let has_claims = table.kind == TableKind::Rights && table.to == Some(To::Token);
-        let claiming = table.grants.iter().find(|(_, streams, _)| !has_claims && streams.has_claims());
-        if let Some((right, streams, origin)) = claiming {
-            return Err(SettingsError::InvalidValue {
-                place: origin.place_of(right.as_str()),
-                text: streams.as_str().to_owned(),
-                invalid: InvalidValue::new("holds a claim, and only tokens have claims"),
-                advice: "it in a table `[[rights]]` with `to = \"token\"`",
-            });
-        }
+        table.check_claims()?;
+        table.check_subject()?;
         let mut fresh = GrantsGiven::default();
         self.any = true;
         match table.kind {
             TableKind::Rights => {
                 let to = table.to.ok_or_else(|| {
-                    table.incomplete(begin, "write whom it is for: `to = \"anybody\"` or `to = \"token\"`")
+                    table.incomplete(
+                        begin,
+                        "write whom it is for: `to = \"anybody\"`, `\"token\"` or `\"certificate\"`",
+                    )
                 })?;
-                let given = if to == To::Anybody { &mut self.anybody } else { &mut self.with_token };
+                if to == To::Certificate {
+                    self.certificate_origin.get_or_insert_with(|| begin.clone());
+                }
+                let given = match (to, table.subject) {
+                    (To::Anybody, _) => &mut self.anybody,
+                    (To::Token, _) => &mut self.with_token,
+                    (To::Certificate, None) => &mut self.with_certificate,
+                    (To::Certificate, Some((subject, _))) => self.certificates.entry(subject).or_default(),
+                };
                 table.grants.into_iter().for_each(|(right, streams, _)| given.add(right, streams));
             }
             TableKind::Keys => {
@@ -231,9 +305,20 @@ impl Settings {
 impl SettingsInput {
     /// The rules, with the keys read from their files. Without any rule the server must not be reached by others.
     pub(super) fn policy(&self, settings: &Settings) -> Result<Policy, SettingsError> {
-        let AccessTables { anybody, with_token, keys, any: is_ruled } = self.access.clone();
+        self.check_certificates(settings)?;
+        let AccessTables { anybody, with_token, with_certificate, certificates, keys, any, .. } =
+            self.access.clone();
         let tokens = self.token_rules(settings)?;
-        let policy = Policy::new(PolicyInput { anybody, with_token, keys, tokens, is_ruled });
+        let policy = Policy::new(PolicyInput {
+            anybody,
+            with_token,
+            with_certificate,
+            certificates,
+            keys,
+            tokens,
+            is_ruled: any,
+            keeps_claims: settings.webhook_url.is_some(),
+        });
         let policy = policy.with_key_files(self.digest_of_key_files());
         let Some(listen) = settings.reachable_address() else { return Ok(policy) };
         if policy.has_rules() || settings.insecure {
@@ -246,6 +331,18 @@ impl SettingsInput {
         };
         let origin = origin.map_or("default".to_owned(), ToString::to_string);
         Err(SettingsError::NoRules { key, listen, origin })
+    }
+
+    /// Whoever gives rights to certificates wants that they are asked for.
+    fn check_certificates(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let begin = self.access.certificate_origin.as_ref();
+        let Some(begin) = begin.filter(|_| settings.tls_client_ca_file.is_none()) else { return Ok(()) };
+        Err(SettingsError::UnknownName {
+            place: format!(
+                "{begin}: this `[[rights]]` is for certificates of clients, and none is asked for"
+            ),
+            advice: "name who signs them by tls_client_ca_file, or leave the table out".to_owned(),
+        })
     }
 
     /// Of the files with the keys of tokens.
@@ -263,11 +360,17 @@ impl SettingsInput {
         let secret = self.token_secret_file.as_ref();
         let public = keys_of("token_keys", public, KeySet::parse)?;
         let secret = keys_of("token_secret_file", secret, KeySet::from_secret)?;
-        let Some(keys) = public.into_iter().chain(secret).reduce(KeySet::and) else {
+        let keys = public.into_iter().chain(secret).reduce(KeySet::and);
+        if keys.is_none() && settings.token_keys_url.is_none() {
             return self.check_no_tokens().map(|()| None);
-        };
+        }
         Ok(Some(TokenRules {
-            keys,
+            keys: keys.unwrap_or_default(),
+            published: if settings.token_keys_url.is_some() {
+                Published::Awaited
+            } else {
+                Published::Nowhere
+            },
             issuer: settings.token_issuer.clone(),
             audience: settings.token_audience.clone(),
             claim: settings.token_claim.clone(),
@@ -283,7 +386,9 @@ impl SettingsInput {
                 return Err(SettingsError::Conflict {
                     values: format!("{key} = `{}` ({})", given.text, given.origin),
                     rule: "no token is believed without keys",
-                    advice: format!("name them by token_keys or token_secret_file, or leave {key} out"),
+                    advice: format!(
+                        "name them by token_keys, token_keys_url or token_secret_file, or leave {key} out"
+                    ),
                 });
             }
         }
@@ -352,11 +457,12 @@ mod tests {
         for (text, message) in [
             (
                 "[[rights]]\nread = [\"**\"]",
-                "t.toml:1: this `[[rights]]` is not complete; write whom it is for: `to = \"anybody\"` or `to = \"token\"`",
+                "t.toml:1: this `[[rights]]` is not complete; write whom it is for: `to = \"anybody\"`, `\"token\"` \
+                 or `\"certificate\"`",
             ),
             (
                 "[[rights]]\nto = \"all\"",
-                "t.toml:2: `to`: `all` is nobody to give rights to; write `anybody` or `token`",
+                "t.toml:2: `to`: `all` is nobody to give rights to; write `anybody`, `token` or `certificate`",
             ),
             (
                 "[[rights]]\nto = \"token\"\nreads = [\"**\"]",
@@ -366,6 +472,26 @@ mod tests {
                 "[[rights]]\nto = \"anybody\"\nread = [\"users/{sub}/**\"]",
                 "t.toml:3: `read`: `users/{sub}/**` holds a claim, and only tokens have claims; write it in a table \
                  `[[rights]]` with `to = \"token\"`",
+            ),
+            (
+                "[[rights]]\nto = \"certificate\"\nread = [\"users/{sub}/**\", \"{org}\"]",
+                "t.toml:3: `read`: `{org}` holds a claim that no certificate has; write `{sub}`, which is the subject of the \
+                 certificate, or none",
+            ),
+            (
+                "[[rights]]\nto = \"token\"\nsubject = \"a\"",
+                "t.toml:3: `subject`: `a` is the subject of a certificate, and this table is not for one; write `to = \
+                 \"certificate\"` beside it",
+            ),
+            (
+                "[[rights]]\nto = \"certificate\"\nsubject = \"\"",
+                "t.toml:3: `subject`: `` is nobody's name; write whose certificate it is, such as `backend.example.org` or \
+                 `spiffe://example.org/backend`",
+            ),
+            (
+                "[[rights]]\nto = \"certificate\"\nread = [\"**\"]",
+                "t.toml:1: this `[[rights]]` is for certificates of clients, and none is asked for; name who signs them by \
+                 tls_client_ca_file, or leave the table out",
             ),
             (
                 "[[rights]]\nto = \"token\"\nread = [\"a\", \"a//b\"]",
@@ -434,7 +560,7 @@ mod tests {
         for key in ["token_issuer", "token_audience"] {
             let refused = resolved(&format!("{key} = \"x\"")).err().unwrap_or_default();
             let expected = format!(
-                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys or token_secret_file, or \
+                "{key} = `x` (t.toml:1): no token is believed without keys; name them by token_keys, token_keys_url or token_secret_file, or \
                  leave {key} out"
             );
             assert_eq!(refused, expected);

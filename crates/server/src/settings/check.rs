@@ -27,6 +27,8 @@ impl SettingsInput {
             self.check_rule(rule, &settings)?;
         }
         settings.access = Arc::new(self.policy(&settings)?);
+        settings.webhook_key = self.webhook_key()?;
+        self.check_webhook(settings.access.has_rules())?;
         self.check_cookie(&settings)?;
         settings.policies = Policies::new(&settings, self.rules);
         Ok(settings)

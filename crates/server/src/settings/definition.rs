@@ -76,7 +76,8 @@ impl<T> Given<T> {
             invalid,
             advice: kind.advice,
         })?;
-        if let Some(Range { least, most }) = range {
+        // Nothing at all, where that is a value, is in every range.
+        if let Some(Range { least, most }) = range.filter(|_| !text.is_empty()) {
             let amount = (kind.amount)(&value);
             if amount < (kind.amount)(&written(kind, least)) || (kind.amount)(&written(kind, most)) < amount {
                 let place = origin.place_of(key);
@@ -118,6 +119,8 @@ macro_rules! settings_table {
             pub policies: Policies,
             /// Who may do what.
             pub access: Arc<Policy>,
+            /// What questions to the application are signed with.
+            pub webhook_key: Option<SigningKey>,
             /// Which pages of other origins may use the server.
             pub origins: Arc<Origins>,
         }
@@ -204,6 +207,7 @@ macro_rules! settings_table {
                     )+)+
                     policies: Policies::default(),
                     access: Arc::new(Policy::without_rules()),
+                    webhook_key: None,
                     origins: Arc::new(self.origins.clone()),
                 };
                 filled

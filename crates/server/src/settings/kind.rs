@@ -1,5 +1,6 @@
 //! The kinds of values that settings take, and how each is read from text.
 
+use super::asking::{AskUrl, Events, WhenDown};
 use super::byte_size::parse_bytes;
 use super::duration::parse_duration;
 use super::policy::WhenBehind;
@@ -41,6 +42,30 @@ pub(super) const DURATION: Kind<Duration> = Kind {
     parse: parse_duration,
     amount: Duration::as_nanos,
 };
+
+pub(super) const DURATION_OR_NONE: Kind<Option<Duration>> = Kind {
+    name: "duration",
+    advice: "whole numbers with units, such as `7d` or `12h`, or nothing",
+    parse: |text| if text.is_empty() { Ok(None) } else { parse_duration(text).map(Some) },
+    amount: |duration| duration.map_or(0, |duration| duration.as_nanos()),
+};
+
+pub(super) const URL_OR_NONE: Kind<Option<AskUrl>> = Kind {
+    name: "url",
+    advice: "`https://…`, or `http://…` to an address of this machine, or nothing",
+    parse: |text| if text.is_empty() { Ok(None) } else { AskUrl::parse(text).map(Some) },
+    amount: |_| 0,
+};
+
+pub(super) const EVENTS: Kind<Events> = Kind {
+    name: "words",
+    advice: "some of `connect`, `read` and `publish`, with commas between them",
+    parse: Events::parse,
+    amount: |_| 0,
+};
+
+pub(super) const WHEN_DOWN: Kind<WhenDown> =
+    Kind { name: "word", advice: "`refuse` or `allow`", parse: WhenDown::parse, amount: |_| 0 };
 
 pub(super) const BYTES: Kind<usize> = Kind {
     name: "bytes",

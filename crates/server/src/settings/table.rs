@@ -6,8 +6,8 @@ use super::environment::unknown_setting;
 use super::origins::Origins;
 use super::rule::Rule;
 use super::{
-    Definition, EventLoop, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies, Range, Sends,
-    SettingsError, kind,
+    AskUrl, Definition, EventLoop, Events, LogFormat, LogLevel, Networks, Origin, OtlpEndpoint, Policies,
+    Range, Sends, SettingsError, SigningKey, WhenDown, kind,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +53,15 @@ settings_table! {
         token_keys: Option<PathBuf> = FILE_OR_NONE "",
         /// A file with the secret of tokens that are signed with HS256, at least 32 random bytes. A line break at its end is not part of it.
         token_secret_file: Option<PathBuf> = FILE_OR_NONE "",
+        /// Where the issuer of tokens publishes its keys (JWKS): `https://…`. They are fetched at the start and kept current, beside those of
+        /// `token_keys`. While they were never had, tokens are answered 503.
+        token_keys_url: Option<AskUrl> = URL_OR_NONE ""; restart,
+        /// How often the keys are fetched where the issuer does not ask for more (`Cache-Control: max-age`). After a failure it is tried sooner.
+        token_keys_refresh: Duration = DURATION "15m" in "1s"..="1d"; restart,
+        /// How much time lies between two fetches at the least, also when tokens come that are signed by an unknown key.
+        token_keys_pause: Duration = DURATION "10s" in "100ms"..="1h"; restart,
+        /// For how long keys are believed that can't be fetched any more. Empty is for ever, with a warning in the log.
+        token_keys_keep: Option<Duration> = DURATION_OR_NONE "" in "1s"..="365d"; restart,
         /// What the claim `iss` of a token must be. Where this is empty it is not looked at.
         token_issuer: Option<String> = TEXT_OR_NONE "",
         /// What the claim `aud` of a token must be, or hold. Where this is empty, a token that has an audience is for somebody else.
@@ -70,6 +79,35 @@ settings_table! {
         max_tickets: usize = COUNT "10000" in "1"..="10000000",
         /// How many revocations of tokens, subjects and keys may hold. Above it: 507.
         max_revocations: usize = COUNT "10000" in "1"..="1000000",
+    }
+    group "Asking the application" {
+        /// Where the application is asked whether somebody may do what the rules permit: a `POST` with JSON, over `https://…` or to this machine.
+        webhook_url: Option<AskUrl> = URL_OR_NONE ""; restart,
+        /// What it is asked about: `connect`, each WebSocket; `read`; and `publish`, which is creating and deleting too.
+        webhook_events: Events = EVENTS "connect,read,publish"; restart,
+        /// A file with a secret, at least 32 random bytes, with which questions are signed, so that the application knows whose they are.
+        webhook_secret_file: Option<PathBuf> = FILE_OR_NONE ""; restart,
+        /// How long an answer may take.
+        webhook_timeout: Duration = DURATION "2s" in "10ms"..="60s"; restart,
+        /// What holds while there is no answer: `refuse`, nothing is permitted and requests are answered 503, or `allow`, the rules alone decide.
+        webhook_when_down: WhenDown = WHEN_DOWN "refuse"; restart,
+        /// For how long an answer holds at most, whatever its `max_age` says.
+        webhook_max_age: Duration = DURATION "1h" in "1s"..="1d"; restart,
+        /// How often it is asked again about who follows, where its answer does not say for how long it holds.
+        webhook_recheck: Duration = DURATION "60s" in "1s"..="1d"; restart,
+        /// How many questions are on their way at a time.
+        webhook_concurrency: usize = COUNT "32" in "1"..="1000"; restart,
+        /// How many questions may wait for an answer, over all workers. Above it: 503 with `Retry-After`.
+        webhook_max_waiting: usize = COUNT "10000" in "1"..="1000000"; restart,
+        /// How many of them may concern one address (of IPv6, one network: `limit_ipv6_prefix`), so that nobody fills the line alone. Above it: 503 with
+        /// `Retry-After`. Not for trusted proxies and `unlimited_addresses`.
+        webhook_max_waiting_per_address: usize = COUNT "1000" in "1"..="1000000"; restart,
+        /// How many answers each worker remembers while they hold.
+        webhook_max_remembered: usize = COUNT "20000" in "2"..="10000000"; restart,
+        /// After how many failures in a row it is not asked any more for `webhook_pause`; then once, to see whether it is back.
+        webhook_failures: usize = COUNT "5" in "1"..="1000"; restart,
+        /// For how long it is left alone then.
+        webhook_pause: Duration = DURATION "5s" in "100ms"..="10m"; restart,
     }
     group "TLS" {
         /// The file in PEM with the certificate for `tls_listen` and those that it is signed with, in this order. Several files are separated by

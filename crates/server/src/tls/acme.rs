@@ -83,26 +83,48 @@ impl Acme {
             Err(_elapsed) => Err(AcmeError::TimedOut),
         };
         self.challenges.clear();
-        match ordered {
-            Ok(()) => {
-                self.failures = 0;
-                true
+        match &ordered {
+            // Authorities count what they issue, too.
+            Ok(()) if self.store.is_due(&self.domains, now_s) => {
+                let wait_s = self.wait(now_s);
+                log::error!(
+                    "ACME: the new certificate is due for renewal already: is the clock of this machine right? The next one is \
+                     ordered in {} minutes",
+                    wait_s / 60
+                );
             }
+            Ok(()) => self.failures = 0,
             Err(error) => {
-                let wait_s = RETRY_MAX_S.min(RETRY_MIN_S << self.failures.min(16));
-                self.failures += 1;
-                self.not_before_s = now_s + wait_s;
+                let wait_s = self.wait(now_s);
                 log::error!(
                     "ACME: there is no new certificate: {error}; tried again in {} minutes",
                     wait_s / 60
                 );
-                false
             }
         }
+        ordered.is_ok()
+    }
+
+    /// Lets time pass before the next order, more after each one that came to nothing. Seconds.
+    fn wait(&mut self, now_s: u64) -> u64 {
+        let wait_s = RETRY_MAX_S.min(RETRY_MIN_S << self.failures.min(16));
+        self.failures += 1;
+        self.not_before_s = now_s + wait_s;
+        wait_s
     }
 
     async fn order(&self) -> Result<(), AcmeError> {
-        let account = self.account().await?;
+        match self.order_as(self.account().await?).await {
+            Err(AcmeError::Authority(error)) if is_of_unknown_account(&error) => {
+                log::warn!("ACME: the authority does not know the account any more: a new one is made");
+                self.store.forget_account()?;
+                self.order_as(self.account().await?).await
+            }
+            ordered => ordered,
+        }
+    }
+
+    async fn order_as(&self, account: Account) -> Result<(), AcmeError> {
         let names: Vec<_> = self.domains.iter().cloned().map(Identifier::Dns).collect();
         let mut order = account.new_order(&NewOrder::new(&names)).await?;
         let mut authorizations = order.authorizations();
@@ -162,4 +184,9 @@ impl Acme {
         self.store.keep_account(&self.directory, &credentials)?;
         Ok(account)
     }
+}
+
+fn is_of_unknown_account(error: &instant_acme::Error) -> bool {
+    const UNKNOWN: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+    matches!(error, instant_acme::Error::Api(problem) if problem.r#type.as_deref() == Some(UNKNOWN))
 }

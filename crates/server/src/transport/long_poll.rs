@@ -29,16 +29,17 @@ const _: () = assert!(size_of::<LongPoll>() <= 64, "with what malloc adds, 80 by
 
 /// Answers at once when there are messages in memory or nothing will ever come; holds otherwise.
 pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Core) -> Opened {
-    let timeout = core.hold(asked.timeout);
     let following = Some(core.follow(read.reader.stream(), owner, 0, LONG_POLL));
-    let until_ms = core.ms_after(timeout);
+    let until_ms = core.held_until_ms(asked.timeout);
     let mut held = LongPoll { read, following, fetched: None, fetching: false, expired: false, until_ms };
     match held.advance(owner, core, &mut Vec::new()) {
         Advance::Respond(response) => {
             held.leave(core);
             Opened::Response(response)
         }
-        Advance::Wait { .. } | Advance::More | Advance::End => Opened::Held(Box::new(held)),
+        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => {
+            Opened::Held(Box::new(held))
+        }
     }
 }
 

@@ -6,12 +6,15 @@
 mod counted;
 mod echo;
 mod identity;
+mod pending;
 mod publishing;
 mod session;
 
 use crate::about::About;
-use crate::authorise::{Principal, identify_upgrade};
+use crate::authorise::Principal;
 use crate::cross_origin::Caller;
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::exchange::{Advance, Exchange, Opened};
 use crate::limits::Client;
 use crate::peer::Peer;
@@ -49,18 +52,28 @@ pub(crate) struct FirstSubscription {
 }
 
 impl FirstSubscription {
+    /// As somebody asks for it whose token may not be believed, from a page that the caller is.
+    pub(crate) fn new(
+        subscription: Option<(StreamName, Start)>,
+        (principal, refused): (Principal, Option<Box<Problem>>),
+        peer: Peer,
+        caller: &Caller,
+    ) -> FirstSubscription {
+        let within = caller.within.clone();
+        FirstSubscription { subscription, deflate: None, principal, refused, peer, within }
+    }
+
     /// Who has asked for it.
     pub(crate) fn peer(&self) -> Peer {
         self.peer
     }
 }
 
-/// Grants the WebSocket, over HTTP/1.1 or HTTP/2. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
-pub(crate) fn open<H: Headers + ?Sized>(
+/// Checks a handshake, over HTTP/1.1 or HTTP/2, and agrees on its terms.
+pub(crate) fn accept<H: Headers + ?Sized>(
     request: &Request<'_, H>,
-    (first, query, caller): (Option<(StreamName, Start)>, &str, &Caller),
     core: &mut Core,
-) -> Result<Opened, Problem> {
+) -> Result<Accept, Problem> {
     let Some(handshake) = request.websocket else { return Err(Problem::upgrade_required()) };
     if core.draining {
         return Err(core.refuse_draining());
@@ -69,23 +82,15 @@ pub(crate) fn open<H: Headers + ?Sized>(
         core.admit_follower()?;
     }
     let deflate = core.settings.websocket_compression.then(|| Agreement::choose(request.headers)).flatten();
-    let accept = Accept::check_as(handshake, request.headers)?.with_deflate(deflate);
-    let (principal, refused) = identify_upgrade(request.headers, query, caller, core)?;
-    core.notes.on_principal(&principal);
+    Ok(Accept::check_as(handshake, request.headers)?.with_deflate(deflate))
+}
+
+/// Grants the WebSocket. Whether the stream can be followed is told in a frame: browsers hide a refused upgrade.
+pub(crate) fn open(accept: &Accept, first: FirstSubscription) -> Opened {
     let fields = accept.fields().map(|(name, value)| (name, HeaderValue::text(value)));
     let mut head = Response::new(accept.status());
     head.headers.extend(fields);
-    Ok(Opened::Upgrade(
-        head,
-        FirstSubscription {
-            subscription: first,
-            deflate,
-            peer: request.peer,
-            principal,
-            refused,
-            within: caller.within.clone(),
-        },
-    ))
+    Opened::Upgrade(head, FirstSubscription { deflate: accept.deflate(), ..first })
 }
 
 /// The exchange that owns an upgraded connection.
@@ -111,6 +116,10 @@ pub(super) trait Talk {
     fn on_binary(&mut self, bytes: &[u8], core: &mut Core, out: &mut Vec<u8>) -> Result<(), Violation>;
     /// See [`Exchange`].
     fn on_reply(&mut self, number: u32, reply: Reply);
+    /// See [`Exchange`].
+    fn on_decision(&mut self, _question: &Question, _verdict: Verdict) {}
+    /// See [`Exchange`].
+    fn on_keys(&mut self) {}
     /// See [`Exchange`].
     fn on_changed(&mut self, number: u32);
     /// Goes on as far as it can, and says whole frames.
@@ -308,6 +317,14 @@ impl<T: Talk> Exchange for Connection<T> {
 
     fn on_reply(&mut self, number: u32, reply: Reply) {
         self.talk.on_reply(number, reply);
+    }
+
+    fn on_decision(&mut self, question: &Question, verdict: Verdict) {
+        self.talk.on_decision(question, verdict);
+    }
+
+    fn on_keys(&mut self) {
+        self.talk.on_keys();
     }
 
     fn on_changed(&mut self, number: u32) {

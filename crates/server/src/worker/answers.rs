@@ -91,6 +91,10 @@ impl Worker {
                 self.respond(key, &response, connection, out);
                 self.flush(key, out);
             }
+            Advance::Become(opened) => {
+                exchange.leave(&mut self.core);
+                self.turn_into(key, *opened, out);
+            }
             Advance::End => {
                 slot.streaming = false;
                 slot.due_ms = keep_alive_ms;
@@ -99,6 +103,21 @@ impl Worker {
                 exchange.leave(&mut self.core);
                 self.flush(key, out);
             }
+        }
+    }
+
+    /// What was held has become something else, as if the request had come now. What came behind it goes on.
+    fn turn_into(&mut self, key: u64, opened: Opened, out: &mut Vec<Bytes>) {
+        self.on_opened(key, opened, out);
+        self.flush(key, out);
+        let Some(slot) = self.slots.get(key).filter(|slot| slot.phase == Phase::Duplex) else { return };
+        // Frames may have come behind the handshake: bytes that were read before make no readiness.
+        let mut held = slot.take_input();
+        if !held.is_empty() {
+            self.on_duplex_input(key, &mut held);
+        }
+        if self.core.draining {
+            self.drain_slot(key);
         }
     }
 

@@ -7,6 +7,8 @@ use super::Worker;
 use super::accept::Entrance;
 use super::poller::Waker;
 use super::survey::Notes;
+use crate::asks::Answer;
+use crate::decision::question::Question;
 use crate::limits::Caller;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +29,8 @@ pub(crate) struct Door {
     connections: AtomicUsize,
     /// Bounded by `max_connections`, as all connections are.
     arrivals: Mutex<Vec<Arrival>>,
+    /// Answers to what it has asked: no more than it has questions on their way.
+    answers: Mutex<Vec<(Question, Answer)>>,
     /// How often its clock has ticked: for as long as that goes on, it is alive.
     ticks: AtomicUsize,
     /// Questions of other workers, and their answers.
@@ -71,6 +75,22 @@ impl Door {
         if let Some(wake) = self.waker.get() {
             wake();
         }
+    }
+
+    /// An answer to a question of the worker.
+    pub(crate) fn tell_answer(&self, question: Question, answer: Answer) {
+        self.answers().push((question, answer));
+        if let Some(wake) = self.waker.get() {
+            wake();
+        }
+    }
+
+    pub(super) fn take_answers(&self) -> Vec<(Question, Answer)> {
+        std::mem::take(&mut *self.answers())
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, Vec<(Question, Answer)>> {
+        self.answers.lock().expect("nobody panics while holding a list of answers")
     }
 
     fn take(&self) -> Vec<Arrival> {

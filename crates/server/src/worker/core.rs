@@ -1,6 +1,7 @@
 //! What an exchange may use of its worker: the engine, who follows what, the encoded forms, the time.
 
 use crate::authorise::{Access, Principal};
+use crate::decision::Decisions;
 use crate::forms::Forms;
 use crate::limits::{Account, Amount, Client, Limits};
 use crate::live_settings::LiveSettings;
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     /// Which of those that the process had.
     settings_generation: usize,
     pub(crate) access: Access,
+    /// What the application has decided.
+    pub(crate) decisions: Decisions,
     pub(crate) limits: Arc<Limits>,
     /// That of the WebSocket which is being attended to, where anything is counted.
     pub(crate) account: Option<Box<Account>>,
@@ -92,7 +95,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(common: &Common, index: usize, inbox: Arc<Inbox>, now: Instant) -> Core {
-        let Common { engine, registry, message_memory, tickets, memory, revoking, limits, .. } = common;
+        let Common { engine, registry, message_memory, tickets, memory, revoking, limits, asks, .. } = common;
         let metrics = registry.of_worker(index);
         let tracer = common.collector.clone().map(|collector| {
             let now = Duration::from_millis(engine.now().0);
@@ -135,7 +138,13 @@ impl Core {
             echoes: false,
             limits: Arc::clone(limits),
             account: None,
-            access: Access::new(Arc::clone(&settings.access), Arc::clone(tickets), Arc::clone(revoking)),
+            access: Access::new(
+                &settings.access,
+                Arc::clone(asks),
+                Arc::clone(tickets),
+                Arc::clone(revoking),
+            ),
+            decisions: Decisions::new(asks, &settings, index),
             engine: Arc::clone(engine),
             settings,
             settings_generation,
@@ -155,7 +164,7 @@ impl Core {
         self.forms.on_settings(&settings);
         // Where the rules are what they were, nobody is looked at anew.
         if !settings.access.is_like(&self.settings.access) {
-            self.access.on_policy(Arc::clone(&settings.access));
+            self.access.on_policy(&settings.access);
         }
         self.notes.is_on = settings.access_log;
         self.settings = settings;

@@ -23,10 +23,10 @@ mod websocket_task;
 use super::parking::Whose;
 use super::slots::Channel;
 use super::{Owner, Shared};
-use crate::exchange::Exchange;
-use crate::exchange::Opened;
+use crate::exchange::{Exchange, Opened, Told};
 use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
+use crate::request::Request;
 use crate::story::{self, End, Story};
 use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
@@ -39,7 +39,9 @@ use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use stream::Stream;
+use tidings_auth::ClientCertificate;
 use tidings_engine::Reply;
 use tidings_protocol::websocket::handshake::Handshake;
 use tidings_protocol::{HTTP2_PREFACE, Response};
@@ -119,6 +121,13 @@ impl Tasks {
         }
     }
 
+    /// What others have answered.
+    pub(super) fn tell(&mut self, task: usize, told: Told) {
+        if let Some(news) = self.exchanges.get_mut(&task) {
+            news.told.push(told);
+        }
+    }
+
     /// Tells all of them within which time to come back, should the server be lost.
     pub(super) fn tell_window(&mut self) {
         for news in self.exchanges.values_mut() {
@@ -176,6 +185,8 @@ pub(super) struct ConnectionState {
     upgrade: RefCell<Option<FirstSubscription>>,
     /// Who has made it.
     peer: Peer,
+    /// The certificate that it was shown, if that is somebody's.
+    certificate: Option<Arc<ClientCertificate>>,
     /// What it counts for.
     share: Cell<Option<Box<ConnectionShare>>>,
     /// What it has done, where somebody wants to know.
@@ -184,13 +195,14 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
-    fn new((caller, story): Whose) -> Rc<ConnectionState> {
+    fn new((caller, story): Whose, stream: &Stream) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
             streams: Cell::new(false),
             upgrade: RefCell::new(None),
             peer: caller.peer,
+            certificate: stream.certificate(),
             share: Cell::new(caller.share),
             story: RefCell::new(story),
             owing: Rc::default(),
@@ -259,7 +271,9 @@ fn open(worker: &Shared, seat: &Seat, parts: &http::request::Parts, body: Bytes)
     worker.core.on_turn(super::turn::now());
     let peer = seat.connection().peer.of_request(&parts.headers, &worker.core.settings);
     let owner = Owner::of_task(seat.index());
-    let opened = crate::request::open(&request_of(parts, body, owner, peer), &mut worker.core);
+    let certificate = seat.connection().certificate.clone();
+    let request = Request { certificate, ..request_of(parts, body, owner, peer) };
+    let opened = crate::request::open(&request, &mut worker.core);
     seat.connection().tell(&mut worker.core);
     opened
 }
@@ -270,7 +284,8 @@ fn admit(worker: &Shared, state: &ConnectionState, parts: &http::request::Parts)
     worker.core.on_turn(super::turn::now());
     let peer = state.peer.of_request(&parts.headers, &worker.core.settings);
     // It is answered at once or not here, so it needs no place of its own.
-    let request = request_of(parts, Bytes::new(), Owner::of_task(0), peer);
+    let certificate = state.certificate.clone();
+    let request = Request { certificate, ..request_of(parts, Bytes::new(), Owner::of_task(0), peer) };
     crate::request::admit(&request, &mut worker.core)
 }
 
@@ -279,7 +294,7 @@ fn request_of(
     body: Bytes,
     owner: Owner,
     peer: Peer,
-) -> crate::request::Request<'_, http::HeaderMap> {
+) -> Request<'_, http::HeaderMap> {
     // Of HTTP/1 our own parser has said it.
     let (target, websocket) = match parts.extensions.get::<Admitted>() {
         Some(admitted) => (&*admitted.target, admitted.upgrades.then_some(Handshake::Upgrade)),
@@ -287,7 +302,7 @@ fn request_of(
     };
     // What an extended CONNECT asks for is what a GET with an upgrade asks for (RFC 8441, section 5).
     let method = if websocket == Some(Handshake::Connect) { "GET" } else { parts.method.as_str() };
-    crate::request::Request {
+    Request {
         method: tidings_protocol::Method::parse(method),
         target,
         headers: &parts.headers,
@@ -297,6 +312,7 @@ fn request_of(
         chunked: false,
         owner,
         peer,
+        certificate: None,
     }
 }
 

@@ -19,13 +19,16 @@ impl Core {
         base.as_secs().max(1) * self.load.stretch().max(self.ladder().stretch())
     }
 
-    /// For how long a long poll may be held.
-    pub(crate) fn hold(&self, asked: Option<Duration>) -> Duration {
+    /// Until when a long poll may be held: now, where it is to be answered at once.
+    pub(crate) fn held_until_ms(&self, asked: Option<Duration>) -> u64 {
         // Draining, nothing is held any more; and short of memory, a long poll becomes a poll.
         if self.draining || Step::AtOnce <= self.ladder() {
-            return Duration::ZERO;
+            return self.now_ms;
         }
-        asked.unwrap_or(self.settings.long_poll_timeout).min(self.settings.long_poll_timeout_max)
+        let timeout =
+            asked.unwrap_or(self.settings.long_poll_timeout).min(self.settings.long_poll_timeout_max);
+        // The clock is cut to whole milliseconds: what began within this one is not answered a part of one too early.
+        if timeout.is_zero() { self.now_ms } else { self.ms_after(timeout).saturating_add(1) }
     }
 
     /// Whether one more may begin to follow.

@@ -105,7 +105,9 @@ impl Worker {
         slot.http10 = head.version == Version::Http10;
         slot.keep_alive = head.keep_alive && !self.core.draining;
         let peer = slot.peer.of_request(head.fields, &self.core.settings);
-        let request = request_of(&head, Bytes::copy_from_slice(body), Owner(key), peer);
+        let certificate = slot.certificate();
+        let body = Bytes::copy_from_slice(body);
+        let request = Request { certificate, ..request_of(&head, body, Owner(key), peer) };
         let opened = request::open(&request, &mut self.core);
         self.tell(key);
         Parsed::Opened { bytes: head.bytes + body_bytes, opened }
@@ -115,7 +117,8 @@ impl Worker {
     fn refuse_by_head(&mut self, key: u64, bytes: usize, head: &RequestHead<'_, '_>) -> Parsed {
         let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
         let peer = slot.peer.of_request(head.fields, &self.core.settings);
-        let request = request_of(head, Bytes::new(), Owner(key), peer);
+        let certificate = slot.certificate();
+        let request = Request { certificate, ..request_of(head, Bytes::new(), Owner(key), peer) };
         let Some(refusal) = request::admit(&request, &mut self.core) else { return Parsed::Incomplete };
         slot.http10 = head.version == Version::Http10;
         slot.keep_alive = false;
@@ -193,6 +196,7 @@ fn request_of<'h, 'b: 'h>(
         chunked: head.version == Version::Http11,
         owner,
         peer,
+        certificate: None,
     }
 }
 

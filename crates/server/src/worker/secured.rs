@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::tls::client_certificate;
 use bytes::{Buf, Bytes};
 use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -13,6 +14,7 @@ use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedS
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 
 /// The state of one connection that is secured.
 pub struct Secured {
@@ -21,6 +23,8 @@ pub struct Secured {
     incoming: Vec<u8>,
     /// Records that the socket has not taken yet. At most one of what is said, and what TLS itself says.
     sealed: Bytes,
+    /// Whose the peer's certificate is, if it has shown one.
+    certificate: Option<Arc<ClientCertificate>>,
     /// The handshake is over.
     is_established: bool,
     /// We have said that nothing follows, or have nothing to say any more.
@@ -50,12 +54,26 @@ impl Secured {
     pub fn new(config: Arc<ServerConfig>) -> Result<Secured, rustls::Error> {
         let tls = UnbufferedServerConnection::new(config)?;
         let (incoming, sealed) = (Vec::new(), Bytes::new());
-        Ok(Secured { tls, incoming, sealed, is_established: false, is_closed: false })
+        Ok(Secured { tls, incoming, sealed, certificate: None, is_established: false, is_closed: false })
     }
 
     /// Whether the peer is still a stranger.
     pub fn is_handshaking(&self) -> bool {
         !self.is_established
+    }
+
+    fn on_established(&mut self) {
+        if self.is_established {
+            return;
+        }
+        self.is_established = true;
+        let shown = self.tls.peer_certificates().and_then(<[_]>::first);
+        self.certificate = shown.and_then(|certificate| client_certificate(certificate)).map(Arc::new);
+    }
+
+    /// Whose the peer's certificate is, if it has shown one that is somebody's.
+    pub(crate) fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.certificate.as_ref()
     }
 
     /// Whether the socket has yet to take records.
@@ -109,8 +127,8 @@ impl Secured {
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed) => heard = heard.and(Ok(Heard::Ended)),
                 Ok(ConnectionState::WriteTraffic(_)) => {
-                    self.is_established = true;
                     at += discard;
+                    self.on_established();
                     break;
                 }
                 Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => {

@@ -10,6 +10,8 @@ use crate::story::Story;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use tidings_auth::ClientCertificate;
 
 /// What a connection speaks through: its socket, and its TLS if it has any.
 pub(crate) struct Channel {
@@ -131,6 +133,11 @@ impl Slot {
     pub(crate) fn is_blocked(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.output.is_empty())
             || self.secured.as_ref().is_some_and(|secured| secured.has_sealed())
+    }
+
+    /// The certificate that its peer has shown, if it is somebody's.
+    pub(crate) fn certificate(&self) -> Option<Arc<ClientCertificate>> {
+        self.secured.as_ref().and_then(|secured| secured.certificate().cloned())
     }
 
     /// Whether bytes of a request wait for the rest of it.

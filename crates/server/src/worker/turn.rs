@@ -201,6 +201,7 @@ impl Worker {
     fn on_news(&mut self) {
         self.take_arrivals();
         self.core.look_for_settings(&self.common.settings);
+        self.take_decisions();
         self.take_notes();
         if self.common.draining.load(Ordering::Relaxed) {
             self.drain();

@@ -2,6 +2,8 @@
 
 #[path = "access/admin.rs"]
 mod admin;
+#[path = "access/certificates.rs"]
+mod certificates;
 #[path = "access/expiry.rs"]
 mod expiry;
 #[path = "access/frames.rs"]

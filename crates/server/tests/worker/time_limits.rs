@@ -132,6 +132,36 @@ fn a_held_poll_outlives_the_keep_alive_timeout() {
 }
 
 #[test]
+fn a_long_poll_is_never_answered_before_its_time() {
+    const TIMEOUT: Duration = Duration::from_millis(50);
+    const CLIENTS: usize = 16;
+    let (server, _) = server_with_a_stream(&["--workers", "4"]);
+    let tail =
+        Wire::connect(&server).ask(POLL).field("stream-next-offset").expect("a poll names it").to_owned();
+    let body = format!(r#"{{"streams":[{{"stream":"a","offset":"{tail}"}}]}}"#);
+    let head = "POST /v1/read?live=long-poll&timeout=0.05 HTTP/1.1\r\nHost: t\r\n";
+    let many = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let requests = [HELD_POLL.replace("timeout=100", "timeout=0.05"), many];
+    // The server's clock has whole milliseconds, and the hand of each worker comes round at another part of one. It comes as often as this
+    // timeout is long: whoever is answered asks again at once, and is due when it comes again.
+    std::thread::scope(|clients| {
+        for client in 0..CLIENTS {
+            let request = &requests[client % requests.len()];
+            let mut wire = Wire::connect(&server);
+            clients.spawn(move || {
+                for _ in 0..15 {
+                    let began = now();
+                    let answer = wire.ask(request);
+                    let took = began.elapsed();
+                    assert!(matches!(answer.status, 200 | 204), "{}", answer.text());
+                    assert!(TIMEOUT <= took, "{took:?}: {request}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn a_request_that_does_not_arrive_is_answered_408() {
     let (server, _) = server_with_a_stream(&["--request-timeout", "1s"]);
     let post = "POST /v1/stream/a HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n";

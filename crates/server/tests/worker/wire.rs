@@ -63,9 +63,14 @@ impl Wire {
 
     /// The same to a host of that name.
     pub(crate) fn secured_as(server: &Server, config: &Arc<ClientConfig>, name: &str) -> Wire {
+        Wire::secured_at(server.secured_address(), config, name)
+    }
+
+    /// The same to whoever listens there.
+    pub(crate) fn secured_at(address: SocketAddr, config: &Arc<ClientConfig>, name: &str) -> Wire {
         let name = ServerName::try_from(name.to_owned()).expect("it is the name of a host");
         let tls = ClientConnection::new(Arc::clone(config), name).expect("the configuration is complete");
-        let mut wire = Wire::of(connected(server.secured_address()));
+        let mut wire = Wire::of(connected(address));
         wire.tls = Some(Box::new(tls));
         wire
     }

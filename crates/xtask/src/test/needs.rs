@@ -30,6 +30,7 @@ const NEEDS: &[Need] = &[
     },
     Need { program: "haproxy", package: "haproxy", why: "likewise" },
     Need { program: "caddy", package: "caddy", why: "likewise" },
+    Need { program: "go", package: "golang-go", why: "the authority for certificates is written in it" },
 ];
 
 /// A package that Debian cuts out of Python; without it there is a `python3`, but not all of its modules.

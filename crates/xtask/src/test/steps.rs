@@ -22,7 +22,8 @@ const NETWORKS: &str = "clients/typescript/networks";
 pub(super) fn all(workspace: &Workspace) -> Vec<Stage> {
     let mut stages: Vec<_> = alone().into_iter().map(Stage::Alone).collect();
     let front = with_foreign_programs(workspace).into_iter().chain(of_client(workspace)).collect();
-    stages.push(Stage::Beside { front, behind: vec![lints(), deny(), fuzz()] });
+    let behind = vec![lints(), deny(), authority(workspace), certificates(workspace), fuzz()];
+    stages.push(Stage::Beside { front, behind });
     stages
 }
 
@@ -133,6 +134,22 @@ fn deny() -> Step {
     run("dependencies", "licences, bans and sources, by cargo-deny", deny.counting(Form::PassedAndFailed))
 }
 
+/// Pebble, with which Let's Encrypt tests clients. Where it is built already this is done in a second.
+fn authority(workspace: &Workspace) -> Step {
+    const PEBBLE: &str = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.3";
+    let arguments = ["--idle", "0", "go", "install", PEBBLE];
+    let mut build = program("chrt".into(), &arguments, PathBuf::from("."));
+    build.environment.push(("GOBIN", workspace.tools().into()));
+    run("authority", "builds Pebble, which certificates are ordered from", build)
+}
+
+/// What needs an authority; the tests are built already.
+fn certificates(workspace: &Workspace) -> Step {
+    let mut tests = cargo_test(&[all_but_crash_tested(), vec!["--test", "worker", "acme"]].concat());
+    tests.environment.push(("TIDINGS_PEBBLE", workspace.tools().join("pebble").into()));
+    run("certificates", "ordered by ACME, proved, renewed", tests)
+}
+
 /// Fuzzing is good at any speed.
 fn fuzz() -> Step {
     let fuzz = from_what_is_left(&["xtask", "fuzz"]);
@@ -241,6 +258,7 @@ const NETWORK_TESTS: &[&str] = &[
     "scenarios/strict_mode.test.mjs",
     "scenarios/fronts.test.mjs",
     "scenarios/doctor.test.mjs",
+    "scenarios/own_tls.test.mjs",
     "scenarios/real_address.test.mjs",
 ];
 

@@ -10,6 +10,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use tidings_log::{BackedUp, BackupError, backup};
 
+/// What else a data folder has that a copy needs: without it, what was revoked would be believed again.
+const BESIDE: &[&str] = &[tidings_server::REVOCATIONS_FILE_NAME];
+
 /// `tidings log backup`. On the same file system blocks are shared with the original, not copied.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArguments {
@@ -30,7 +33,7 @@ impl BackupArguments {
     pub(crate) fn run(self, out: &mut impl Write) -> Result<(), Stop> {
         let folder = self.data.folder()?;
         let bar = ProgressBar::on_stderr("copying");
-        let copied = backup(&folder, &self.to, &mut |progress| bar.show(progress));
+        let copied = backup(&folder, &self.to, BESIDE, &mut |progress| bar.show(progress));
         drop(bar);
         let copied = copied.map_err(|error| match error {
             BackupError::Look(error) => refused(&folder, error, "try again"),

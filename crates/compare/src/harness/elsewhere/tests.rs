@@ -72,14 +72,22 @@ fn certificates_that_are_none_are_refused() {
 }
 
 #[test]
-fn a_tidings_server_is_known_and_followed_in_every_way() {
-    let server = Server::start();
-    let url = format!("http://{}", server.address());
+fn a_tidings_server_is_known_and_followed_in_every_way_also_over_its_own_tls() {
+    let server = Server::builder().secured().start();
+    let plain = Elsewhere { url: format!("http://{}", server.address()), ..Elsewhere::default() };
+    let secured = Elsewhere {
+        url: format!("https://localhost:{}", server.secured_address().port()),
+        roots: vec![std::fs::read(server.authority().file()).unwrap()],
+        ..Elsewhere::default()
+    };
     for way in
         [Way::poll(Duration::from_millis(200)), Way::LongPoll, Way::LongPollClosing, Way::Sse, Way::WebSocket]
     {
-        let found = run(way, &Elsewhere { url: url.clone(), ..Elsewhere::default() }, "tidings");
-        assert_eq!((found.server, found.delivered, found.is_whole()), (None, 100, true), "{way}");
+        for elsewhere in [&plain, &secured] {
+            let found = run(way, elsewhere, "tidings");
+            let url = &elsewhere.url;
+            assert_eq!((found.server, found.delivered, found.is_whole()), (None, 100, true), "{way} {url}");
+        }
     }
     assert_eq!(streams(&server), "[]", "what was made is removed");
 }

@@ -74,6 +74,12 @@ impl Store {
         self.write(&file, &text)
     }
 
+    /// The next one asks for a new account.
+    pub(super) fn forget_account(&self) -> Result<(), StoreError> {
+        let path = self.account_file();
+        fs::remove_file(&path).map_err(|error| StoreError { path, reason: error.to_string() })
+    }
+
     /// Keeps a certificate and its key. Who reads them in between finds that they do not belong together, and reads them again.
     pub(super) fn keep(&self, chain: &str, key: &str) -> Result<(), StoreError> {
         self.write(&self.key_file(), key.as_bytes())?;

@@ -59,8 +59,8 @@ pub(in crate::transport) fn long_poll(
     follower: Follower,
     core: &mut Core,
 ) -> Opened {
-    let timeout = core.hold(asked.timeout);
-    open(asked, principal, follower, Wait::Until { ms: core.ms_after(timeout) }, Some(LONG_POLL), core)
+    let ms = core.held_until_ms(asked.timeout);
+    open(asked, principal, follower, Wait::Until { ms }, Some(LONG_POLL), core)
 }
 
 fn open(
@@ -95,7 +95,9 @@ fn open(
             page.leave(core);
             Opened::Response(response)
         }
-        Advance::Wait { .. } | Advance::More | Advance::End => Opened::Held(Box::new(page)),
+        Advance::Wait { .. } | Advance::More | Advance::Become(_) | Advance::End => {
+            Opened::Held(Box::new(page))
+        }
     }
 }
 

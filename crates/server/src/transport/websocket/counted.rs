@@ -3,6 +3,8 @@
 use super::Talk;
 use super::session::Session;
 use crate::about::About;
+use crate::decision::Verdict;
+use crate::decision::question::Question;
 use crate::exchange::Advance;
 use crate::limits::Account;
 use crate::worker::core::Core;
@@ -53,6 +55,14 @@ impl Talk for Counted {
         self.session.on_reply(number, reply);
     }
 
+    fn on_decision(&mut self, question: &Question, verdict: Verdict) {
+        self.session.on_decision(question, verdict);
+    }
+
+    fn on_keys(&mut self) {
+        self.session.on_keys();
+    }
+
     fn on_changed(&mut self, number: u32) {
         self.session.on_changed(number);
     }
@@ -77,12 +87,20 @@ impl Talk for Counted {
         self.session.on_drain(core, out);
     }
 
+    fn on_window(&self, core: &Core, out: &mut Vec<u8>) {
+        self.session.on_window(core, out);
+    }
+
     fn is_over(&self) -> Option<Violation> {
         self.session.is_over()
     }
 
     fn owes_an_answer(&self) -> bool {
         self.session.owes_an_answer()
+    }
+
+    fn lag(&self) -> u64 {
+        self.session.lag()
     }
 
     fn place(&self, number: u32) -> Option<u64> {

@@ -11,7 +11,7 @@ use http_body_util::Either;
 use hyper::body::{Body, Incoming};
 use std::convert::Infallible;
 use std::rc::Rc;
-use tidings_protocol::Response;
+use tidings_protocol::{ErrorCode, Problem, Response};
 
 /// What hyper writes: a body that is known, or events.
 pub(super) type Answer = hyper::Response<Either<Whole, ExchangeTask>>;
@@ -26,7 +26,7 @@ pub(super) async fn answer(
 ) -> Result<Answer, Infallible> {
     let open_request = OpenRequest::of(&state);
     if request.method() == http::Method::CONNECT {
-        return Ok(connect(&worker, open_request, request));
+        return Ok(connect(&worker, open_request, request).await);
     }
     let (parts, body) = request.into_parts();
     if let Some(refusal) = admit(&worker, &state, &parts) {
@@ -53,9 +53,13 @@ pub(super) async fn answer(
         pace.alone().await;
     }
     let seat = Seat::new(&worker, open_request);
-    Ok(match open(&worker, &seat, &parts, body) {
+    let opened = open(&worker, &seat, &parts, body);
+    let (opened, seat) = settled(opened, seat).await;
+    Ok(match opened {
         Opened::Response(response) => said(&state, response),
-        Opened::Held(exchange) => said(&state, ExchangeTask::new(seat, exchange).respond().await),
+        Opened::Held(_) => {
+            whole(Response::problem(&Problem::new(ErrorCode::Internal, "it is held for ever")))
+        }
         Opened::Stream(head, exchange) => {
             let task = ExchangeTask::new(seat, exchange);
             state.streams.set(true);
@@ -72,6 +76,14 @@ pub(super) async fn answer(
 fn said(state: &ConnectionState, response: Response) -> Answer {
     state.owing.on_said(response.body.len());
     whole(response)
+}
+
+/// What a request becomes that is held, until it is held no longer.
+pub(super) async fn settled(mut opened: Opened, mut seat: Seat) -> (Opened, Seat) {
+    while let Opened::Held(exchange) = opened {
+        (opened, seat) = ExchangeTask::new(seat, exchange).respond().await;
+    }
+    (opened, seat)
 }
 
 pub(super) fn whole(response: Response) -> Answer {

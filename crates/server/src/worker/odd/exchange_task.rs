@@ -2,7 +2,7 @@
 
 use super::alarm::Alarm;
 use super::seat::Seat;
-use crate::exchange::{Advance, Exchange};
+use crate::exchange::{Advance, Exchange, Opened};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame};
@@ -27,6 +27,7 @@ pub(super) struct ExchangeTask {
 enum Stepped {
     Said,
     Responded(Response),
+    Became(Box<Opened>),
     Waits { until_ms: u64 },
     Ended,
 }
@@ -38,19 +39,22 @@ impl ExchangeTask {
         ExchangeTask { seat, out: VecDeque::new(), alarm: Alarm::default(), spoke, ended: false }
     }
 
-    /// The whole answer of an exchange that has one.
-    pub(super) async fn respond(mut self) -> Response {
-        std::future::poll_fn(|context| self.poll_response(context)).await
+    /// The whole answer of an exchange that has one, or what it has become, and its place.
+    pub(super) async fn respond(mut self) -> (Opened, Seat) {
+        let opened = std::future::poll_fn(|context| self.poll_response(context)).await;
+        self.seat.release();
+        (opened, self.seat)
     }
 
-    fn poll_response(&mut self, context: &mut Context<'_>) -> Poll<Response> {
+    fn poll_response(&mut self, context: &mut Context<'_>) -> Poll<Opened> {
         loop {
             match self.step(context) {
-                Stepped::Responded(response) => return Poll::Ready(response),
+                Stepped::Responded(response) => return Poll::Ready(Opened::Response(response)),
+                Stepped::Became(opened) => return Poll::Ready(*opened),
                 Stepped::Said => {}
                 Stepped::Ended => {
                     let problem = Problem::new(ErrorCode::Internal, "the answer broke off");
-                    return Poll::Ready(Response::problem(&problem));
+                    return Poll::Ready(problem.into());
                 }
                 Stepped::Waits { until_ms } => {
                     if self.poll_until(until_ms, None, context).is_pending() {
@@ -69,6 +73,7 @@ impl ExchangeTask {
         self.out.extend(out);
         match advance {
             Advance::Respond(response) => Stepped::Responded(response),
+            Advance::Become(opened) => Stepped::Became(opened),
             Advance::End => {
                 self.ended = true;
                 if said { Stepped::Said } else { Stepped::Ended }
@@ -114,7 +119,7 @@ impl Body for ExchangeTask {
             }
             match self.step(context) {
                 Stepped::Said => {}
-                Stepped::Responded(_) | Stepped::Ended => self.ended = true,
+                Stepped::Responded(_) | Stepped::Became(_) | Stepped::Ended => self.ended = true,
                 Stepped::Waits { until_ms } => {
                     let heartbeat = self.seat.worker().borrow().core.settings.heartbeat;
                     if self.poll_until(until_ms, Some(heartbeat), context).is_pending() {

@@ -59,6 +59,11 @@ impl Quiet {
 }
 
 impl Rewound {
+    /// What is behind it.
+    pub(super) fn stream(&self) -> &Stream {
+        &self.socket
+    }
+
     pub(super) fn new(socket: Stream, before: Bytes) -> Rewound {
         let now = Cell::new(Instant::now());
         let quiet =

@@ -1,7 +1,7 @@
 //! The place of an exchange among the tasks of a worker: what happened to it while its task slept, and its next step.
 
 use super::{ConnectionState, OpenRequest, Shared};
-use crate::exchange::{Advance, Exchange};
+use crate::exchange::{Advance, Exchange, Told};
 use crate::peer::Peer;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
@@ -20,6 +20,7 @@ pub(super) struct TaskNews {
     peer: Peer,
     changed: Vec<u32>,
     pub(super) replies: Vec<(u32, Reply)>,
+    pub(super) told: Vec<Told>,
     pub(super) draining: bool,
     /// The time to come back within is another one.
     pub(super) window: bool,
@@ -34,6 +35,7 @@ impl TaskNews {
             peer,
             changed: Vec::new(),
             replies: Vec::new(),
+            told: Vec::new(),
             draining: false,
             window: false,
             access_changed: false,
@@ -116,6 +118,7 @@ impl Seat {
         news.waker = Some(context.waker().clone());
         let changed = std::mem::take(&mut news.changed);
         let replies = std::mem::take(&mut news.replies);
+        let told = std::mem::take(&mut news.told);
         let draining = std::mem::take(&mut news.draining);
         let window = std::mem::take(&mut news.window);
         let access_changed = std::mem::take(&mut news.access_changed);
@@ -124,6 +127,9 @@ impl Seat {
         }
         for (number, reply) in replies {
             exchange.on_reply(number, reply);
+        }
+        for told in told {
+            told.tell(exchange.as_mut());
         }
         if window {
             exchange.on_window(&mut worker.core, out);
@@ -152,14 +158,19 @@ impl Seat {
         }
     }
 
-    /// The exchange is over: it leaves what it follows.
-    pub(super) fn leave(&mut self) {
+    /// The exchange is over; another one may take its place.
+    pub(super) fn release(&mut self) {
         let mut worker = self.worker.borrow_mut();
         let exchange = self.exchange.take();
         if let Some(mut exchange) = exchange {
             exchange.leave(&mut worker.core);
         }
-        worker.tasks.exchanges.remove(&self.index);
+    }
+
+    /// The exchange is over: it leaves what it follows.
+    pub(super) fn leave(&mut self) {
+        self.release();
+        self.worker.borrow_mut().tasks.exchanges.remove(&self.index);
     }
 }
 

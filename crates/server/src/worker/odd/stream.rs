@@ -8,7 +8,9 @@ use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tidings_auth::ClientCertificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -31,6 +33,11 @@ impl Stream {
     pub(super) fn new(Channel { socket, secured }: Channel, pace: Rc<Pace>) -> Result<Stream> {
         let socket = TcpStream::from_std(std::net::TcpStream::from(socket))?;
         Ok(Stream { socket, secured, input: Vec::new(), has_ended: false, pace, share: Share::default() })
+    }
+
+    /// The certificate that the peer has shown, if it is somebody's.
+    pub(super) fn certificate(&self) -> Option<Arc<ClientCertificate>> {
+        self.secured.as_ref().and_then(|secured| secured.certificate().cloned())
     }
 
     /// Back to what a slot takes.

@@ -130,7 +130,7 @@ impl WebSocketTask {
                 Advance::More if said < PIECE_BYTES => {}
                 Advance::More => return 0,
                 Advance::Wait { until_ms } => return until_ms,
-                Advance::End | Advance::Respond(_) => {
+                Advance::End | Advance::Respond(_) | Advance::Become(_) => {
                     self.ended = true;
                     return u64::MAX;
                 }

@@ -1,8 +1,9 @@
 //! The page `docs/access.md`: what each request and frame is answered with each kind of token, as the server really answers.
 
 use super::admin::administrator;
+use super::certificates::{Known, SHOWN};
 use super::frames::{Carrier, FRAMES, close_of, open};
-use super::requests::{CASES, ask};
+use super::requests::{CASES, Case, JSON, ask};
 use super::tokens::{KINDS, Kind, Verdict};
 use super::{create, server};
 use crate::wire::Wire;
@@ -166,12 +167,43 @@ fn frames(page: &mut Page<'_>) {
     }
 }
 
+/// Whether nothing special is asked, and the answer has room for a code.
+fn is_plain(case: &Case) -> bool {
+    !case.line.starts_with("HEAD") && matches!(case.fields, "" | JSON)
+}
+
+/// What is asked over a connection that has shown a certificate, for some of the requests.
+fn certificates(text: &mut String) {
+    let known = Known::start("");
+    let labels: Vec<_> = SHOWN.into_iter().map(|(label, ..)| label).collect();
+    let rule = "---|".repeat(labels.len() + 1);
+    let _always_fits = write!(
+        text,
+        "\n## Certificates of clients\n\nOver TLS, with `tls_client_ca_file` and `tls_client_optional`; the page of another origin is one that the server was not told of.\n\n\
+         | request | {} |\n|{rule}\n",
+        labels.join(" | "),
+    );
+    for (number, case) in CASES.iter().filter(|case| is_plain(case)).enumerate() {
+        let line = case.line.replace("/v1/stream/@", "stream");
+        let body = if case.body.is_empty() { "" } else { " with a message" };
+        let cells = SHOWN.into_iter().enumerate().map(|(place, (_, name, beside))| {
+            let stream = format!("mine/certificate/{number}/{place}");
+            create(&known.server, &stream);
+            let answer = known.ask(case, (name, beside), &stream);
+            cell(answer.status, &answer.code())
+        });
+        let cells: Vec<_> = cells.collect();
+        let _always_fits = writeln!(text, "| `{line}`{body} | {} |", cells.join(" | "));
+    }
+}
+
 #[test]
 fn the_page_says_what_the_server_answers() {
     let server = server();
     let mut page = Page { server: &server, text: INTRODUCTION.to_owned(), streams: 0 };
     requests(&mut page);
     frames(&mut page);
+    certificates(&mut page.text);
     // Nobody's connection is left open behind it.
     assert_eq!(Wire::connect(&server).ask(crate::requests::get("/health/live")).status, 200);
     if std::env::var_os(WRITES).is_some() {

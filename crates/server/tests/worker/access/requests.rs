@@ -18,7 +18,7 @@ const fn case(line: &'static str, fields: &'static str, body: &'static str, perm
     Case { line, fields, body, permitted }
 }
 
-const JSON: &str = "Content-Type: application/json\r\n";
+pub(super) const JSON: &str = "Content-Type: application/json\r\n";
 
 /// One of each thing that can be asked of a stream.
 pub(super) const CASES: [Case; 16] = [
@@ -44,11 +44,14 @@ pub(super) const CASES: [Case; 16] = [
 const FORMS: [&str; 2] = ["", "Expect: 100-continue\r\n"];
 
 pub(super) fn ask(server: &Server, case: &Case, form: &str, kind: Kind, stream: &str) -> Answer {
-    let mut wire = Wire::connect(server);
+    ask_over(Wire::connect(server), case, &[&kind.field(), form].concat(), stream)
+}
+
+/// The same over any connection, with any fields.
+pub(super) fn ask_over(mut wire: Wire, case: &Case, more: &str, stream: &str) -> Answer {
     let line = case.line.replace('@', stream);
     let (fields, length) = (case.fields, case.body.len());
-    let token = kind.field();
-    let head = format!("{line} HTTP/1.1\r\nHost: t\r\n{token}{fields}{form}Content-Length: {length}\r\n\r\n");
+    let head = format!("{line} HTTP/1.1\r\nHost: t\r\n{fields}{more}Content-Length: {length}\r\n\r\n");
     wire.send(format!("{head}{}", case.body));
     let is_head = line.starts_with("HEAD ");
     loop {
