@@ -10,6 +10,9 @@ use tokio::sync::Notify;
 /// What a request of HTTP/2 takes while it is open, with its task, roughly as measured.
 const REQUEST_BYTES: usize = 12 << 10;
 
+/// With less a connection is not worth ending: somebody publishes, or reads a page.
+const WORTH_BYTES: usize = 128 << 10;
+
 /// One for each connection that hyper has.
 #[derive(Default)]
 pub(super) struct Owing {
@@ -71,7 +74,7 @@ impl Debtors {
     pub(super) fn all(&self) -> Vec<(usize, Debtor)> {
         let all = self.0.borrow();
         let owing = all.iter().filter_map(Weak::upgrade).map(|owing| (owing.bytes(), Debtor(owing)));
-        owing.filter(|(bytes, _)| *bytes != 0).collect()
+        owing.filter(|(bytes, _)| WORTH_BYTES <= *bytes).collect()
     }
 }
 
@@ -98,8 +101,8 @@ mod tests {
         let owing = Rc::new(Owing::default());
         debtors.add(&owing);
         assert!(debtors.all().is_empty(), "it owes nothing");
-        owing.on_said(10);
-        assert_eq!(debtors.all().iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [10]);
+        owing.on_said(WORTH_BYTES);
+        assert_eq!(debtors.all().iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [WORTH_BYTES]);
         assert!(debtors.0.borrow().len() < 100);
     }
 }
