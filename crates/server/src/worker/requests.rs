@@ -60,6 +60,8 @@ impl Worker {
                     Written::All if at < input.len() && self.is_asked(key) => {
                         return self.go_on_later(key, &input[at..]);
                     }
+                    // The rest waits until there is room in the socket: tried again at once, it would fit, and so on for all that was asked.
+                    Written::Part if self.is_asked(key) => return self.keep_input(key, &input[at..]),
                     Written::All => {}
                     Written::Part => break,
                     Written::Broken => return self.close(key),
