@@ -11,6 +11,7 @@ use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
 use tidings_engine::Reply;
+use tidings_model::Timestamp;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::server_message::writer::ErrorFrame;
 use tidings_protocol::{Cors, ErrorCode};
@@ -73,7 +74,9 @@ pub(crate) fn until_expiry(opened: Opened, principal: &Principal, cors: &Cors, c
     if principal.is_unnamed() && cors.is_none() {
         return opened;
     }
-    let expires_ms = principal.expires().map_or(u64::MAX, |expires| core.ms_after(expires.since(core.now)));
+    // Whole milliseconds of two clocks: one more, so that the time is up by both.
+    let expires_ms = |expires: Timestamp| core.ms_after(expires.since(core.now)).saturating_add(1);
+    let expires_ms = principal.expires().map_or(u64::MAX, expires_ms);
     let principal = principal.clone();
     wrap(opened, |exchange| Expiring { exchange, principal, expires_ms, over: None, _share: None, cors })
 }
@@ -104,7 +107,9 @@ fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> 
 
 impl Exchange for Expiring {
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
-        if self.expires_ms <= core.now_ms {
+        // The time that the token names counts: whoever is told that it has come is refused with the same token.
+        let has_expired = self.expires_ms != u64::MAX && self.principal.has_expired(core.now);
+        if has_expired || self.expires_ms <= core.now_ms {
             self.expires_ms = u64::MAX;
             self.exchange.on_expired(self.over.unwrap_or(Over::Expired), core, out);
         }
