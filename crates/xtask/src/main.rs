@@ -23,7 +23,7 @@ usage: cargo xtask <chore>
   test       everything that CI runs, in order; installs what it needs; ends with `N passed, N failed`
   tidy       layers, module docs, error codes, file sizes, generated pages
   fuzz [SECONDS] [TARGET]
-             runs the fuzz targets, or one, each for 15 seconds or as many as you say
+             runs the fuzz targets, or one, each for 10 seconds or as many as you say
   deny       licences, bans and sources of what is built in
   settings   writes docs/settings.md
   metrics    writes docs/metrics.md
