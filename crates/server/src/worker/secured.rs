@@ -98,8 +98,12 @@ impl Secured {
 
     /// Decrypts what came, and appends it to `plain`. What TLS itself has to say is sealed then.
     ///
-    /// An error is the peer's fault, and the end of the connection; an alert that names it is sealed.
+    /// An error is the peer's fault, and the end of the connection; an alert that names it is sealed. Once our own end is told, what comes
+    /// is dropped: nothing may be said about it any more.
     pub fn open(&mut self, records: &mut [u8], plain: &mut Vec<u8>) -> Result<Heard, rustls::Error> {
+        if self.is_closed {
+            return Ok(Heard::Open);
+        }
         let heard = self.open_records(records, plain);
         self.is_closed |= heard.is_err();
         heard
