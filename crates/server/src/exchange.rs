@@ -106,6 +106,73 @@ pub(crate) trait Exchange {
     fn leave(&mut self, core: &mut Core);
 }
 
+/// What whoever wraps an exchange passes on to it, all of it: what an exchange may be told or asked besides what each wrapper sees to itself
+/// (a step, a decision, other rules, what it is). To be named within `impl Exchange`, for a field `exchange`.
+macro_rules! pass_on_to_exchange {
+    () => {
+        fn on_reply(&mut self, number: u32, reply: tidings_engine::Reply) {
+            self.exchange.on_reply(number, reply);
+        }
+
+        fn on_keys(&mut self) {
+            self.exchange.on_keys();
+        }
+
+        fn on_changed(&mut self, number: u32) {
+            self.exchange.on_changed(number);
+        }
+
+        fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
+            self.exchange.on_input(input, owner, core, out);
+        }
+
+        fn on_silence(&mut self, out: &mut Vec<Bytes>) {
+            self.exchange.on_silence(out);
+        }
+
+        fn on_unanswered(&mut self, out: &mut Vec<Bytes>) {
+            self.exchange.on_unanswered(out);
+        }
+
+        fn on_unheard(&mut self, out: &mut Vec<Bytes>) {
+            self.exchange.on_unheard(out);
+        }
+
+        fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+            self.exchange.on_drain(core, out);
+        }
+
+        fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
+            self.exchange.on_expired(over, core, out);
+        }
+
+        fn is_permitted(&self, principal: &Principal) -> bool {
+            self.exchange.is_permitted(principal)
+        }
+
+        fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
+            self.exchange.on_window(core, out);
+        }
+
+        fn asked(&self) -> crate::metrics::Asked {
+            self.exchange.asked()
+        }
+
+        fn lag(&self) -> u64 {
+            self.exchange.lag()
+        }
+
+        fn place(&self, number: u32) -> Option<u64> {
+            self.exchange.place(number)
+        }
+
+        fn leave(&mut self, core: &mut Core) {
+            self.exchange.leave(core);
+        }
+    };
+}
+pub(crate) use pass_on_to_exchange;
+
 /// How far an exchange came.
 pub(crate) enum Advance {
     /// It waits for a change, a reply or its peer; at the latest until that time of the worker's clock.

@@ -4,13 +4,11 @@ use crate::about::About;
 use crate::authorise::Principal;
 use crate::decision::Verdict;
 use crate::decision::question::Question;
-use crate::exchange::{Advance, Exchange, Opened};
+use crate::exchange::{Advance, Exchange, Opened, pass_on_to_exchange};
 use crate::limits::FollowShare;
-use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
-use tidings_engine::Reply;
 use tidings_model::Timestamp;
 use tidings_protocol::websocket::input::Input;
 use tidings_protocol::websocket::server_message::writer::ErrorFrame;
@@ -106,6 +104,8 @@ fn wrap(opened: Opened, wrapped: impl FnOnce(Box<dyn Exchange>) -> Expiring) -> 
 }
 
 impl Exchange for Expiring {
+    pass_on_to_exchange!();
+
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         // The time that the token names counts: whoever is told that it has come is refused with the same token.
         let has_expired = self.expires_ms != u64::MAX && self.principal.has_expired(core.now);
@@ -125,48 +125,8 @@ impl Exchange for Expiring {
         }
     }
 
-    fn on_reply(&mut self, number: u32, reply: Reply) {
-        self.exchange.on_reply(number, reply);
-    }
-
     fn on_decision(&mut self, question: &Question, verdict: Verdict) {
         self.exchange.on_decision(question, verdict);
-    }
-
-    fn on_keys(&mut self) {
-        self.exchange.on_keys();
-    }
-
-    fn on_changed(&mut self, number: u32) {
-        self.exchange.on_changed(number);
-    }
-
-    fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_input(input, owner, core, out);
-    }
-
-    fn on_silence(&mut self, out: &mut Vec<Bytes>) {
-        self.exchange.on_silence(out);
-    }
-
-    fn on_unanswered(&mut self, out: &mut Vec<Bytes>) {
-        self.exchange.on_unanswered(out);
-    }
-
-    fn on_unheard(&mut self, out: &mut Vec<Bytes>) {
-        self.exchange.on_unheard(out);
-    }
-
-    fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_drain(core, out);
-    }
-
-    fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_expired(over, core, out);
-    }
-
-    fn is_permitted(&self, principal: &Principal) -> bool {
-        self.exchange.is_permitted(principal)
     }
 
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
@@ -184,28 +144,8 @@ impl Exchange for Expiring {
         self.over.is_some()
     }
 
-    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_window(core, out);
-    }
-
-    fn asked(&self) -> Asked {
-        self.exchange.asked()
-    }
-
-    fn lag(&self) -> u64 {
-        self.exchange.lag()
-    }
-
-    fn place(&self, number: u32) -> Option<u64> {
-        self.exchange.place(number)
-    }
-
     fn describe(&self, about: &mut About) {
         about.subject = self.principal.subject().map(str::to_owned);
         self.exchange.describe(about);
-    }
-
-    fn leave(&mut self, core: &mut Core) {
-        self.exchange.leave(core);
     }
 }

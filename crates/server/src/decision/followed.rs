@@ -5,13 +5,11 @@ use super::permits::Permits;
 use super::question::Question;
 use crate::about::About;
 use crate::authorise::Principal;
-use crate::exchange::{Advance, Exchange, Opened};
+use crate::exchange::{Advance, Exchange, Opened, pass_on_to_exchange};
 use crate::expiring::Over;
-use crate::metrics::Asked;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
-use tidings_engine::Reply;
 use tidings_protocol::websocket::input::Input;
 
 /// An exchange that goes on by leave of the application. A box of its own, so that those of whom nobody is asked take no more room.
@@ -35,6 +33,8 @@ pub(crate) fn while_permitted(opened: Opened, permits: Permits, principal: &Prin
 }
 
 impl Exchange for Followed {
+    pass_on_to_exchange!();
+
     fn advance(&mut self, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         let next_ms = self.permits.on_time(&self.principal, |_stream| true, owner, core);
         if !self.permits.take_lost().is_empty() {
@@ -52,71 +52,11 @@ impl Exchange for Followed {
         self.permits.on_decision(question, verdict);
     }
 
-    fn on_keys(&mut self) {
-        self.exchange.on_keys();
-    }
-
-    fn on_reply(&mut self, number: u32, reply: Reply) {
-        self.exchange.on_reply(number, reply);
-    }
-
-    fn on_changed(&mut self, number: u32) {
-        self.exchange.on_changed(number);
-    }
-
-    fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_input(input, owner, core, out);
-    }
-
-    fn on_silence(&mut self, out: &mut Vec<Bytes>) {
-        self.exchange.on_silence(out);
-    }
-
-    fn on_unanswered(&mut self, out: &mut Vec<Bytes>) {
-        self.exchange.on_unanswered(out);
-    }
-
-    fn on_unheard(&mut self, out: &mut Vec<Bytes>) {
-        self.exchange.on_unheard(out);
-    }
-
-    fn on_drain(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_drain(core, out);
-    }
-
-    fn on_expired(&mut self, over: Over, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_expired(over, core, out);
-    }
-
-    fn is_permitted(&self, principal: &Principal) -> bool {
-        self.exchange.is_permitted(principal)
-    }
-
     fn on_access_changed(&mut self, core: &mut Core) -> bool {
         self.exchange.on_access_changed(core)
     }
 
-    fn on_window(&mut self, core: &mut Core, out: &mut Vec<Bytes>) {
-        self.exchange.on_window(core, out);
-    }
-
-    fn place(&self, number: u32) -> Option<u64> {
-        self.exchange.place(number)
-    }
-
     fn describe(&self, about: &mut About) {
         self.exchange.describe(about);
-    }
-
-    fn asked(&self) -> Asked {
-        self.exchange.asked()
-    }
-
-    fn lag(&self) -> u64 {
-        self.exchange.lag()
-    }
-
-    fn leave(&mut self, core: &mut Core) {
-        self.exchange.leave(core);
     }
 }
