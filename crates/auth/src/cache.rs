@@ -1,5 +1,6 @@
 //! Tokens that were verified a moment ago: to look one up costs a hash, to verify it up to a hundred times as much.
 
+use crate::checks::Checks;
 use crate::digest::Digest;
 use crate::principal::Principal;
 use crate::refused::RefusedToken;
@@ -14,8 +15,8 @@ pub struct TokenCache {
     old: HashMap<Digest, Principal>,
     refused: HashMap<Digest, RefusedToken>,
     refused_before: HashMap<Digest, RefusedToken>,
-    /// Signatures that were checked, in which second.
-    checked: (u64, u32),
+    /// Signatures that were checked lately.
+    pub(crate) checks: Checks,
 }
 
 impl TokenCache {
@@ -24,9 +25,6 @@ impl TokenCache {
 
     /// How many refused ones it remembers at most.
     pub const REFUSED_MAX: usize = 2_000;
-
-    /// How many signatures are checked in a second: a fifth of a core where each takes 0.1 ms.
-    pub const CHECKS_A_SECOND: u32 = 2_000;
 
     /// The principal of a token that is known and has not expired.
     pub fn find(&mut self, token: &Digest, now: Timestamp) -> Option<Principal> {
@@ -56,16 +54,6 @@ impl TokenCache {
             self.refused_before = std::mem::take(&mut self.refused);
         }
         self.refused.insert(token, refused);
-    }
-
-    /// Whether another signature may be checked in this second: strangers who make up tokens get no more of the processor than that.
-    pub fn may_check(&mut self, now: Timestamp) -> bool {
-        let second = now.0 / 1_000;
-        if self.checked.0 != second {
-            self.checked = (second, 0);
-        }
-        self.checked.1 += 1;
-        self.checked.1 <= TokenCache::CHECKS_A_SECOND
     }
 
     /// Keeps one.
@@ -138,14 +126,6 @@ mod tests {
         // One that comes too early is right later.
         cache.insert_refused(token(7), RefusedToken::NotYet);
         assert_eq!(cache.find_refused(&token(7)), None);
-    }
-
-    #[test]
-    fn signatures_are_checked_so_often_a_second() {
-        let mut cache = TokenCache::default();
-        let checked = (0..3_000).filter(|_| cache.may_check(Timestamp(1_000))).count();
-        assert_eq!(checked, 2_000);
-        assert!(cache.may_check(Timestamp(2_000)));
     }
 
     #[test]

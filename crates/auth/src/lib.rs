@@ -6,6 +6,7 @@
 mod api_key;
 mod cache;
 mod certificate;
+mod checks;
 mod digest;
 mod grants;
 mod key_set;
@@ -22,6 +23,7 @@ mod token;
 pub use api_key::{ApiKey, InvalidKeyHash};
 pub use cache::TokenCache;
 pub use certificate::ClientCertificate;
+pub use checks::Checks;
 pub use digest::Digest;
 pub use grants::{Grants, GrantsGiven, InvalidGrants};
 pub use key_set::{InvalidKeys, KeySet};

@@ -3,14 +3,16 @@
 use crate::api_key::ApiKey;
 use crate::cache::TokenCache;
 use crate::certificate::ClientCertificate;
+use crate::checks::Checks;
 use crate::digest::Digest;
 use crate::grants::{Grants, GrantsGiven};
 use crate::principal::{Facts, Principal, PrincipalKind};
 use crate::refused::RefusedToken;
 use crate::template::Claims;
-use crate::token::{Published, TokenRules};
+use crate::token::{Published, TokenRules, Verified};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv6Addr;
 use tidings_model::Timestamp;
 
 /// The rules as they were written.
@@ -244,10 +246,12 @@ impl Policy {
         })
     }
 
-    /// Who has that token or key. Hot: once for each request; a token that is in the cache costs one SHA-256 of it and one look-up.
+    /// Who has that token or key, which `sender` has sent: an address, or a network that counts as one. Hot: once for each request; a token
+    /// that is in the cache costs one SHA-256 of it and one look-up.
     pub fn identify(
         &self,
         token: &str,
+        sender: Ipv6Addr,
         cache: &mut TokenCache,
         now: Timestamp,
     ) -> Result<Principal, RefusedToken> {
@@ -265,11 +269,8 @@ impl Policy {
         if let Some(refused) = cache.find_refused(&digest) {
             return Err(refused);
         }
-        if !cache.may_check(now) {
-            return Err(RefusedToken::Busy);
-        }
-        let verified =
-            rules.verify(token, now).inspect_err(|refused| cache.insert_refused(digest, *refused))?;
+        let verified = verify(rules, token, sender, &mut cache.checks, now);
+        let verified = verified.inspect_err(|refused| cache.insert_refused(digest, *refused))?;
         let mut grants = verified.grants.fill(&verified.claims);
         grants.extend(&self.with_token.fill(&verified.claims));
         grants.extend(&self.with_any_token);
@@ -290,6 +291,25 @@ impl Policy {
         cache.insert(digest, principal.clone());
         Ok(principal)
     }
+}
+
+/// What a token says, if it is believed. A signature is checked only as long as its sender may have one checked.
+fn verify(
+    rules: &TokenRules,
+    token: &str,
+    sender: Ipv6Addr,
+    checks: &mut Checks,
+    now: Timestamp,
+) -> Result<Verified, RefusedToken> {
+    let mut is_checked = false;
+    let signed = rules.signed(token, || {
+        is_checked = checks.take(sender, now);
+        is_checked
+    });
+    if signed.is_err() && is_checked {
+        checks.on_false(sender);
+    }
+    rules.accept(signed?, now)
 }
 
 /// Of what it looks like.

@@ -5,7 +5,7 @@ use crate::key_set::KeySet;
 use crate::refused::RefusedToken;
 use crate::template::Claims;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +102,16 @@ impl TokenRules {
 
     /// Checks a token.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, RefusedToken> {
+        self.signed(token, || true).and_then(|claims| self.accept(claims, now))
+    }
+
+    /// What a token says, if one of the keys has signed it. Asks whether it may check a signature, which takes a while, where there is a key
+    /// that it may be by.
+    pub(crate) fn signed(
+        &self,
+        token: &str,
+        may_check: impl FnOnce() -> bool,
+    ) -> Result<Claims, RefusedToken> {
         if TokenRules::TOKEN_BYTES_MAX < token.len() {
             return Err(RefusedToken::TooLong);
         }
@@ -110,23 +120,16 @@ impl TokenRules {
         if header.crit.is_some() {
             return Err(RefusedToken::Critical);
         }
-        let claims = self.signed_claims(token, &header)?;
-        let expires = self.check_times(&claims, now)?;
-        self.check_issuer(&claims)?;
-        self.check_audience(&claims)?;
-        let grants = claims.get(&self.claim).map_or(Ok(GrantsGiven::default()), GrantsGiven::parse);
-        let issued = claims.get("iat").and_then(|issued| seconds(issued).ok());
-        Ok(Verified { grants: grants.map_err(RefusedToken::Grants)?, claims, expires, issued })
-    }
-
-    /// The claims, if one of the keys has signed them.
-    fn signed_claims(&self, token: &str, header: &Header) -> Result<Claims, RefusedToken> {
-        let mut refused = RefusedToken::NoKey;
         let id = header.kid.as_deref();
         let published = self.published.keys().into_iter().flat_map(|keys| keys.candidates(header.alg, id));
         // An issuer that publishes many keys costs no token that is right: such tokens name theirs.
         let candidates = self.keys.candidates(header.alg, id).take(KeySet::TRIED_MAX);
-        for key in candidates.chain(published.take(KeySet::TRIED_MAX)) {
+        let mut candidates = candidates.chain(published.take(KeySet::TRIED_MAX)).peekable();
+        if candidates.peek().is_some() && !may_check() {
+            return Err(RefusedToken::Busy);
+        }
+        let mut refused = RefusedToken::NoKey;
+        for key in candidates {
             match decode::<Claims>(token, &key.decoding, &validation(key.algorithm)) {
                 Ok(data) => return Ok(data.claims),
                 Err(error) => {
@@ -136,6 +139,16 @@ impl TokenRules {
             }
         }
         Err(self.published.explain(refused, id))
+    }
+
+    /// Whether a token that says this is for us, and for now.
+    pub(crate) fn accept(&self, claims: Claims, now: Timestamp) -> Result<Verified, RefusedToken> {
+        let expires = self.check_times(&claims, now)?;
+        self.check_issuer(&claims)?;
+        self.check_audience(&claims)?;
+        let grants = claims.get(&self.claim).map_or(Ok(GrantsGiven::default()), GrantsGiven::parse);
+        let issued = claims.get("iat").and_then(|issued| seconds(issued).ok());
+        Ok(Verified { grants: grants.map_err(RefusedToken::Grants)?, claims, expires, issued })
     }
 
     fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, RefusedToken> {

@@ -6,8 +6,11 @@ pub(crate) use tidings_auth::{Principal, Right};
 use crate::asks::Asks;
 use crate::cross_origin::Caller;
 use crate::expiring::Over;
+use crate::limits::place_of;
+use crate::request::Request;
 use crate::revoking::Revoking;
 use crate::worker::core::Core;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tidings_auth::{
     ClientCertificate, Grants, Policy, Published, RefusedToken, Revocations, Tickets, TokenCache,
@@ -174,10 +177,10 @@ impl Access {
         self.policy.anybody().may_any(Right::Publish)
     }
 
-    /// Who has that token.
-    pub(crate) fn identify(&mut self, token: &str, now: Timestamp) -> Result<Principal, Problem> {
+    /// Who has that token, which came from there: one address, or a network that counts as one.
+    fn identify(&mut self, token: &str, sender: Ipv6Addr, now: Timestamp) -> Result<Principal, Problem> {
         self.refresh();
-        let known = self.policy.identify(token, &mut self.cache, now);
+        let known = self.policy.identify(token, sender, &mut self.cache, now);
         self.believed(known, now)
     }
 
@@ -213,41 +216,49 @@ impl Access {
     }
 }
 
-/// Who sends a request with these fields: whoever has its token, or anybody. A token that is not believed is refused, also where anybody
+impl Core {
+    /// Who has that token, which came from that address.
+    pub(crate) fn identify(&mut self, token: &str, address: IpAddr) -> Result<Principal, Problem> {
+        let sender = place_of(address, self.settings.limit_ipv6_prefix);
+        self.access.identify(token, sender, self.now)
+    }
+}
+
+/// Who sends a request: whoever has its token, or anybody. A token that is not believed is refused, also where anybody
 /// may do what is asked: its sender thinks that it is somebody.
 pub(crate) fn identify<H: Headers + ?Sized>(
-    headers: &H,
+    request: &Request<'_, H>,
     caller: &Caller,
     core: &mut Core,
 ) -> Result<Principal, Problem> {
-    known_by(headers, None, caller, core)
+    known_by(request, None, caller, core)
 }
 
 /// As [`identify`], of a request that reads: a ticket in its query is as good as a token, once.
 pub(crate) fn identify_reader<H: Headers + ?Sized>(
-    headers: &H,
+    request: &Request<'_, H>,
     query: &str,
     caller: &Caller,
     core: &mut Core,
 ) -> Result<Principal, Problem> {
-    known_by(headers, Some(query), caller, core)
+    known_by(request, Some(query), caller, core)
 }
 
 /// What was said on purpose comes first, then the cookie, which a browser adds by itself, and then what the connection is known by.
 fn known_by<H: Headers + ?Sized>(
-    headers: &H,
+    request: &Request<'_, H>,
     query: Option<&str>,
     caller: &Caller,
     core: &mut Core,
 ) -> Result<Principal, Problem> {
     let known = if !core.access.has_rules() {
         core.access.anybody()
-    } else if let Some(token) = bearer(headers)? {
-        core.access.identify(token, core.now)?
+    } else if let Some(token) = bearer(request.headers)? {
+        core.identify(token, request.address())?
     } else if let Some(ticket) = query.map_or(Ok(None), ticket_of)? {
         core.access.redeem(&ticket, core.now)?
-    } else if let Some(token) = cookie(headers, caller, core)? {
-        core.access.identify(token, core.now)?
+    } else if let Some(token) = cookie(request.headers, caller, core)? {
+        core.identify(token, request.address())?
     } else if let Some(certificate) = &caller.certificate {
         core.access.identify_certificate(certificate, core.now)?
     } else {
@@ -259,7 +270,7 @@ fn known_by<H: Headers + ?Sized>(
 /// As [`identify`], of an upgrade. What came in the list of subprotocols, the query or a cookie may be refused only once the connection is
 /// there: a page sees nothing of the answer to an upgrade.
 pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
-    headers: &H,
+    request: &Request<'_, H>,
     query: &str,
     caller: &Caller,
     core: &mut Core,
@@ -269,14 +280,14 @@ pub(crate) fn identify_upgrade<H: Headers + ?Sized>(
     if !core.access.has_rules() {
         return Ok((nobody, None));
     }
-    let known = if let Some(token) = bearer(headers)? {
-        return Ok((core.access.identify(token, core.now)?.within(within()), None));
-    } else if let Some(token) = handshake::token_of(headers) {
-        core.access.identify(&token, core.now)
+    let known = if let Some(token) = bearer(request.headers)? {
+        return Ok((core.identify(token, request.address())?.within(within()), None));
+    } else if let Some(token) = handshake::token_of(request.headers) {
+        core.identify(&token, request.address())
     } else if let Some(ticket) = ticket_of(query)? {
         core.access.redeem(&ticket, core.now)
-    } else if let Some(token) = cookie(headers, caller, core)? {
-        core.access.identify(token, core.now)
+    } else if let Some(token) = cookie(request.headers, caller, core)? {
+        core.identify(token, request.address())
     } else if let Some(certificate) = &caller.certificate {
         core.access.identify_certificate(certificate, core.now)
     } else {

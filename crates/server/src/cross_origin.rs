@@ -90,9 +90,7 @@ fn page_of<H: Headers + ?Sized>(request: &Request<'_, H>, core: &Core) -> Result
             cors,
         });
     }
-    let host = authority(request);
-    let is_own = origin.split_once("://").is_some_and(|(_, own)| host.is_some_and(|host| is_same(own, host)));
-    if is_own {
+    if authority(request).is_some_and(|host| is_own(origin, host, request.peer.is_secure)) {
         if is_open {
             check_host(request, core)?;
         }
@@ -132,13 +130,18 @@ fn authority<'r, H: Headers + ?Sized>(request: &Request<'r, H>) -> Option<&'r st
     request.authority.or_else(|| request.headers.first_text(header_name::HOST))
 }
 
-/// Whether two of them are one, whatever the scheme: a port that is left out is the usual one of either.
-fn is_same(one: &str, other: &str) -> bool {
-    bare(one).eq_ignore_ascii_case(bare(other))
-}
-
-fn bare(authority: &str) -> &str {
-    [":80", ":443"].into_iter().find_map(|port| authority.strip_suffix(port)).unwrap_or(authority)
+/// Whether a page of that origin was served by whom is asked at `host`. Over TLS no page in the clear is: whoever is in between may have made it.
+/// Without TLS a page may have had it all the same, up to a proxy that is not believed.
+fn is_own(origin: &str, host: &str, is_secure: bool) -> bool {
+    let Some((scheme, own)) = origin.split_once("://") else { return false };
+    let usual_port = match scheme {
+        "https" => ":443",
+        "http" if !is_secure => ":80",
+        _ => return false,
+    };
+    let bare =
+        |authority: &'_ str| authority.strip_suffix(usual_port).unwrap_or(authority).to_ascii_lowercase();
+    bare(own) == bare(host)
 }
 
 /// Without the port.
@@ -174,17 +177,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_authority_is_the_same_with_and_without_the_usual_port() {
-        for (one, other, same) in [
-            ("a.test", "A.test", true),
-            ("a.test", "a.test:443", true),
-            ("a.test:80", "a.test", true),
-            ("a.test:4437", "a.test:4437", true),
-            ("a.test:4437", "a.test", false),
-            ("a.test", "a.test.evil", false),
-            ("[::1]:4437", "[::1]:4437", true),
+    fn an_origin_is_our_own_with_and_without_the_usual_port() {
+        for (origin, host, own) in [
+            ("http://a.test", "A.test", true),
+            ("https://a.test", "a.test", true),
+            ("https://a.test", "a.test:443", true),
+            ("http://a.test:80", "a.test", true),
+            ("http://a.test", "a.test:443", false),
+            ("https://a.test:80", "a.test", false),
+            ("http://a.test:4437", "a.test:4437", true),
+            ("http://a.test:4437", "a.test", false),
+            ("http://a.test", "a.test.evil", false),
+            ("http://[::1]:4437", "[::1]:4437", true),
+            ("ftp://a.test", "a.test", false),
+            ("a.test", "a.test", false),
         ] {
-            assert_eq!(is_same(one, other), same, "{one} {other}");
+            assert_eq!(is_own(origin, host, false), own, "{origin} {host}");
+            let is_secret = origin.starts_with("https:");
+            assert_eq!(is_own(origin, host, true), own && is_secret, "{origin} {host} over TLS");
         }
     }
 

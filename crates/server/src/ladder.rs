@@ -116,39 +116,66 @@ pub(crate) struct Ladder {
     step: Step,
     /// When the step was last needed, or taken.
     needed_ms: u64,
+    /// When it was taken.
+    taken_ms: u64,
+    /// Whether the last step was taken because the one before has lasted too long.
+    is_outlasted: bool,
 }
 
 impl Ladder {
     /// A step is undone only after it was not needed for that long: what it has driven away comes back at about that time.
     pub(crate) const STAYS_MS: u64 = 1_000;
 
+    /// New followers are refused for that long at a time. Then those that hold memory are ended, as on the last step: who takes little of much,
+    /// and so keeps the server just below that step, would keep everybody else out for as long as they like.
+    pub(crate) const REFUSES_MS: u64 = 10_000;
+
     pub(crate) fn new(budget_bytes: usize) -> Ladder {
-        Ladder { budget_bytes, step: Step::Calm, needed_ms: 0 }
+        Ladder { budget_bytes, step: Step::Calm, needed_ms: 0, taken_ms: 0, is_outlasted: false }
     }
 
     pub(crate) fn step(&self) -> Step {
         self.step
     }
 
+    /// The share below which nobody has to be ended any more.
+    pub(crate) fn enough(&self) -> Share {
+        if self.is_outlasted { Step::Refusing.until() } else { Step::Ending.until() }
+    }
+
     /// Goes up as far as it must, at once; goes down one step at a time. Gives the new step where it is another one.
     pub(crate) fn on_amounts(&mut self, amounts: Amounts, now_ms: u64) -> Option<Step> {
         let share = self.share(amounts);
-        let needed = Step::ALL.into_iter().rev().find(|step| step.from() <= share).unwrap_or_default();
+        let by_share = Step::ALL.into_iter().rev().find(|step| step.from() <= share).unwrap_or_default();
+        let outlasts = by_share < Step::Ending && self.refuses_too_long(amounts, now_ms);
+        let needed = if outlasts { Step::Ending } else { by_share };
         if self.step < needed {
-            self.needed_ms = now_ms;
-            self.step = needed;
-            return Some(needed);
+            self.is_outlasted = outlasts;
+            return Some(self.take(needed, now_ms));
         }
-        if self.step == Step::Calm || self.step.until() <= share {
+        // Where nobody's end helps, those who go on are left in peace again for a while.
+        let until = if self.is_outlasted { Step::Ending.from() } else { self.step.until() };
+        if self.step == Step::Calm || until <= share {
             self.needed_ms = now_ms;
             return None;
         }
         if now_ms.saturating_sub(self.needed_ms) < Ladder::STAYS_MS {
             return None;
         }
-        self.needed_ms = now_ms;
-        self.step = self.step.below();
-        Some(self.step)
+        self.is_outlasted = false;
+        Some(self.take(self.step.below(), now_ms))
+    }
+
+    fn take(&mut self, step: Step, now_ms: u64) -> Step {
+        (self.step, self.needed_ms, self.taken_ms) = (step, now_ms, now_ms);
+        step
+    }
+
+    /// Whether what is in use, and not only what is held, keeps new followers out for too long.
+    fn refuses_too_long(&self, amounts: Amounts, now_ms: u64) -> bool {
+        self.step == Step::Refusing
+            && Step::Refusing.until() <= Share::of(amounts.used_bytes, self.budget_bytes)
+            && Ladder::REFUSES_MS <= now_ms.saturating_sub(self.taken_ms)
     }
 
     /// How much of the budget counts as used up.
@@ -208,11 +235,33 @@ mod tests {
 
     #[test]
     fn what_goes_up_and_down_around_a_step_does_not_make_it_flap() {
-        for share in [600, 750, 850, 950] {
+        for (share, ticks) in [(600, 1_000), (750, 1_000), (850, Ladder::REFUSES_MS / 100), (950, 1_000)] {
             let (mut ladder, mut now_ms) = (Ladder::new(BUDGET), 0);
-            let amounts = (0..1_000).map(|tick| used(if tick % 2 == 0 { share } else { share - 90 }));
+            let amounts = (0..ticks).map(|tick| used(if tick % 2 == 0 { share } else { share - 90 }));
             assert_eq!(steps(&mut ladder, amounts, &mut now_ms).len(), 1, "{share}");
         }
+    }
+
+    #[test]
+    fn nobody_keeps_others_out_for_as_long_as_they_like() {
+        let (mut ladder, mut now_ms) = (Ladder::new(BUDGET), 0);
+        assert_eq!(steps(&mut ladder, (0..100).map(|_| used(870)), &mut now_ms), [Step::Refusing]);
+        assert_eq!(ladder.enough(), Step::Ending.until());
+        assert_eq!(ladder.on_amounts(used(760), now_ms + 100), Some(Step::Ending));
+        assert_eq!(ladder.enough(), Step::Refusing.until());
+        // It helps, or does not: the step is undone, and comes again after as long.
+        now_ms += 100;
+        for share in [760, 940] {
+            assert_eq!(
+                steps(&mut ladder, (0..220).map(|_| used(share)), &mut now_ms),
+                [Step::Refusing, Step::Ending, Step::Refusing, Step::Ending],
+                "{share}"
+            );
+        }
+        // Driven there by what is in use, it ends no more than it must.
+        let (mut ladder, mut now_ms) = (Ladder::new(BUDGET), 0);
+        assert_eq!(steps(&mut ladder, [used(960)], &mut now_ms), [Step::Ending]);
+        assert_eq!(ladder.enough(), Step::Ending.until());
     }
 
     #[test]
@@ -241,7 +290,7 @@ mod tests {
                 if draw(4) == 0 {
                     amount = draw(1_200);
                 }
-                let before = ladder.step();
+                let (before, was_outlasted) = (ladder.step(), ladder.is_outlasted);
                 let changed = ladder.on_amounts(used(amount), now_ms);
                 let step = ladder.step();
                 assert_eq!(changed, (step != before).then_some(step));
@@ -249,7 +298,8 @@ mod tests {
                 assert!(least.unwrap() <= step, "{amount} on {step:?}");
                 if step < before {
                     assert_eq!(before.below(), step);
-                    assert!(Share(amount as u64) < before.until());
+                    let until = if was_outlasted { Step::Ending.from() } else { before.until() };
+                    assert!(Share(amount as u64) < until);
                     assert!(changed_ms + Ladder::STAYS_MS <= now_ms);
                 }
                 if step != before {

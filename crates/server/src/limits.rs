@@ -118,15 +118,17 @@ impl Limits {
         FollowShare::new(Arc::clone(self), address, subject)
     }
 
-    /// The account of a WebSocket of that client. `None` where nothing that it may do is counted.
+    /// The account of a WebSocket of that client. `None` where it matters to nobody: nothing that it may do is counted, and there is no token
+    /// that it may send.
     pub(crate) fn account(
         self: &Arc<Limits>,
         client: Client<'_>,
+        may_send_token: bool,
         settings: &Settings,
     ) -> Option<Box<Account>> {
         let is_limited = follows_are_limited(settings) || publishes_are_limited(settings);
-        let account = || Box::new(Account { peer: client.peer, follows: self.share(client, settings) });
-        is_limited.then(account)
+        let follows = is_limited.then(|| Box::new(self.share(client, settings)));
+        (is_limited || may_send_token).then(|| Box::new(Account { peer: client.peer, follows }))
     }
 
     /// The answer to one who would be one follower too many of a stream.

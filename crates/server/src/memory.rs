@@ -17,6 +17,8 @@ use tidings_sys::heap;
 pub(crate) struct Memory {
     budget_bytes: usize,
     step: AtomicU8,
+    /// See [`Ladder::enough`], in thousandths.
+    enough: AtomicU64,
     resident_bytes: AtomicUsize,
     /// How often the step has changed.
     changes: AtomicU64,
@@ -31,6 +33,7 @@ impl Memory {
         Arc::new(Memory {
             budget_bytes,
             step: AtomicU8::new(Step::Calm as u8),
+            enough: AtomicU64::new(Step::Ending.until().0),
             resident_bytes: AtomicUsize::new(0),
             changes: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -42,9 +45,14 @@ impl Memory {
         Step::of_number(self.step.load(Ordering::Relaxed))
     }
 
-    /// Whether what is in use now is below the share at which the last step is undone: asked by those who end followers, between two of them.
+    /// Whether nobody has to be ended any more, by what is in use now: asked by those who end followers, between two of them.
     pub(crate) fn is_enough(&self) -> bool {
-        Share::of(used_bytes(), self.budget_bytes) < Step::Ending.until()
+        Share::of(used_bytes(), self.budget_bytes) < Share(self.enough.load(Ordering::Relaxed))
+    }
+
+    /// Whether there is room, and those are ended who keep others out by what they hold: with little of it nobody does.
+    pub(crate) fn ends_only_large(&self) -> bool {
+        Share(self.enough.load(Ordering::Relaxed)) != Step::Ending.until()
     }
 
     /// For the page of metrics.
@@ -79,6 +87,7 @@ impl Memory {
             self.resident_bytes.store(amounts.resident_bytes, Ordering::Relaxed);
             let before = ladder.step();
             if let Some(step) = ladder.on_amounts(amounts, now_ms) {
+                self.enough.store(ladder.enough().0, Ordering::Relaxed);
                 self.step.store(step as u8, Ordering::Relaxed);
                 self.changes.fetch_add(1, Ordering::Relaxed);
                 tell(before, step, amounts, self.budget_bytes);

@@ -165,7 +165,7 @@ fn permitted<H: Headers + ?Sized>(
     caller: &Caller,
     core: &mut Core,
 ) -> Result<(), Problem> {
-    let principal = identify(request.headers, caller, core)?;
+    let principal = identify(request, caller, core)?;
     let needed = match (route, request.method) {
         (Route::Stream(name), Method::Put) => return authorise(&principal, Right::Create, name),
         (Route::Stream(name), _) => return authorise(&principal, Right::Publish, name),
@@ -208,7 +208,7 @@ fn dispatch<H: Headers + ?Sized>(
         (Route::HealthLive, _) => Ok(Opened::Response(health::live())),
         (Route::HealthReady, _) => Ok(health::ready(core)),
         (Route::Metrics, _) => {
-            let principal = identify(request.headers, caller, core)?;
+            let principal = identify(request, caller, core)?;
             metrics::scrape(&principal, request.headers, core).map(Opened::Response)
         }
         (
@@ -226,8 +226,8 @@ fn dispatch<H: Headers + ?Sized>(
                 return websocket((&route, query), request, caller, None, core);
             }
             let principal = match (&route, request.method) {
-                (Route::Stream(_), Method::Get) => identify_reader(request.headers, query, caller, core)?,
-                _ => identify(request.headers, caller, core)?,
+                (Route::Stream(_), Method::Get) => identify_reader(request, query, caller, core)?,
+                _ => identify(request, caller, core)?,
             };
             core.notes.on_principal(&principal);
             for_named(&principal, (&route, query), request, (caller, Verdicts::new()), core)
@@ -315,7 +315,7 @@ fn websocket<H: Headers + ?Sized>(
     let (principal, refused, verdicts) = match waited {
         Some((principal, verdicts)) => (principal, None, verdicts),
         None => {
-            let (principal, refused) = identify_upgrade(request.headers, query, caller, core)?;
+            let (principal, refused) = identify_upgrade(request, query, caller, core)?;
             (principal, refused, Verdicts::new())
         }
     };

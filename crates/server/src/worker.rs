@@ -25,6 +25,7 @@ mod parking;
 pub(crate) mod poller;
 mod pressure;
 mod proxied;
+mod ready;
 mod requests;
 mod returning;
 mod revisit;
@@ -231,12 +232,23 @@ impl Worker {
         match owner.task() {
             Some(task) => self.tasks.wake(task),
             None => {
-                if let Some(slot) = self.slots.get(owner.0).filter(|slot| !slot.queued) {
-                    slot.queued = true;
-                    self.core.ready.push_back(owner);
+                if self.marks_queued(owner.0) {
+                    self.core.ready.push(owner);
                 }
             }
         }
+    }
+
+    /// The same of a connection that was just served and has more to do: behind all others.
+    fn queue_later(&mut self, key: u64) {
+        if self.marks_queued(key) {
+            self.core.ready.push_later(Owner(key));
+        }
+    }
+
+    /// Whether it does not stand in the queue yet. From here on it does.
+    fn marks_queued(&mut self, key: u64) -> bool {
+        self.slots.get(key).is_some_and(|slot| !std::mem::replace(&mut slot.queued, true))
     }
 
     /// Connections in the hands of this worker, parked or with hyper.

@@ -69,7 +69,7 @@ proptest! {
             leeway: Duration::ZERO,
         };
         let policy = Policy::new(PolicyInput { tokens: Some(rules), ..PolicyInput::default() });
-        prop_assert!(policy.identify(&text, &mut TokenCache::default(), Timestamp(0)).is_err());
+        prop_assert!(policy.identify(&text, std::net::Ipv6Addr::LOCALHOST, &mut TokenCache::default(), Timestamp(0)).is_err());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::signing::{SECRET, WAYS, Way, hmac, unsigned};
 use serde_json::{Value, json};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_auth::{
-    ApiKey, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
+    ApiKey, Checks, Claims, ClientCertificate, Digest, GrantsGiven, InvalidKeys, KeySet, Policy, PolicyInput,
     Principal, PrincipalKind, Published, RefusedToken, Right, Template, TokenCache, TokenRules,
 };
 use tidings_model::{StreamName, Timestamp};
@@ -13,6 +14,12 @@ use tidings_model::{StreamName, Timestamp};
 const NOW_S: u64 = 1_800_000_000;
 const NOW: Timestamp = Timestamp(NOW_S * 1_000);
 const LEEWAY: Duration = Duration::from_secs(30);
+
+/// Where Ann sends from.
+const ANN: Ipv6Addr = Ipv6Addr::LOCALHOST;
+
+/// Where nobody sends right tokens from.
+const MALLORY: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
 
 fn rules(keys: KeySet) -> TokenRules {
     TokenRules {
@@ -262,13 +269,13 @@ fn each_principal_has_its_own_rights_and_those_of_anybody() {
     assert!(may(anybody, Right::Read, "news/today"));
     assert!(!may(anybody, Right::Read, "orders/42"));
 
-    let key = policy.identify(KEY, &mut cache, NOW).unwrap();
+    let key = policy.identify(KEY, ANN, &mut cache, NOW).unwrap();
     assert_eq!((key.kind(), key.subject(), key.expires()), (PrincipalKind::Key, Some("backend"), None));
     assert!(may(&key, Right::Publish, "orders/42") && may(&key, Right::Read, "news/today"));
     assert!(!may(&key, Right::Read, "orders/42"));
     assert!(cache.is_empty());
 
-    let ann = policy.identify(&Way::EdDsa.token(&right()), &mut cache, NOW).unwrap();
+    let ann = policy.identify(&Way::EdDsa.token(&right()), ANN, &mut cache, NOW).unwrap();
     assert_eq!((ann.kind(), ann.subject()), (PrincipalKind::Token, Some("ann")));
     assert_eq!(ann.expires(), Some(Timestamp((NOW_S + 600) * 1_000).after(LEEWAY)));
     for (right, stream) in [
@@ -340,12 +347,12 @@ fn a_known_token_is_not_verified_again_and_ends_all_the_same() {
     let policy = policy();
     let mut cache = TokenCache::default();
     let token = Way::EdDsa.token(&right());
-    policy.identify(&token, &mut cache, NOW).unwrap();
+    policy.identify(&token, ANN, &mut cache, NOW).unwrap();
     assert_eq!(cache.len(), 1);
     let later = NOW.after(Duration::from_secs(629));
-    assert!(policy.identify(&token, &mut cache, later).is_ok());
+    assert!(policy.identify(&token, ANN, &mut cache, later).is_ok());
     let end = NOW.after(Duration::from_secs(630));
-    assert_eq!(policy.identify(&token, &mut cache, end).unwrap_err(), RefusedToken::Expired);
+    assert_eq!(policy.identify(&token, ANN, &mut cache, end).unwrap_err(), RefusedToken::Expired);
     let (message, _) = token.rsplit_once('.').unwrap();
     let (_, signature) = Way::EdDsa
         .token(&claims("sub", json!("bob")))
@@ -353,7 +360,7 @@ fn a_known_token_is_not_verified_again_and_ends_all_the_same() {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
     let changed = format!("{message}.{signature}");
-    assert!(policy.identify(&changed, &mut cache, NOW).is_err());
+    assert!(policy.identify(&changed, ANN, &mut cache, NOW).is_err());
     assert!(cache.is_empty());
 }
 
@@ -376,7 +383,7 @@ fn without_rules_everybody_may_do_everything_and_with_keys_alone_nobody_may() {
     let closed = Policy::new(PolicyInput { keys, ..PolicyInput::default() });
     assert!(closed.has_rules());
     assert!(!Right::ALL.into_iter().any(|right| may(closed.anybody(), right, "a/b")));
-    let refused = closed.identify("a.b.c", &mut TokenCache::default(), NOW).unwrap_err();
+    let refused = closed.identify("a.b.c", ANN, &mut TokenCache::default(), NOW).unwrap_err();
     assert_eq!(refused, RefusedToken::Malformed);
 }
 
@@ -450,21 +457,41 @@ fn a_token_that_names_no_key_is_tried_with_few() {
 fn what_was_refused_is_not_verified_again() {
     let policy = policy();
     let mut cache = TokenCache::default();
-    let wrong = Way::Hs256.token(&right());
-    for _ in 0..3 * TokenCache::CHECKS_A_SECOND {
-        assert_eq!(policy.identify(&wrong, &mut cache, NOW).unwrap_err(), RefusedToken::NoKey);
+    let (message, _) = forged(0);
+    let wrong = format!("{message}.AAAA");
+    for _ in 0..3 * Checks::FAILED_MAX {
+        assert_eq!(policy.identify(&wrong, MALLORY, &mut cache, NOW).unwrap_err(), RefusedToken::Signature);
     }
-    // Others are checked, as many as may be; those that are known beside as ever.
+}
+
+/// A token that looks right and is signed by nobody, and what is left of it without its signature.
+fn forged(number: u32) -> (String, String) {
+    let message = unsigned(&json!({ "alg": "EdDSA" }), &claims("jti", json!(number)));
+    let signature = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, [7; 64]);
+    (message.clone(), format!("{message}.{signature}"))
+}
+
+#[test]
+fn who_makes_up_tokens_keeps_nobody_elses_from_being_checked() {
+    let policy = policy();
+    let mut cache = TokenCache::default();
+    let refusals = |tokens: &mut dyn Iterator<Item = String>, cache: &mut TokenCache| {
+        tokens
+            .map(|token| policy.identify(&token, MALLORY, cache, NOW).unwrap_err())
+            .collect::<Vec<RefusedToken>>()
+    };
     let known = Way::EdDsa.token(&right());
-    assert!(policy.identify(&known, &mut cache, NOW).is_ok());
-    let busy = (0..2 * TokenCache::CHECKS_A_SECOND)
-        .filter(|number| {
-            let refused = policy.identify(&format!("garbage {number}"), &mut cache, NOW);
-            refused.err() == Some(RefusedToken::Busy)
-        })
-        .count();
-    assert!(0 < busy);
-    assert!(
-        policy.identify(&known, &mut cache, NOW).is_ok() && policy.identify(KEY, &mut cache, NOW).is_ok()
-    );
+    assert!(policy.identify(&known, MALLORY, &mut cache, NOW).is_ok());
+    // What costs no check is no matter.
+    let garbage = refusals(&mut (0..5_000).map(|number| format!("garbage {number}")), &mut cache);
+    assert!(garbage.iter().all(|refused| *refused == RefusedToken::Malformed));
+    let made_up = refusals(&mut (0..5_000).map(|number| forged(number).1), &mut cache);
+    let checked = made_up.iter().filter(|refused| **refused == RefusedToken::Signature).count();
+    assert_eq!(checked, Checks::FAILED_MAX as usize);
+    assert!(made_up[checked..].iter().all(|refused| *refused == RefusedToken::Busy));
+    let new = Way::EdDsa.token(&claims("jti", json!("new")));
+    assert_eq!(policy.identify(&new, MALLORY, &mut cache, NOW).unwrap_err(), RefusedToken::Busy);
+    assert!(policy.identify(&known, MALLORY, &mut cache, NOW).is_ok());
+    assert!(policy.identify(KEY, MALLORY, &mut cache, NOW).is_ok());
+    assert!(policy.identify(&new, ANN, &mut cache, NOW).is_ok(), "somebody else's is checked");
 }

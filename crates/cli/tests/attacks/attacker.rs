@@ -13,6 +13,10 @@ use tokio::task::JoinSet;
 
 const VARIABLE: &str = "TIDINGS_ATTACKER";
 
+/// How many may attack at a time in one way. The server may have a thousand more where the system gives each process 20,000 descriptors:
+/// who comes again and again because there is no room is another attack than who comes and stays.
+const CONNECTIONS_MAX: usize = 19_000;
+
 /// What one of them says once it has begun.
 const BEGUN: u8 = b'!';
 
@@ -80,6 +84,7 @@ impl Attackers {
         let target = Target { address: victim.address(), secured: victim.secured_address() };
         for attack in attacks {
             let connections = attack.connections * if attack.grows { size } else { 1 };
+            let connections = connections.min(CONNECTIONS_MAX);
             let processes = connections.div_ceil(EACH_MAX);
             for _ in 0..processes {
                 let order = Order { attack, connections: connections / processes, target };

@@ -71,6 +71,7 @@ impl Victim {
             .setting("--unlimited-addresses", "127.0.0.1/32")
             .setting("--publish-rate-per-address", "100")
             .setting("--publish-byte-rate-per-address", "1MiB")
+            .setting("--max-connections", "1000000")
             .setting("--workers", "1")
             .secured()
             .start();

@@ -54,6 +54,14 @@ pub enum OpenBody {
 impl Response {
     /// Appends the whole response. Its length is known, so a reader can tell where it ends.
     pub fn write_http1(&self, form: &Http1Form, out: &mut Vec<u8>) {
+        self.write_http1_head(form, out);
+        if has_body(self.status) && !form.is_head {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    /// Appends the same without its body, which the caller sends behind it: one that is large need not be copied.
+    pub fn write_http1_head(&self, form: &Http1Form, out: &mut Vec<u8>) {
         self.write_head(form, out);
         if has_body(self.status) {
             write_name(header_name::CONTENT_LENGTH, out);
@@ -61,9 +69,6 @@ impl Response {
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
-        if has_body(self.status) && !form.is_head {
-            out.extend_from_slice(&self.body);
-        }
     }
 
     /// Appends only the head of a response whose body follows without a known length (SSE).

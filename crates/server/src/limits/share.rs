@@ -36,7 +36,8 @@ pub(crate) struct Caller {
 /// For whom a WebSocket speaks, and what it follows, over its whole life.
 pub(crate) struct Account {
     pub(crate) peer: Peer,
-    pub(crate) follows: FollowShare,
+    /// `None` where what it does is not limited.
+    pub(crate) follows: Option<Box<FollowShare>>,
 }
 
 /// The follows of one request, or of one WebSocket.

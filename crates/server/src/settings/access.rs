@@ -446,7 +446,9 @@ mod tests {
         let policy = policy(&text);
         let name = StreamName::parse("news/today").unwrap();
         assert!(policy.anybody().may(Right::Read, &name) && !policy.anybody().may(Right::Publish, &name));
-        let key = policy.identify("abc", &mut TokenCache::default(), Timestamp(0)).unwrap();
+        let key = policy
+            .identify("abc", std::net::Ipv6Addr::LOCALHOST, &mut TokenCache::default(), Timestamp(0))
+            .unwrap();
         assert!(key.may(Right::Read, &name) && key.may(Right::Publish, &name));
         assert!(key.may(Right::Create, &StreamName::parse("a/b").unwrap()));
         assert_eq!(key.subject(), Some("backend"));

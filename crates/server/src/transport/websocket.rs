@@ -99,7 +99,7 @@ pub(crate) fn begin(first: FirstSubscription, core: &Core) -> Box<dyn Exchange> 
         Box::new(Connection::new(Echo { deflate: first.deflate.map(Agreement::window) }))
     } else {
         let client = Client { peer: first.peer, principal: &first.principal };
-        match core.limits.account(client, &core.settings) {
+        match core.limits.account(client, core.access.has_rules(), &core.settings) {
             None => Box::new(Connection::new(Session::new(first, core))),
             Some(account) => Box::new(Connection::new(Counted::new(Session::new(first, core), account))),
         }

@@ -8,6 +8,12 @@ use crate::transport::websocket;
 use bytes::Bytes;
 use tidings_protocol::{Connection, Http1Form, OpenBody, Response, Version};
 
+/// A head rarely takes more.
+const HEAD_BYTES: usize = 1_024;
+
+/// A larger body is not copied behind its head: two pieces are sent, which costs less.
+const COPIED_BYTES_MAX: usize = 16 << 10;
+
 impl Worker {
     pub(super) fn on_opened(&mut self, key: u64, opened: Opened, out: &mut Vec<Bytes>) {
         let Some(slot) = self.slots.get(key) else { return };
@@ -27,7 +33,7 @@ impl Worker {
                 slot.keep_alive &= !slot.http10;
                 let body = if slot.http10 { OpenBody::UntilClose } else { OpenBody::Chunked };
                 let form = self.http1_form(key, connection);
-                let mut bytes = Vec::with_capacity(1_024);
+                let mut bytes = Vec::with_capacity(HEAD_BYTES);
                 head.write_http1_open(&form, body, &mut bytes);
                 out.push(bytes.into());
                 self.queue(Owner(key));
@@ -39,7 +45,7 @@ impl Worker {
                 slot.peer = first.peer();
                 slot.exchange = Some(websocket::begin(first, &self.core));
                 let form = self.http1_form(key, connection);
-                let mut bytes = Vec::with_capacity(1_024);
+                let mut bytes = Vec::with_capacity(HEAD_BYTES);
                 head.write_http1(&form, &mut bytes);
                 out.push(bytes.into());
                 self.queue(Owner(key));
@@ -134,9 +140,15 @@ impl Worker {
         let Some(slot) = self.slots.get(key) else { return };
         slot.phase = if connection == Connection::Close { Phase::Last } else { Phase::Request };
         slot.due_ms = keep_alive_ms;
-        let mut bytes = Vec::with_capacity(1_024 + response.body.len());
-        response.write_http1(&form, &mut bytes);
-        out.push(bytes.into());
+        if response.body.len() <= COPIED_BYTES_MAX {
+            let mut bytes = Vec::with_capacity(HEAD_BYTES + response.body.len());
+            response.write_http1(&form, &mut bytes);
+            out.push(bytes.into());
+        } else {
+            let mut head = Vec::with_capacity(HEAD_BYTES);
+            response.write_http1_head(&form, &mut head);
+            out.extend([head.into(), response.body.clone()]);
+        }
     }
 
     fn http1_form(&mut self, key: u64, connection: Connection) -> Http1Form {

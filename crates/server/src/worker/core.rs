@@ -17,10 +17,10 @@ use crate::worker::Common;
 use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::ready::Ready;
 use crate::worker::survey::Colleagues;
 use bytes::Bytes;
 use slab::Slab;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidings_engine::{
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     /// What the application has decided.
     pub(crate) decisions: Decisions,
     pub(crate) limits: Arc<Limits>,
-    /// That of the WebSocket which is being attended to, where anything is counted.
+    /// That of the WebSocket which is being attended to, where anything is counted or a token may come.
     pub(crate) account: Option<Box<Account>>,
     /// What this worker counts.
     pub(crate) metrics: Arc<Metrics>,
@@ -78,7 +78,7 @@ pub(crate) struct Core {
     /// This worker is the test listener, which sends every WebSocket message back.
     pub(crate) echoes: bool,
     /// Those who can go on.
-    pub(crate) ready: VecDeque<Owner>,
+    pub(super) ready: Ready,
     started: Instant,
     asked: Slab<Asked>,
     /// Bytes of the messages that were published and are not stored yet.
@@ -126,7 +126,7 @@ impl Core {
             now: time,
             now_ms: 0,
             draining: false,
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             started: now,
             asked: Slab::new(),
             publishing_bytes: 0,
@@ -212,9 +212,9 @@ impl Core {
 
     /// The WebSocket that is being attended to is about to follow one stream more.
     pub(crate) fn count_follow(&mut self) -> Result<(), Problem> {
-        match &mut self.account {
+        match self.account.as_mut().and_then(|account| account.follows.as_mut()) {
             None => Ok(()),
-            Some(account) => account.follows.add(1, &self.settings),
+            Some(follows) => follows.add(1, &self.settings),
         }
     }
 

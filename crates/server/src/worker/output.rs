@@ -3,7 +3,6 @@
 //! Hot path: fan-out. What one turn says to many leaves together, in one system call for many sockets where the
 //! kernel has `io_uring`. Budget: no allocation for who gets one piece that fits.
 
-use super::Owner;
 use super::Worker;
 use super::poller::Interest;
 use super::slots::{Inbound, Phase, Rare, Slot};
@@ -223,7 +222,7 @@ impl Worker {
             // Not `resume`: that would ask it again at once, for ever.
             (Written::All | Written::Part, Then::Wait) => self.wait_by_phase(key),
             // Blocked, it goes on when there is room.
-            (Written::All | Written::Part, Then::GoOn) => self.queue(Owner(key)),
+            (Written::All | Written::Part, Then::GoOn) => self.queue_later(key),
             (Written::All, Then::Resume) => self.resume(key),
             (Written::Part, Then::Resume) => {}
         }

@@ -87,7 +87,7 @@ impl Worker {
     fn go_on_later(&mut self, key: u64, input: &[u8]) {
         self.keep_input(key, input);
         self.wait_for(key, Interest::Neither);
-        self.queue(Owner(key));
+        self.queue_later(key);
     }
 
     fn parse(&mut self, key: u64, input: &[u8]) -> Parsed {

@@ -10,6 +10,9 @@ use std::cmp::Reverse;
 /// How often some are ended, in ticks: what they held is given back meanwhile, and seen.
 const EVERY: usize = 2;
 
+/// Where there is room, whoever holds less is left alone.
+const LARGE_BYTES: usize = 64 << 10;
+
 /// How many are ended at once: a part of those who could be, and no fewer than this.
 const PART: usize = 8;
 const LEAST: usize = 8;
@@ -35,7 +38,9 @@ impl Worker {
         let with_hyper = self.tasks.debtors().into_iter();
         // One of them may have many followers: they are ended by what they hold together.
         let with_hyper = with_hyper.map(|(bytes, debtor)| ((true, 0, bytes), Holder::Task(debtor)));
-        let mut claims: Vec<(Claim, Holder)> = parked.chain(with_hyper).collect();
+        let least_bytes = if self.core.memory.ends_only_large() { LARGE_BYTES } else { 1 };
+        let claims = parked.chain(with_hyper).filter(|((_, _, bytes), _)| least_bytes <= *bytes);
+        let mut claims: Vec<(Claim, Holder)> = claims.collect();
         claims.sort_unstable_by_key(|(claim, _)| Reverse(*claim));
         claims.truncate((claims.len() / PART).max(LEAST));
         for (_, holder) in claims {

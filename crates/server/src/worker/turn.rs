@@ -1,5 +1,6 @@
 //! The loop of a worker. Read it with `docs/decisions/` at hand: each line of its order was paid for.
 
+use super::ready::Next;
 use super::{Shared, Worker, odd, poller};
 use crate::metrics::HeldBy;
 use crate::worker::accept::Entrance;
@@ -160,7 +161,8 @@ impl Worker {
             let now = now();
             if NEWS_EVERY <= now.saturating_duration_since(looked) {
                 looked = now;
-                self.hear_news_between(began, budget);
+                self.look_for_news();
+                self.advance_ready(began, budget);
             }
             if budget <= now.saturating_duration_since(began) {
                 break;
@@ -170,12 +172,11 @@ impl Worker {
         self.heard == ready.len()
     }
 
-    /// Followers don't wait for all who ask: what was committed meanwhile goes out.
-    fn hear_news_between(&mut self, began: Instant, budget: Duration) {
+    /// Followers don't wait for all who ask: what was committed meanwhile is about to go out.
+    fn look_for_news(&mut self) {
         self.send_together();
         let news = self.core.take_news();
         self.hear_news(news);
-        self.advance_ready(began, budget);
     }
 
     fn on_ready(&mut self, event: Ready) {
@@ -233,7 +234,7 @@ impl Worker {
                     exchange.on_changed(number);
                 }
                 if !std::mem::replace(&mut slot.queued, true) {
-                    ready.push_back(owner);
+                    ready.push(owner);
                 }
             }
         }
@@ -259,8 +260,9 @@ impl Worker {
     /// Those who can go on do, one step each, until all have or the time is up. Says whether all have.
     fn advance_ready(&mut self, began: Instant, budget: Duration) -> bool {
         const LOOK_AT_THE_TIME_EVERY: usize = 8;
+        let mut looked = began;
         for step in 1.. {
-            let Some(owner) = self.core.ready.pop_front() else {
+            let Some(Next { owner, wants_more }) = self.core.ready.take() else {
                 // Who has more to say is ready again once this is sent, and so is who published.
                 self.send_together();
                 let news = self.core.commit_in_memory();
@@ -274,9 +276,16 @@ impl Worker {
                 slot.queued = false;
                 self.advance(owner.0);
             }
-            let look = step % LOOK_AT_THE_TIME_EVERY == 0;
-            if look && budget <= now().saturating_duration_since(began) {
+            if !wants_more && step % LOOK_AT_THE_TIME_EVERY != 0 {
+                continue;
+            }
+            let now = now();
+            if budget <= now.saturating_duration_since(began) {
                 break;
+            }
+            if NEWS_EVERY <= now.saturating_duration_since(looked) {
+                looked = now;
+                self.look_for_news();
             }
         }
         self.send_together();

@@ -299,3 +299,53 @@ fn who_takes_nothing_over_http2_is_ended_before_the_budget_is_used_up() {
     api.publish("a", "[1]");
     assert_eq!(live.message("message")["data"], 1, "who reads goes on");
 }
+
+/// Peers that take a little of much, now and then, and what they hold is not quite enough to be ended for: they don't keep others out.
+#[test]
+fn who_takes_little_of_much_keeps_nobody_out_for_as_long_as_they_like() {
+    const MESSAGE_BYTES: usize = 512 << 10;
+    let server = server();
+    let mut api = Api::new(server.address());
+    api.create("a", &[]);
+    let mut poller = Wire::connect(&server);
+    let mut live = Wire::upgraded(&server, FOLLOW);
+    live.message("live");
+    let filler = "x".repeat(MESSAGE_BYTES);
+    let mut stalled: Vec<Wire> = Vec::new();
+    // What the log uses for a moment goes by.
+    let refuses = |poller: &mut Wire| {
+        (0..20).all(|_| {
+            tidings_testkit::pause(std::time::Duration::from_millis(100));
+            10 <= advice(poller)
+        })
+    };
+    while advice(&mut poller) < 10 || !refuses(&mut poller) {
+        let mut wire = Wire::connect(&server);
+        if wire.ask(crate::requests::upgrade(FOLLOW)).status == 503 {
+            continue;
+        }
+        wire.message("live");
+        rustix::net::sockopt::set_socket_recv_buffer_size(wire.socket(), 4096).expect("a socket has one");
+        stalled.push(wire);
+        assert!(stalled.len() < 2 * (BUDGET_MIB << 20) / MESSAGE_BYTES, "they pin nothing");
+        api.publish("a", &format!("[{{\"filler\":\"{filler}\"}}]"));
+        live.message("message");
+    }
+    assert_eq!(Wire::connect(&server).ask(HELD_FOR_LONG).status, 503);
+    eventually("somebody new may follow", || {
+        for wire in &mut stalled {
+            let _some = wire.socket().set_nonblocking(true);
+            let _ended = std::io::Read::read(&mut wire.socket(), &mut [0; 16]);
+        }
+        tidings_testkit::pause(std::time::Duration::from_millis(100));
+        let mut wire = Wire::connect(&server);
+        let answer = wire.ask(crate::requests::upgrade(FOLLOW));
+        (answer.status == 101).then_some(())
+    });
+    let page = api.expect(200, &Request::get("/metrics")).text();
+    let ended = page.lines().find_map(|line| line.strip_prefix("tidings_connections_shed_total "));
+    let ended: usize = ended.and_then(|count| count.parse().ok()).expect("it is counted");
+    assert!((1..stalled.len()).contains(&ended), "{ended} of {}", stalled.len());
+    api.publish("a", "[1]");
+    assert_eq!(live.message("message")["data"], 1, "who reads goes on");
+}

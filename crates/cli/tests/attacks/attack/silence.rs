@@ -14,7 +14,10 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore};
 const DRIPS_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn idle(target: Target, number: usize) -> io::Result<()> {
-    drop_input(&mut connect(target.address, number).await?).await
+    let socket = TcpSocket::new_v4()?;
+    // Else the system keeps each port for a minute after its end, and soon it takes long to find another.
+    socket.set_zero_linger()?;
+    drop_input(&mut connect_with(socket, target.address, number).await?).await
 }
 
 async fn drip(mut socket: TcpStream) -> io::Result<()> {

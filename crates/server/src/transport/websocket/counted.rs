@@ -1,4 +1,4 @@
-//! A session whose client is limited in what it follows and publishes: the same session, with its account at hand.
+//! A session whose client is limited in what it follows and publishes, or may send tokens: the same session, with its account at hand.
 
 use super::Talk;
 use super::session::Session;
@@ -14,7 +14,7 @@ use tidings_engine::Reply;
 use tidings_protocol::websocket::Violation;
 use tidings_protocol::websocket::deflate::Window;
 
-/// Only there where something is limited, so that others have no room for it.
+/// Only there where something is counted, so that others have no room for it.
 pub(super) struct Counted {
     session: Session,
     /// `None` while the session is at work: then the worker has it.
@@ -31,8 +31,8 @@ impl Counted {
         core.account = self.account.take();
         let done = work(&mut self.session, core);
         self.account = core.account.take();
-        if let Some(account) = &mut self.account {
-            account.follows.keep(self.session.follow_count());
+        if let Some(follows) = self.account.as_mut().and_then(|account| account.follows.as_mut()) {
+            follows.keep(self.session.follow_count());
         }
         done
     }

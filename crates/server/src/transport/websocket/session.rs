@@ -16,7 +16,7 @@ use crate::transport::feed::Feed;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use bytes::Bytes;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use tidings_engine::Reply;
 use tidings_model::{Pattern, Start, StreamName};
@@ -30,6 +30,8 @@ use tidings_protocol::websocket::server_message::writer::{
     ErrorFrame, HEARTBEAT, write_drain, write_error, write_hello, write_return, write_unsubscribed,
 };
 use tidings_protocol::{ErrorCode, Problem};
+
+const UNKNOWN: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// What one connection follows and waits for.
 pub(super) struct Session {
@@ -136,7 +138,9 @@ impl Session {
         if !core.access.has_rules() {
             return None;
         }
-        match core.access.identify(token, core.now) {
+        // Who came before there were rules is counted with all who did.
+        let address = core.account.as_ref().map_or(UNKNOWN, |account| account.peer.address());
+        match core.identify(token, address) {
             Err(_refused) if core.access.take_awaits_keys() => {
                 core.decisions.await_keys(owner);
                 return Some(Wanted::Keys { fetched: false });
@@ -144,8 +148,8 @@ impl Session {
             Err(problem) => self.end(&frame_of(&problem), out),
             Ok(principal) => {
                 let principal = principal.within(self.within());
-                if let Some(account) = &mut core.account {
-                    account.follows.rename(&principal);
+                if let Some(follows) = core.account.as_mut().and_then(|account| account.follows.as_mut()) {
+                    follows.rename(&principal);
                 }
                 let identity = Identity::of(&principal, core);
                 if let Some(identity) = &identity {

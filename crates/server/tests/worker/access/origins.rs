@@ -55,6 +55,23 @@ fn without_rules_only_pages_of_this_machine_may_use_the_server() {
     assert_eq!(told(&server, READ, "Host: t\r\n").0, 200, "nothing was deleted");
 }
 
+/// Over TLS no page in the clear is our own: whoever is in between may have made it, and its browser would add the cookie.
+#[test]
+fn a_page_in_the_clear_is_a_stranger_over_tls() {
+    let (builder, _folder) = builder("token_cookie = \"session\"");
+    let server = builder.secured().start();
+    create(&server, "mine/there");
+    let cookie = format!("Cookie: session={}\r\n", Kind::Full.token().unwrap_or_default());
+    let status = |wire: &mut Wire, scheme: &str| {
+        let fields = format!("Host: t\r\nOrigin: {scheme}://t\r\n{cookie}Content-Length: 0\r\n\r\n");
+        wire.ask(format!("{READ} HTTP/1.1\r\n{fields}")).status
+    };
+    let mut secured = Wire::secured(&server);
+    assert_eq!((status(&mut secured, "https"), status(&mut secured, "http")), (200, 401));
+    let mut plain = Wire::connect(&server);
+    assert_eq!((status(&mut plain, "https"), status(&mut plain, "http")), (200, 200));
+}
+
 fn listed() -> (Server, tempfile::TempDir) {
     let (builder, folder) = builder(
         r#"
