@@ -75,6 +75,11 @@ pub struct Page {
 }
 
 impl Page {
+    /// How many bytes its messages have.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().flat_map(Part::messages).map(|(_, message)| message.len()).sum()
+    }
+
     /// Cuts a page that ends before the tail where others cut theirs who catch up too: at the place that is a multiple
     /// of the highest power of two. Wherever they began, they soon read the same pages, which are then encoded once.
     /// More than half of a page is left once its start is such a place too. A hundred readers that began at neighbouring

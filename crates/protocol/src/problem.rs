@@ -179,7 +179,7 @@ impl Problem {
 
     /// "There is no memory for another follower."
     pub fn short_of_memory(retry_after_s: u64) -> Problem {
-        let detail = "the server is short of memory and takes no new followers; poll, or try again after `Retry-After` seconds";
+        let detail = "the server is short of memory and has no room for this; poll, or try again after `Retry-After` seconds";
         let facts = ProblemFacts::RetryAfter { seconds: retry_after_s };
         Problem::new(ErrorCode::ShortOfMemory, detail).with(facts)
     }

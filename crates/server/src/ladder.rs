@@ -56,8 +56,13 @@ impl Step {
         }
     }
 
+    /// The step that such an amount needs.
+    pub(crate) fn needed(share: Share) -> Step {
+        Step::ALL.into_iter().rev().find(|step| step.from() <= share).unwrap_or_default()
+    }
+
     /// The share of the budget from which on it is taken.
-    const fn from(self) -> Share {
+    pub(crate) const fn from(self) -> Share {
         match self {
             Step::Calm => Share(0),
             Step::Slower => Share(600),
@@ -94,8 +99,8 @@ pub(crate) struct Share(pub(crate) u64);
 
 impl Share {
     pub(crate) fn of(bytes: usize, budget_bytes: usize) -> Share {
-        let thousandths = bytes as u128 * 1_000 / (budget_bytes.max(1) as u128);
-        Share(u64::try_from(thousandths).unwrap_or(u64::MAX))
+        let thousandths = (bytes as u64).saturating_mul(1_000) / (budget_bytes.max(1) as u64);
+        Share(thousandths)
     }
 }
 
@@ -146,7 +151,7 @@ impl Ladder {
     /// Goes up as far as it must, at once; goes down one step at a time. Gives the new step where it is another one.
     pub(crate) fn on_amounts(&mut self, amounts: Amounts, now_ms: u64) -> Option<Step> {
         let share = self.share(amounts);
-        let by_share = Step::ALL.into_iter().rev().find(|step| step.from() <= share).unwrap_or_default();
+        let by_share = Step::needed(share);
         let outlasts = by_share < Step::Ending && self.refuses_too_long(amounts, now_ms);
         let needed = if outlasts { Step::Ending } else { by_share };
         if self.step < needed {

@@ -40,9 +40,12 @@ impl Memory {
         })
     }
 
-    /// The step that the server stands on.
+    /// The step that the server stands on, or has to go up to by what is in use at this moment: in the time between two looks at it a thousand
+    /// peers may have asked for a large page each. Hot: two loads and a division.
     pub(crate) fn step(&self) -> Step {
-        Step::of_number(self.step.load(Ordering::Relaxed))
+        let taken = Step::of_number(self.step.load(Ordering::Relaxed));
+        let used_bytes = heap::allocated_bytes().unwrap_or(0);
+        taken.max(Step::needed(Share::of(used_bytes, self.budget_bytes)))
     }
 
     /// Whether nobody has to be ended any more, by what is in use now: asked by those who end followers, between two of them.

@@ -32,6 +32,8 @@ pub(super) enum Stepped {
     On { number: u32 },
     /// It goes on with the reply of the disk.
     AskedTheDisk,
+    /// It goes on when it is told of a change: there is no room for its next page.
+    Postponed,
 }
 
 /// What one connection or request follows.
@@ -181,6 +183,10 @@ impl Feed {
             return on;
         }
         match step {
+            Step::Page(page) if !self.answers_once() && core.has_no_room_for(&page) => {
+                core.postpone(owner, number);
+                return Stepped::Postponed;
+            }
             Step::Page(page) => self.on_page(number, &page, core, out),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
             Step::Reset(reset) => self.on_reset(number, &reset, core, out),

@@ -38,6 +38,7 @@ pub(super) fn open(mut read: Read, owner: Owner, _asked: &ReadRequest, core: &mu
 /// The answer to what a step shows; `None` where the disk must be asked.
 pub(super) fn answer(read: &Read, step: Step, core: &mut Core) -> Option<Response> {
     match step {
+        Step::Page(page) if core.has_no_room_for(&page) => Some(Response::problem(&core.short_of_memory())),
         Step::Page(page) => Some(respond(read, Some(&page), core)),
         Step::AtTail { .. } => Some(respond(read, None, core)),
         Step::Reset(reset) => Some(refuse(reset, core)),

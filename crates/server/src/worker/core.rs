@@ -17,6 +17,7 @@ use crate::worker::Common;
 use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::load::Load;
+use crate::worker::pressure::Postponed;
 use crate::worker::ready::Ready;
 use crate::worker::survey::Colleagues;
 use bytes::Bytes;
@@ -79,6 +80,8 @@ pub(crate) struct Core {
     pub(crate) echoes: bool,
     /// Those who can go on.
     pub(super) ready: Ready,
+    /// Those who wait for room in memory until the next tick; one for each stream that is followed at most.
+    pub(super) postponed: Vec<Postponed>,
     started: Instant,
     asked: Slab<Asked>,
     /// Bytes of the messages that were published and are not stored yet.
@@ -127,6 +130,7 @@ impl Core {
             now_ms: 0,
             draining: false,
             ready: Ready::default(),
+            postponed: Vec::new(),
             started: now,
             asked: Slab::new(),
             publishing_bytes: 0,
@@ -179,11 +183,6 @@ impl Core {
     /// When a duration from now is over.
     pub(crate) fn ms_after(&self, duration: Duration) -> u64 {
         self.now_ms.saturating_add(millis(duration))
-    }
-
-    /// How much one answer may hold.
-    pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
-        PageLimit { bytes: self.settings.page_bytes, messages: messages.unwrap_or(u64::MAX) }
     }
 
     /// That client is about to publish these messages: whether it may, as far as it is limited. What is refused counts nowhere.

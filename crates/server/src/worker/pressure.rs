@@ -2,11 +2,19 @@
 
 use super::core::Core;
 use crate::ladder::Step;
+use crate::worker::followers::Owner;
 use std::time::Duration;
+use tidings_engine::{Page, PageLimit};
 use tidings_protocol::Problem;
 
 /// Over how many seconds those are spread at least who are told to try again later: the ladder needs as long to come down a step.
 const REFUSED_WITHIN_S: u64 = 8;
+
+/// What a peer takes at once in most cases: so much is held for it only while its socket is full.
+pub(super) const LARGE_BYTES: usize = 64 << 10;
+
+/// Who goes on with the next tick: the owner, and which of its streams.
+pub(super) type Postponed = (Owner, u32);
 
 impl Core {
     /// The step of the ladder that the server stands on.
@@ -33,10 +41,33 @@ impl Core {
 
     /// Whether one more may begin to follow.
     pub(crate) fn admit_follower(&mut self) -> Result<(), Problem> {
-        if self.ladder() < Step::Refusing {
-            return Ok(());
-        }
-        Err(Problem::short_of_memory(self.spread_s(REFUSED_WITHIN_S)))
+        if self.ladder() < Step::Refusing { Ok(()) } else { Err(self.short_of_memory()) }
+    }
+
+    /// How much one answer may hold: less where new followers are refused.
+    pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
+        let most = if self.ladder() < Step::Refusing { usize::MAX } else { LARGE_BYTES };
+        PageLimit { bytes: self.settings.page_bytes.min(most), messages: messages.unwrap_or(u64::MAX) }
+    }
+
+    /// Whether there is no room to hold that page for whoever asks. What is small goes on.
+    pub(crate) fn has_no_room_for(&self, page: &Page) -> bool {
+        self.ladder() == Step::Ending && LARGE_BYTES < page.bytes()
+    }
+
+    /// Whether there is no room for what takes much, whatever it turns out to be.
+    pub(crate) fn check_room(&mut self) -> Result<(), Problem> {
+        if self.ladder() < Step::Ending { Ok(()) } else { Err(self.short_of_memory()) }
+    }
+
+    /// The answer to what there is no room for.
+    pub(crate) fn short_of_memory(&mut self) -> Problem {
+        Problem::short_of_memory(self.spread_s(REFUSED_WITHIN_S))
+    }
+
+    /// A follower has to wait until there is room for its next page: it is told as of a change, with the next tick.
+    pub(crate) fn postpone(&mut self, owner: Owner, number: u32) {
+        self.postponed.push((owner, number));
     }
 
     /// For `Retry-After`: another number of whole seconds for each who asks, spread over that many, or over the window in which all followers

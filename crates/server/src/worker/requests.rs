@@ -45,7 +45,16 @@ impl Worker {
             }
             match self.parse(key, &input[at..]) {
                 Parsed::Incomplete => break,
-                Parsed::Odd => return self.hand_over(key, &input[at..], &mut out),
+                Parsed::Odd => match self.core.check_room() {
+                    Ok(()) => return self.hand_over(key, &input[at..], &mut out),
+                    // hyper takes much for each connection. One of HTTP/2 can be told nothing without it.
+                    Err(_) if input[at..].starts_with(b"PRI ") => return self.close(key),
+                    Err(problem) => {
+                        self.core.metrics.problems.of(problem.code).count();
+                        self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
+                        at = input.len();
+                    }
+                },
                 Parsed::Invalid(problem) => {
                     self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);
                     at = input.len();

@@ -3,15 +3,13 @@
 
 use super::Worker;
 use super::odd::Debtor;
+use super::pressure::LARGE_BYTES;
 use super::slots::{Phase, Slot};
 use crate::ladder::Step;
 use std::cmp::Reverse;
 
 /// How often some are ended, in ticks: what they held is given back meanwhile, and seen.
 const EVERY: usize = 2;
-
-/// Where there is room, whoever holds less is left alone.
-const LARGE_BYTES: usize = 64 << 10;
 
 /// How many are ended at once: a part of those who could be, and no fewer than this.
 const PART: usize = 8;
@@ -38,6 +36,7 @@ impl Worker {
         let with_hyper = self.tasks.debtors().into_iter();
         // One of them may have many followers: they are ended by what they hold together.
         let with_hyper = with_hyper.map(|(bytes, debtor)| ((true, 0, bytes), Holder::Task(debtor)));
+        // Where there is room, whoever holds little is left alone.
         let least_bytes = if self.core.memory.ends_only_large() { LARGE_BYTES } else { 1 };
         let claims = parked.chain(with_hyper).filter(|((_, _, bytes), _)| least_bytes <= *bytes);
         let mut claims: Vec<(Claim, Holder)> = claims.collect();

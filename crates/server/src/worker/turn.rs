@@ -240,6 +240,18 @@ impl Worker {
         }
     }
 
+    /// Those who had to wait for room look again whether there is.
+    fn go_on_postponed(&mut self) {
+        for (owner, number) in std::mem::take(&mut self.core.postponed) {
+            if let Some(task) = owner.task() {
+                self.tasks.on_changed(task, number);
+            } else if let Some(exchange) = self.slots.get(owner.0).and_then(|slot| slot.exchange.as_mut()) {
+                exchange.on_changed(number);
+            }
+            self.queue(owner);
+        }
+    }
+
     fn on_reply(&mut self, token: u64, reply: Reply) {
         if let Reply::Fetched(Err(error)) = &reply {
             log::error!("{error}");
@@ -302,6 +314,7 @@ impl Worker {
         self.resume_accepting();
         self.tell_window();
         self.shed();
+        self.go_on_postponed();
         self.revisit();
         if self.hand_rests() {
             return;

@@ -113,9 +113,10 @@ impl Page {
     fn gather(&mut self, owner: Owner, core: &mut Core) {
         let mut bytes: usize = self.frames.iter().map(|(_, frames)| frames.len()).sum();
         let mut said = Vec::new();
-        while !self.asked_the_disk && bytes < core.settings.page_bytes {
+        let bytes_max = core.page_limit(None).bytes;
+        while !self.asked_the_disk && bytes < bytes_max {
             match self.feed.advance(owner, core, &mut said) {
-                Stepped::Nobody => break,
+                Stepped::Nobody | Stepped::Postponed => break,
                 Stepped::AskedTheDisk => self.asked_the_disk = true,
                 Stepped::On { number } => {
                     bytes += said.iter().map(Bytes::len).sum::<usize>();

@@ -40,7 +40,10 @@ pub(super) async fn answer(
     };
     // Until the answer: a body that waits to be stored is still here.
     let mut room = BodyRoom::new(&worker);
-    let body = match collect(body, bytes_max, time_max, &mut room).await {
+    let reading = state.owing.on_body();
+    let collected = collect(body, bytes_max, time_max, &mut room).await;
+    drop(reading);
+    let body = match collected {
         Collected::Whole(body) => body,
         Collected::Refused(problem) => return Ok(whole(Response::problem(&problem))),
         Collected::Unread(problem) => {

@@ -5,13 +5,21 @@
 use super::rewound::Quiet;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// What a request of HTTP/2 takes while it is open, with its task, roughly as measured.
 const REQUEST_BYTES: usize = 12 << 10;
 
 /// With less a connection is not worth ending: somebody publishes, or reads a page.
 const WORTH_BYTES: usize = 128 << 10;
+
+/// What hyper takes for a connection whose request it reads, roughly as measured.
+const READING_BYTES: usize = 64 << 10;
+
+/// Who needs longer to send a body is as good as who takes nothing.
+const SENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// One for each connection that hyper has.
 #[derive(Default)]
@@ -20,6 +28,8 @@ pub(super) struct Owing {
     said: Cell<u64>,
     /// Requests whose answers are not yet complete.
     pub(super) open_requests: Cell<usize>,
+    /// Bodies that are being read, and since when there are any.
+    bodies: Cell<(usize, Option<Instant>)>,
     /// Knows how many went to the socket; there once the connection is served.
     quiet: OnceCell<Rc<Quiet>>,
     end: Notify,
@@ -42,10 +52,27 @@ impl Owing {
         self.end.notified().await;
     }
 
+    /// The body of a request is read until this is dropped.
+    pub(super) fn on_body(self: &Rc<Owing>) -> Reading {
+        let (count, since) = self.bodies.get();
+        self.bodies.set((count + 1, since.or_else(|| Some(Instant::now()))));
+        Reading(Rc::clone(self))
+    }
+
+    fn sends_slowly(&self) -> bool {
+        self.bodies.get().1.is_some_and(|since| SENDS_WITHIN <= since.elapsed())
+    }
+
     /// What was said and has not left, and what the requests that are open take.
     fn bytes(&self) -> usize {
         let requests = self.open_requests.get() * REQUEST_BYTES;
-        self.unsent_bytes().saturating_add(requests)
+        let reading = if self.sends_slowly() { READING_BYTES } else { 0 };
+        self.unsent_bytes().saturating_add(requests + reading)
+    }
+
+    /// Whether ending it gives enough.
+    fn is_worth_it(&self) -> bool {
+        WORTH_BYTES <= self.bytes() || self.sends_slowly()
     }
 
     fn unsent_bytes(&self) -> usize {
@@ -54,6 +81,16 @@ impl Owing {
 
     fn written(&self) -> u64 {
         self.quiet.get().map_or(0, |quiet| quiet.written())
+    }
+}
+
+/// A body that is read.
+pub(super) struct Reading(Rc<Owing>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let (count, since) = self.0.bodies.get();
+        self.0.bodies.set((count - 1, since.filter(|_| 1 < count)));
     }
 }
 
@@ -73,8 +110,8 @@ impl Debtors {
     /// Those that hold anything worth having, and how much.
     pub(super) fn all(&self) -> Vec<(usize, Debtor)> {
         let all = self.0.borrow();
-        let owing = all.iter().filter_map(Weak::upgrade).map(|owing| (owing.bytes(), Debtor(owing)));
-        owing.filter(|(bytes, _)| WORTH_BYTES <= *bytes).collect()
+        let worth = all.iter().filter_map(Weak::upgrade).filter(|owing| owing.is_worth_it());
+        worth.map(|owing| (owing.bytes(), Debtor(owing))).collect()
     }
 }
 
