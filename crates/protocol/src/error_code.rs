@@ -133,7 +133,7 @@ error_codes! {
     TooBusy = "too_busy", 503, Later, "Too busy";
     /// Whoever decides whether it is permitted can't be asked.
     AuthorityUnavailable = "authority_unavailable", 503, Later, "Nobody can decide";
-    /// The server uses up its memory budget, and takes no new followers.
+    /// The server uses up its memory budget: it takes no new followers, and holds nothing large for anybody.
     ShortOfMemory = "short_of_memory", 503, Later, "Short of memory";
     /// The server is about to end.
     Draining = "draining", 503, Later, "The server is draining";

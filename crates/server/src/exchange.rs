@@ -55,6 +55,11 @@ pub(crate) trait Exchange {
     /// Bytes from the peer, in a connection that was upgraded. Takes what it can use.
     fn on_input(&mut self, _input: &mut Input<'_>, _owner: Owner, _core: &mut Core, _out: &mut Vec<Bytes>) {}
 
+    /// How many bytes it is given at once: what they are made of may take far longer to look at than to read.
+    fn input_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// Nothing was sent for the heartbeat interval.
     fn on_silence(&mut self, _out: &mut Vec<Bytes>) {}
 
@@ -124,6 +129,10 @@ macro_rules! pass_on_to_exchange {
 
         fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
             self.exchange.on_input(input, owner, core, out);
+        }
+
+        fn input_bytes_max(&self) -> usize {
+            self.exchange.input_bytes_max()
         }
 
         fn on_silence(&mut self, out: &mut Vec<Bytes>) {

@@ -20,6 +20,8 @@ pub(crate) struct Memory {
     /// See [`Ladder::enough`], in thousandths.
     enough: AtomicU64,
     resident_bytes: AtomicUsize,
+    /// The most that was in use since it was measured, where somebody has found that it needs a higher step.
+    found_bytes: AtomicUsize,
     /// How often the step has changed.
     changes: AtomicU64,
     ended: AtomicBool,
@@ -35,6 +37,7 @@ impl Memory {
             step: AtomicU8::new(Step::Calm as u8),
             enough: AtomicU64::new(Step::Ending.until().0),
             resident_bytes: AtomicUsize::new(0),
+            found_bytes: AtomicUsize::new(0),
             changes: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         })
@@ -45,7 +48,18 @@ impl Memory {
     pub(crate) fn step(&self) -> Step {
         let taken = Step::of_number(self.step.load(Ordering::Relaxed));
         let used_bytes = heap::allocated_bytes().unwrap_or(0);
-        taken.max(Step::needed(Share::of(used_bytes, self.budget_bytes)))
+        let needed = Step::needed(Share::of(used_bytes, self.budget_bytes));
+        if taken < needed {
+            // It is taken: the ladder hears of it with the next look, also if that finds less.
+            self.found_bytes.fetch_max(used_bytes, Ordering::Relaxed);
+            self.step.fetch_max(needed as u8, Ordering::Relaxed);
+        }
+        taken.max(needed)
+    }
+
+    /// Whether all of the budget is in use.
+    pub(crate) fn is_used_up(&self) -> bool {
+        heap::allocated_bytes().is_some_and(|used_bytes| self.budget_bytes <= used_bytes)
     }
 
     /// Whether nobody has to be ended any more, by what is in use now: asked by those who end followers, between two of them.
@@ -88,6 +102,7 @@ impl Memory {
                 amounts.resident_bytes = resident_bytes();
             }
             self.resident_bytes.store(amounts.resident_bytes, Ordering::Relaxed);
+            amounts.used_bytes = amounts.used_bytes.max(self.found_bytes.swap(0, Ordering::Relaxed));
             let before = ladder.step();
             if let Some(step) = ladder.on_amounts(amounts, now_ms) {
                 self.enough.store(ladder.enough().0, Ordering::Relaxed);

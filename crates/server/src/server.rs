@@ -138,6 +138,7 @@ pub fn run_on(
         doors: places.iter().map(|_| Door::default()).collect(),
         serving: workers,
         body_bytes: AtomicUsize::new(0),
+        body_count: AtomicUsize::new(0),
         drained_connections: AtomicUsize::new(0),
         draining,
     });

@@ -13,7 +13,7 @@ mod drain;
 mod fetching;
 pub(crate) mod followers;
 mod handshakes;
-mod held_input;
+mod held;
 mod lagging;
 mod liveness;
 mod load;
@@ -53,12 +53,13 @@ use crate::worker::arrivals::Door;
 use crate::worker::core::Core;
 use crate::worker::followers::Owner;
 use crate::worker::handshakes::Strangers;
-use crate::worker::held_input::HeldBytes;
+use crate::worker::held::HeldBytes;
 use crate::worker::lagging::Lagging;
 use crate::worker::odd::Tasks;
 use crate::worker::output::Together;
 use crate::worker::pace::Pace;
 use crate::worker::poller::{Poller, Ready};
+use crate::worker::shedding::Untaken;
 use crate::worker::slots::Slots;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -105,6 +106,8 @@ pub(crate) struct Common {
     pub(crate) serving: usize,
     /// Bytes of bodies that hyper has read of requests that are not answered yet, over all workers.
     pub(crate) body_bytes: AtomicUsize,
+    /// Bodies that hyper reads, over all workers.
+    pub(crate) body_count: AtomicUsize,
     /// How many connections there were when the server was asked to end.
     pub(crate) drained_connections: AtomicUsize,
     /// Set once, when the server is asked to end.
@@ -120,6 +123,7 @@ pub(crate) struct Worker {
     strangers: Strangers,
     /// What it holds of requests that have not fully arrived.
     held_bytes: HeldBytes,
+    untaken: Untaken,
     /// The system has no descriptor for another connection: asked again at the next tick.
     accepting_paused: bool,
     /// Its own place in `Common::doors`.
@@ -204,6 +208,7 @@ impl Worker {
             listeners,
             strangers: Strangers::default(),
             held_bytes: HeldBytes::default(),
+            untaken: Untaken::default(),
             accepting_paused: false,
             index,
             slots: Slots::default(),

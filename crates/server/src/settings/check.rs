@@ -73,6 +73,7 @@ impl SettingsInput {
         lower(&mut settings.tail_cache_bytes, self.tail_cache_bytes.is_some(), budget / 8);
         lower(&mut settings.request_memory_bytes, self.request_memory_bytes.is_some(), budget / 8);
         lower(&mut settings.max_unfinished_bytes, self.max_unfinished_bytes.is_some(), budget / 8);
+        lower(&mut settings.max_unsent_bytes, self.max_unsent_bytes.is_some(), budget / 8);
         let kept = settings.memory_bytes.saturating_add(settings.tail_cache_bytes);
         if self.memory_budget_bytes.is_none() || kept <= budget / 4 * 3 {
             return Ok(());

@@ -177,7 +177,7 @@ settings_table! {
         /// How much memory the server may use, all in all. As it is used up, pollers are advised to come less often, long polls are answered at
         /// once, new followers are refused with 503, and those furthest behind are ended. `0` is three quarters of what the machine has, or its
         /// control group may use. The other limits of memory that are not set are lowered until they fit: `memory_bytes` to a
-        /// quarter of this, `tail_cache_bytes`, `request_memory_bytes` and `max_unfinished_bytes` to an eighth each.
+        /// quarter of this, `tail_cache_bytes`, `request_memory_bytes`, `max_unfinished_bytes` and `max_unsent_bytes` to an eighth each.
         memory_budget_bytes: usize = BYTES "0" in "0"..="1 TiB"; restart,
         /// The largest message, and the largest body of one publish. Above it: 413, or WebSocket close code 1009.
         max_message_bytes: usize = BYTES "8 MiB" in "1 KiB"..="1 GiB"; restart,
@@ -192,6 +192,9 @@ settings_table! {
         /// What WebSocket messages may take together, over all connections, while they have not fully arrived; never less
         /// than one of the largest takes. Above it: the connection whose message grows is closed with 1013.
         max_unfinished_bytes: usize = BYTES "256 MiB" in "1 MiB"..="1 TiB",
+        /// What may be held for peers that don't take it, over all connections, before answers of polls become small, and what is large waits (a
+        /// follower), or is answered 503 (a poll). After ten seconds of it connections that hold most are ended.
+        max_unsent_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
         /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
         max_subscriptions: usize = COUNT "1000" in "1"..="1000000",
         /// How many streams one request to `/v1/read` may list. Above it: 429.

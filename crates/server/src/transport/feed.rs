@@ -176,6 +176,11 @@ impl Feed {
                 return on;
             }
             None if subscription.fetching => return on,
+            // It was looked at before: not from the disk again and again.
+            None if subscription.is_large && !core.has_room() => {
+                core.postpone(owner, number);
+                return Stepped::Postponed;
+            }
             None => core.slices.step(&mut subscription.reader),
         };
         if let Some(skip) = subscription.reader.skip() {
@@ -184,12 +189,19 @@ impl Feed {
         }
         match step {
             Step::Page(page) if !self.answers_once() && core.has_no_room_for(&page) => {
+                if let Some(subscription) = self.subscriptions.get(number) {
+                    subscription.is_large = true;
+                }
                 core.postpone(owner, number);
                 return Stepped::Postponed;
             }
             Step::Page(page) => self.on_page(number, &page, core, out),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
             Step::Reset(reset) => self.on_reset(number, &reset, core, out),
+            Step::Stored if !self.answers_once() && !core.may_fetch(owner) => {
+                core.postpone(owner, number);
+                return Stepped::Postponed;
+            }
             Step::Stored => return self.on_stored(number, owner, core),
         }
         on
@@ -210,6 +222,7 @@ impl Feed {
         let Some(subscription) = self.subscriptions.get(number) else { return };
         out.push(core.forms.encode(form, subscription.reader.stream(), page));
         subscription.reader.take(page);
+        subscription.is_large = false;
         core.on_delivered(self.transport, page.end - page.start);
         if answers_once {
             subscription.live = false;

@@ -1,6 +1,6 @@
 //! Long polling: reads, and waits once.
 
-use super::page::respond_nothing;
+use super::page::{respond, respond_nothing};
 use super::{LONG_POLL, Read, poll};
 use crate::about::About;
 use crate::authorise::{Principal, Right};
@@ -11,7 +11,7 @@ use crate::worker::core::Core;
 use crate::worker::followers::{Following, Owner};
 use bytes::Bytes;
 use tidings_engine::{Reply, Step};
-use tidings_protocol::ReadRequest;
+use tidings_protocol::{ReadRequest, Response};
 
 /// A long poll that is held.
 struct LongPoll {
@@ -20,6 +20,8 @@ struct LongPoll {
     /// What it waited for; boxed, for it is there for a moment only.
     fetched: Option<Box<Reply>>,
     fetching: bool,
+    /// There was no room for its page.
+    is_large: bool,
     /// Who asked is not believed any more.
     expired: bool,
     until_ms: u64,
@@ -31,7 +33,15 @@ const _: () = assert!(size_of::<LongPoll>() <= 64, "with what malloc adds, 80 by
 pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Core) -> Opened {
     let following = Some(core.follow(read.reader.stream(), owner, 0, LONG_POLL));
     let until_ms = core.held_until_ms(asked.timeout);
-    let mut held = LongPoll { read, following, fetched: None, fetching: false, expired: false, until_ms };
+    let mut held = LongPoll {
+        read,
+        following,
+        fetched: None,
+        fetching: false,
+        is_large: false,
+        expired: false,
+        until_ms,
+    };
     match held.advance(owner, core, &mut Vec::new()) {
         Advance::Respond(response) => {
             held.leave(core);
@@ -43,20 +53,36 @@ pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Cor
     }
 }
 
+impl LongPoll {
+    /// As long as it may be held.
+    fn wait_for_room(&mut self, owner: Owner, core: &mut Core) -> Advance {
+        self.is_large = true;
+        if self.until_ms <= core.now_ms {
+            return Advance::Respond(Response::problem(&core.short_of_memory()));
+        }
+        core.postpone(owner, 0);
+        Advance::Wait { until_ms: self.until_ms }
+    }
+}
+
 impl Exchange for LongPoll {
     fn advance(&mut self, owner: Owner, core: &mut Core, _out: &mut Vec<Bytes>) -> Advance {
-        if let Some(reply) = self.fetched.take() {
-            return poll::answer_fetched(&mut self.read, *reply, owner, core);
-        }
-        if self.fetching {
-            return Advance::WAIT;
-        }
-        if self.expired {
-            // Whatever came meanwhile: it is not for who has asked.
-            return Advance::Respond(respond_nothing(&self.read, false, core));
-        }
         let limit = core.page_limit(self.read.limit());
-        match self.read.reader.step(limit) {
+        let step = match self.fetched.take().map(|reply| *reply) {
+            Some(Reply::Fetched(Ok(batches))) => self.read.reader.fetched(batches, limit),
+            Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => {
+                return Advance::Respond(poll::unreadable());
+            }
+            None if self.fetching => return Advance::WAIT,
+            None if self.expired => {
+                // Whatever came meanwhile: it is not for who has asked.
+                return Advance::Respond(respond_nothing(&self.read, false, core));
+            }
+            None if self.is_large && !core.has_room() => return self.wait_for_room(owner, core),
+            None => self.read.reader.step(limit),
+        };
+        self.fetching = false;
+        match step {
             Step::AtTail { closed: true } => Advance::Respond(respond_nothing(&self.read, true, core)),
             Step::AtTail { closed: false } if self.until_ms <= core.now_ms => {
                 Advance::Respond(respond_nothing(&self.read, false, core))
@@ -67,10 +93,9 @@ impl Exchange for LongPoll {
                 core.fetch(&self.read.reader, limit, owner, 0);
                 Advance::WAIT
             }
-            step @ (Step::Page(_) | Step::Reset(_)) => {
-                let response = poll::answer(&self.read, step, core);
-                Advance::Respond(response.expect("a page and a reset are answered without the disk"))
-            }
+            Step::Page(page) if core.has_no_room_for(&page) => self.wait_for_room(owner, core),
+            Step::Page(page) => Advance::Respond(respond(&self.read, Some(&page), core)),
+            Step::Reset(reset) => Advance::Respond(poll::refuse(reset, core)),
         }
     }
 

@@ -23,6 +23,8 @@ struct Sse {
     /// What it waited for; boxed, for it is there for a moment only.
     fetched: Option<Box<Reply>>,
     fetching: bool,
+    /// There was no room for its next page.
+    is_large: bool,
     /// It may not be read any more.
     forbidden: bool,
     state: State,
@@ -65,12 +67,25 @@ pub(super) fn open(mut read: Read, owner: Owner, asked: &ReadRequest, core: &mut
     read.reader.follow();
     let stream = read.reader.stream();
     let following = Some(core.follow(stream, owner, 0, SSE));
-    let events =
-        Sse { read, following, fetched: None, fetching: false, forbidden: false, state: State::Begun };
+    let events = Sse {
+        read,
+        following,
+        fetched: None,
+        fetching: false,
+        is_large: false,
+        forbidden: false,
+        state: State::Begun,
+    };
     Opened::Stream(head, Box::new(events))
 }
 
 impl Sse {
+    fn wait_for_room(&mut self, owner: Owner, core: &mut Core) -> Advance {
+        self.is_large = true;
+        core.postpone(owner, 0);
+        Advance::WAIT
+    }
+
     fn on_page(&mut self, page: &Page, core: &mut Core, out: &mut Vec<Bytes>) -> Advance {
         self.begin(core, out);
         let cursor = self.cursor(core);
@@ -78,6 +93,7 @@ impl Sse {
         out.push(core.forms.encode(form, self.read.reader.stream(), page));
         core.on_delivered(Transport::Sse, page.end - page.start);
         self.read.reader.take(page);
+        self.is_large = false;
         self.state = if page.at_tail { State::Live } else { State::Behind };
         match page {
             Page { closed: true, .. } => self.end(out),
@@ -184,15 +200,18 @@ impl Exchange for Sse {
             // The response breaks off; asked again, the reader is told why.
             Some(Reply::Fetched(Err(_)) | Reply::Operation(_)) => return Advance::End,
             None if self.fetching => return Advance::WAIT,
+            None if self.is_large && !core.has_room() => return self.wait_for_room(owner, core),
             None => core.slices.step(&mut self.read.reader),
         };
         if let Some(skip) = self.read.reader.skip() {
             return self.on_skip(&skip, core, out);
         }
         match step {
+            Step::Page(page) if core.has_no_room_for(&page) => self.wait_for_room(owner, core),
             Step::Page(page) => self.on_page(&page, core, out),
             Step::AtTail { closed } => self.on_tail(closed, core, out),
             Step::Reset(reset) => self.on_reset(&reset, core, out),
+            Step::Stored if !core.may_fetch(owner) => self.wait_for_room(owner, core),
             Step::Stored => {
                 self.fetching = true;
                 let limit = core.slices.fetch_limit(self.read.reader.stream().name());

@@ -331,6 +331,12 @@ impl<T: Talk> Exchange for Connection<T> {
         self.talk.on_changed(number);
     }
 
+    fn input_bytes_max(&self) -> usize {
+        /// Inflated it may be a thousand times as much.
+        const DEFLATED_BYTES_MAX: usize = 1 << 10;
+        if self.talk.deflate().is_some() { DEFLATED_BYTES_MAX } else { usize::MAX }
+    }
+
     fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
         let message_bytes_max = self.talk.message_bytes_max(core);
         let memory = Arc::clone(&core.message_memory);

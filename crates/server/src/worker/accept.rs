@@ -1,11 +1,11 @@
 //! New connections.
 
-use super::Worker;
 use super::arrivals::Arrival;
 use super::output::SEND_FLAGS;
 use super::poller::{Interest, LISTENER, SECURED_LISTENER};
 use super::secured::Secured;
 use super::slots::{Channel, Phase, Slot};
+use super::{Worker, turn};
 use crate::limits::Caller;
 use crate::peer::Peer;
 use crate::story::Story;
@@ -49,11 +49,17 @@ pub(crate) struct Listening {
 }
 
 impl Worker {
-    /// Connections taken in one turn; the others stay with the kernel for a moment.
+    /// Connections taken in one go, and in so many the time is looked at; the others stay with the kernel for a moment.
     const ACCEPTED_MAX: usize = 64;
+    const ACCEPTED_LEAST: usize = 8;
 
     pub(super) fn accept(&mut self, entrance: Entrance) {
-        for _ in 0..Worker::ACCEPTED_MAX {
+        let began = turn::now();
+        for count in 1..=Worker::ACCEPTED_MAX {
+            let look = count % Worker::ACCEPTED_LEAST == 0;
+            if look && turn::NEWS_EVERY <= turn::now().saturating_duration_since(began) {
+                return;
+            }
             let Some(listener) = self.listeners.iter().find(|one| one.entrance == entrance) else { return };
             match listener.socket.accept() {
                 Ok((socket, address)) => self.on_accepted(socket, address.ip(), entrance),

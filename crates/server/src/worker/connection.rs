@@ -54,7 +54,7 @@ impl Worker {
         buffer.resize(start + Worker::BUFFER_BYTES, 0);
         buffer[..start].copy_from_slice(&held);
         let most = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
-        let bytes_max = share_bytes(most, start, self.ready_count);
+        let bytes_max = share_bytes(most, start, self.ready_count).min(slot.input_bytes_max());
         match rustix::io::read(&slot.socket, &mut buffer[start..start + bytes_max]) {
             Ok(0) => {
                 slot.inbound = Inbound::Ended;

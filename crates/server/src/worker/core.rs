@@ -16,6 +16,7 @@ use crate::traces::{Trace, Tracer};
 use crate::worker::Common;
 use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
+use crate::worker::held::HeldBytes;
 use crate::worker::load::Load;
 use crate::worker::pressure::Postponed;
 use crate::worker::ready::Ready;
@@ -80,6 +81,9 @@ pub(crate) struct Core {
     pub(crate) echoes: bool,
     /// Those who can go on.
     pub(super) ready: Ready,
+    /// What sockets did not take, of parked connections and of hyper's; the latter as they were with the last tick, and what they were told since.
+    pub(super) held_output: HeldBytes,
+    pub(super) owed: HeldBytes,
     /// Those who wait for room in memory until the next tick; one for each stream that is followed at most.
     pub(super) postponed: Vec<Postponed>,
     started: Instant,
@@ -130,6 +134,8 @@ impl Core {
             now_ms: 0,
             draining: false,
             ready: Ready::default(),
+            held_output: HeldBytes::default(),
+            owed: HeldBytes::default(),
             postponed: Vec::new(),
             started: now,
             asked: Slab::new(),

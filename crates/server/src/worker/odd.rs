@@ -74,6 +74,11 @@ impl Tasks {
         self.connections == 0 && self.exchanges.is_empty()
     }
 
+    /// What hyper holds for peers that don't take it.
+    pub(super) fn owed_bytes(&self) -> usize {
+        self.debtors.count()
+    }
+
     /// Connections that hold memory for peers that don't take what they were told, and how much.
     pub(super) fn debtors(&self) -> Vec<(usize, Debtor)> {
         self.debtors.all()
@@ -195,7 +200,7 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
-    fn new((caller, story): Whose, stream: &Stream) -> Rc<ConnectionState> {
+    fn new((caller, story): Whose, stream: &Stream, worker: &Shared) -> Rc<ConnectionState> {
         Rc::new(ConnectionState {
             idle_since: Cell::new(Instant::now()),
             unread: Cell::new(false),
@@ -205,7 +210,7 @@ impl ConnectionState {
             certificate: stream.certificate(),
             share: Cell::new(caller.share),
             story: RefCell::new(story),
-            owing: Rc::default(),
+            owing: Rc::new(Owing::new(worker.borrow().core.owed.clone())),
         })
     }
 

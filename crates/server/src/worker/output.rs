@@ -4,6 +4,7 @@
 //! kernel has `io_uring`. Budget: no allocation for who gets one piece that fits.
 
 use super::Worker;
+use super::held::HeldOutput;
 use super::poller::Interest;
 use super::slots::{Inbound, Phase, Rare, Slot};
 use super::tls::Sealed;
@@ -89,7 +90,7 @@ impl Worker {
             return self.on_sent(key, bytes, sent);
         }
         let mut queue = match &mut slot.rare {
-            Some(rare) => std::mem::take(&mut rare.output),
+            Some(rare) => rare.output.take(),
             None => VecDeque::new(),
         };
         let was_blocked = !queue.is_empty();
@@ -116,7 +117,8 @@ impl Worker {
             slot.slim();
             return Written::All;
         }
-        slot.rare.get_or_insert_with(Box::<Rare>::default).output = queue;
+        let output = HeldOutput::new(queue, &self.core.held_output);
+        slot.rare.get_or_insert_with(Box::<Rare>::default).output = output;
         self.wait_for(key, Interest::Write);
         Written::Part
     }
@@ -165,7 +167,7 @@ impl Worker {
         let slots = &self.slots;
         let sockets = pieces.iter().map(|piece| {
             let slot = slots.peek(piece.key).expect("the others were dropped above");
-            (slot.socket.as_fd(), &piece.bytes[..])
+            (slot.socket.as_fd(), share_of(&piece.bytes))
         });
         match &mut self.together.ring {
             Some(ring) if Together::PIECES_MIN <= pieces.len() => {
@@ -209,7 +211,10 @@ impl Worker {
         match &mut slot.secured {
             // What is left of a record.
             Some(secured) => secured.push_sealed(bytes),
-            None => slot.rare.get_or_insert_with(Box::<Rare>::default).output.push_back(bytes),
+            None => {
+                let output = HeldOutput::new([bytes].into(), &self.core.held_output);
+                slot.rare.get_or_insert_with(Box::<Rare>::default).output = output;
+            }
         }
         self.wait_for(key, Interest::Write);
         Written::Part
@@ -266,18 +271,34 @@ pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NO
 #[cfg(target_vendor = "apple")]
 pub(super) const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT;
 
+/// What one connection is sent before others have their turn; it goes on as soon as its socket is writable, which it is.
+pub(super) const SENT_BYTES_MAX: usize = 128 << 10;
+
 /// One `send`: how much the socket took.
 pub(super) fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let bytes = share_of(bytes);
     Ok(rustix::io::retry_on_intr(|| rustix::net::send(socket, bytes, SEND_FLAGS))?)
 }
 
-/// Writes from the front of the queue until it is empty or the socket is full. Says how much went.
+/// What is sent of it before others have their turn.
+fn share_of(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(SENT_BYTES_MAX)]
+}
+
+/// Writes from the front of the queue until it is empty, the socket is full, or it has taken [`SENT_BYTES_MAX`]: a peer on the same network takes a
+/// large answer as fast as it can be copied, and others wait meanwhile. Says how much went.
 fn write_all(socket: &impl AsFd, queue: &mut VecDeque<Bytes>) -> Result<usize, Errno> {
     /// The kernel takes at most 1,024 slices; a turn rarely has more than a few.
     const SLICES: usize = 64;
     let mut total = 0;
-    while !queue.is_empty() {
-        let slices: Vec<IoSlice<'_>> = queue.iter().take(SLICES).map(|bytes| IoSlice::new(bytes)).collect();
+    while !queue.is_empty() && total < SENT_BYTES_MAX {
+        let mut left = SENT_BYTES_MAX - total;
+        let slices = queue.iter().take(SLICES).map(|bytes| {
+            let taken = bytes.len().min(left);
+            left -= taken;
+            IoSlice::new(&bytes[..taken])
+        });
+        let slices: Vec<IoSlice<'_>> = slices.take_while(|slice| !slice.is_empty()).collect();
         let mut sent = match rustix::io::writev(socket, &slices) {
             Ok(sent) => sent,
             Err(Errno::INTR) => continue,

@@ -4,6 +4,7 @@
 //! peers that flood would hold everybody else up for a fifth of a second. Does not know what is read.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
@@ -13,14 +14,22 @@ const ROUND_BYTES: usize = 64 << 10;
 const SHARE_BYTES_MAX: usize = 16 << 10;
 const SHARE_BYTES_MIN: usize = 2 << 10;
 
+/// How many of those who have waited read in a round, the first of them first; and how many who have not. To step a thousand takes long
+/// even if each reads little.
+const WOKEN_MAX: usize = ROUND_BYTES / SHARE_BYTES_MIN;
+const FRESH_MAX: usize = WOKEN_MAX / 2;
+
 /// One for each worker. A round lasts from one turn of the loop to the next.
 pub(super) struct Pace {
     round: Cell<u64>,
     share_bytes: Cell<usize>,
+    /// Who reads in this round.
+    woken: Cell<usize>,
+    fresh: Cell<usize>,
     /// Somebody has done something in this round that takes long.
     is_spent: Cell<bool>,
     /// Those who have had their share of this round. Bounded by the connections and requests that there are.
-    waiting: RefCell<Vec<Waker>>,
+    waiting: RefCell<VecDeque<Waker>>,
     wanted: Notify,
 }
 
@@ -29,6 +38,7 @@ pub(super) struct Pace {
 pub(super) struct Share {
     round: u64,
     left: usize,
+    has_waited: bool,
 }
 
 impl Default for Pace {
@@ -36,6 +46,8 @@ impl Default for Pace {
         Pace {
             round: Cell::new(1),
             share_bytes: Cell::new(SHARE_BYTES_MAX),
+            woken: Cell::new(0),
+            fresh: Cell::new(0),
             is_spent: Cell::new(false),
             waiting: RefCell::default(),
             wanted: Notify::new(),
@@ -53,20 +65,34 @@ impl Pace {
     pub(super) fn next_round(&self) {
         self.round.set(self.round.get() + 1);
         self.is_spent.set(false);
+        self.woken.set(0);
+        self.fresh.set(0);
         let mut waiting = self.waiting.borrow_mut();
         let share = ROUND_BYTES / waiting.len().max(1);
         self.share_bytes.set(share.clamp(SHARE_BYTES_MIN, SHARE_BYTES_MAX));
-        waiting.drain(..).for_each(Waker::wake);
+        let woken = waiting.len().min(WOKEN_MAX);
+        waiting.drain(..woken).for_each(Waker::wake);
+        if !waiting.is_empty() {
+            self.wanted.notify_one();
+        }
     }
 
     /// Ready when the connection may read. What it then reads may be more than its share: the next time it waits.
     pub(super) fn poll_share(&self, share: &mut Share, context: &Context<'_>) -> Poll<()> {
         if share.round != self.round.get() {
-            *share = Share { round: self.round.get(), left: self.share_bytes.get() };
+            let (count, most) =
+                if share.has_waited { (&self.woken, WOKEN_MAX) } else { (&self.fresh, FRESH_MAX) };
+            if count.get() < most {
+                count.set(count.get() + 1);
+                *share = Share { round: self.round.get(), left: self.share_bytes.get(), has_waited: false };
+            } else {
+                share.left = 0;
+            }
         }
         if share.left != 0 {
             return Poll::Ready(());
         }
+        share.has_waited = true;
         self.wait(context)
     }
 
@@ -77,7 +103,7 @@ impl Pace {
     }
 
     fn wait(&self, context: &Context<'_>) -> Poll<()> {
-        self.waiting.borrow_mut().push(context.waker().clone());
+        self.waiting.borrow_mut().push_back(context.waker().clone());
         self.wanted.notify_one();
         Poll::Pending
     }
@@ -121,7 +147,26 @@ mod tests {
             }
             pace.next_round();
             assert_eq!(pace.share_bytes.get(), share_bytes, "{waiting}");
-            assert!(pace.waiting.borrow().is_empty());
+            assert_eq!(pace.waiting.borrow().len(), usize::saturating_sub(waiting, WOKEN_MAX));
+        }
+    }
+
+    #[test]
+    fn a_thousand_have_their_turns_one_after_the_other() {
+        let pace = Pace::default();
+        let mut shares: Vec<Share> = (0..1_000).map(|_| Share::default()).collect();
+        let mut rounds = vec![0_u64; shares.len()];
+        for round in 0..100 {
+            let mut read = 0;
+            for (share, rounds) in shares.iter_mut().zip(&mut rounds) {
+                if pace.poll_share(share, &context()).is_ready() {
+                    share.on_read(SHARE_BYTES_MAX);
+                    *rounds += 1;
+                    read += 1;
+                }
+            }
+            assert!((1..=WOKEN_MAX + FRESH_MAX).contains(&read), "{read} in round {round}");
+            pace.next_round();
         }
     }
 

@@ -44,20 +44,46 @@ impl Core {
         if self.ladder() < Step::Refusing { Ok(()) } else { Err(self.short_of_memory()) }
     }
 
-    /// How much one answer may hold: less where new followers are refused.
+    /// How much one answer may hold: less where much is held for peers that don't take it, or new followers are refused.
     pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
-        let most = if self.ladder() < Step::Refusing { usize::MAX } else { LARGE_BYTES };
+        let is_ample = self.ladder() < Step::Refusing && self.unsent_bytes() < self.unsent_bytes_max() / 2;
+        let most = if is_ample { usize::MAX } else { LARGE_BYTES };
         PageLimit { bytes: self.settings.page_bytes.min(most), messages: messages.unwrap_or(u64::MAX) }
     }
 
     /// Whether there is no room to hold that page for whoever asks. What is small goes on.
     pub(crate) fn has_no_room_for(&self, page: &Page) -> bool {
-        self.ladder() == Step::Ending && LARGE_BYTES < page.bytes()
+        !self.has_room() && LARGE_BYTES < page.bytes()
+    }
+
+    /// Whether there is room to hold what is large.
+    pub(crate) fn has_room(&self) -> bool {
+        self.unsent_bytes() < self.unsent_bytes_max() && self.ladder() < Step::Ending
+    }
+
+    /// Whether what somebody needs of the disk may be fetched. A task takes what was fetched when its turn comes, and a thousand may wait for that.
+    pub(crate) fn may_fetch(&self, owner: Owner) -> bool {
+        owner.task().is_none() || self.has_room()
+    }
+
+    /// What this worker holds for peers that don't take it.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.held_output.get() + self.owed.get()
+    }
+
+    /// Its share of what may be held so.
+    pub(super) fn unsent_bytes_max(&self) -> usize {
+        self.settings.max_unsent_bytes / self.settings.workers.max(1)
     }
 
     /// Whether there is no room for what takes much, whatever it turns out to be.
     pub(crate) fn check_room(&mut self) -> Result<(), Problem> {
         if self.ladder() < Step::Ending { Ok(()) } else { Err(self.short_of_memory()) }
+    }
+
+    /// Whether there is room for anything but what is read and answered in a moment.
+    pub(crate) fn check_any_room(&mut self) -> Result<(), Problem> {
+        if self.memory.is_used_up() { Err(self.short_of_memory()) } else { Ok(()) }
     }
 
     /// The answer to what there is no room for.

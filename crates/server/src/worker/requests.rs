@@ -1,6 +1,6 @@
 //! Requests on a parked connection: found in what was read, answered in order. What is odd goes to hyper.
 
-use super::held_input::HeldInput;
+use super::held::HeldInput;
 use super::output::{Then, Written};
 use super::poller::Interest;
 use super::slots::{Inbound, Phase, Rare};
@@ -45,10 +45,12 @@ impl Worker {
             }
             match self.parse(key, &input[at..]) {
                 Parsed::Incomplete => break,
-                Parsed::Odd => match self.core.check_room() {
+                // hyper takes much for a connection of HTTP/2, which can be told nothing without it.
+                Parsed::Odd if input[at..].starts_with(b"PRI ") && self.core.check_room().is_err() => {
+                    return self.close(key);
+                }
+                Parsed::Odd => match self.core.check_any_room() {
                     Ok(()) => return self.hand_over(key, &input[at..], &mut out),
-                    // hyper takes much for each connection. One of HTTP/2 can be told nothing without it.
-                    Err(_) if input[at..].starts_with(b"PRI ") => return self.close(key),
                     Err(problem) => {
                         self.core.metrics.problems.of(problem.code).count();
                         self.respond(key, &Response::problem(&problem), Connection::Close, &mut out);

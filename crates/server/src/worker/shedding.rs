@@ -1,4 +1,4 @@
-//! The last step of the ladder: whoever holds memory for what its peer does not take, or does not send, is ended; first those who follow nothing,
+//! The last step of the ladder, and what is done about peers that leave too much untaken for too long: whoever holds memory for what its peer does not take, or does not send, is ended; first those who follow nothing,
 //! then the followers furthest behind. They come back by their offsets.
 
 use super::Worker;
@@ -24,10 +24,34 @@ enum Holder {
     Task(Debtor),
 }
 
+/// Since when peers leave as much untaken as they may.
+#[derive(Debug, Default)]
+pub(super) struct Untaken {
+    since_ms: Option<u64>,
+    /// It was too long, and is not over.
+    is_ending: bool,
+}
+
+impl Untaken {
+    /// For so long at a time.
+    const LASTS_MS: u64 = 10_000;
+
+    /// Whether some are to be ended: it was too long, and more than half of it is left. Looked at with each tick.
+    fn lasts(&mut self, bytes: usize, bytes_max: usize, now_ms: u64) -> bool {
+        self.since_ms = (bytes_max <= bytes).then(|| self.since_ms.unwrap_or(now_ms));
+        let is_long = self.since_ms.is_some_and(|since_ms| Untaken::LASTS_MS <= now_ms - since_ms);
+        self.is_ending = is_long || (self.is_ending && bytes_max / 2 < bytes);
+        self.is_ending
+    }
+}
+
 impl Worker {
     /// A clock tick.
     pub(super) fn shed(&mut self) {
-        if self.core.ladder() != Step::Ending || !self.tick.is_multiple_of(EVERY) {
+        let (untaken_bytes, untaken_bytes_max) = (self.core.unsent_bytes(), self.core.unsent_bytes_max());
+        let is_untaken = self.untaken.lasts(untaken_bytes, untaken_bytes_max, self.core.now_ms);
+        let is_short = self.core.ladder() == Step::Ending;
+        if !(is_untaken || is_short) || !self.tick.is_multiple_of(EVERY) {
             return;
         }
         let keys = self.slots.keys();
@@ -37,13 +61,15 @@ impl Worker {
         // One of them may have many followers: they are ended by what they hold together.
         let with_hyper = with_hyper.map(|(bytes, debtor)| ((true, 0, bytes), Holder::Task(debtor)));
         // Where there is room, whoever holds little is left alone.
-        let least_bytes = if self.core.memory.ends_only_large() { LARGE_BYTES } else { 1 };
+        let is_patient = !is_short || self.core.memory.ends_only_large();
+        let least_bytes = if is_patient { LARGE_BYTES } else { 1 };
         let claims = parked.chain(with_hyper).filter(|((_, _, bytes), _)| least_bytes <= *bytes);
         let mut claims: Vec<(Claim, Holder)> = claims.collect();
         claims.sort_unstable_by_key(|(claim, _)| Reverse(*claim));
         claims.truncate((claims.len() / PART).max(LEAST));
         for (_, holder) in claims {
-            if self.core.memory.is_enough() {
+            let is_enough = !is_short || self.core.memory.is_enough();
+            if is_enough && !(is_untaken && untaken_bytes_max / 2 < self.core.unsent_bytes()) {
                 return;
             }
             self.core.metrics.shed.count();
@@ -65,4 +91,19 @@ fn claim(slot: &Slot) -> Option<Claim> {
     let follows = matches!(slot.phase, Phase::Answer | Phase::Duplex);
     let behind = slot.exchange.as_ref().map_or(0, |exchange| exchange.lag());
     Some((!follows, behind, held))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_too_long_is_seen_and_what_comes_and_goes_is_not() {
+        let mut untaken = Untaken::default();
+        assert!((0..100).all(|tick| !untaken.lasts(1_000, 1_000, tick * 100)));
+        assert!([1_000, 999, 501].into_iter().all(|bytes| untaken.lasts(bytes, 1_000, Untaken::LASTS_MS)));
+        assert!([500, 501, 999].into_iter().all(|bytes| !untaken.lasts(bytes, 1_000, Untaken::LASTS_MS)));
+        let comes_and_goes = |tick| if tick % 90 == 0 { 999 } else { 1_000 };
+        assert!((0..1_000).all(|tick| !untaken.lasts(comes_and_goes(tick), 1_000, 30_000 + tick * 100)));
+    }
 }

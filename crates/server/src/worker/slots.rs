@@ -1,14 +1,12 @@
 //! Slots: where parked connections live, a few bytes each, in pages that never move.
 
-use super::held_input::HeldInput;
+use super::held::{HeldInput, HeldOutput};
 use super::pages::Pages;
 use super::secured::Secured;
 use crate::exchange::Exchange;
 use crate::limits::{Caller, ConnectionShare};
 use crate::peer::Peer;
 use crate::story::Story;
-use bytes::Bytes;
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tidings_auth::ClientCertificate;
@@ -99,7 +97,7 @@ pub(crate) struct Rare {
     /// Bytes of a request that is not complete, or that waits behind a held answer.
     pub(super) input: HeldInput,
     /// Bytes that the socket did not take.
-    pub(crate) output: VecDeque<Bytes>,
+    pub(super) output: HeldOutput,
 }
 
 impl Slot {
@@ -154,7 +152,12 @@ impl Slot {
     pub(crate) fn held_bytes(&self) -> usize {
         let of_records = self.secured.as_ref().map_or(0, |secured| secured.held_bytes());
         let Some(rare) = &self.rare else { return of_records };
-        of_records + rare.input.len() + rare.output.iter().map(Bytes::len).sum::<usize>()
+        of_records + rare.input.len() + rare.output.len()
+    }
+
+    /// How much may be read for it at once.
+    pub(super) fn input_bytes_max(&self) -> usize {
+        self.exchange.as_ref().map_or(usize::MAX, |exchange| exchange.input_bytes_max())
     }
 
     /// Frees what is empty: a connection that waits holds no buffer.

@@ -281,7 +281,7 @@ impl Worker {
             state: state_of(slot),
             age_ms: Some(self.core.now_ms.saturating_sub(u64::from(slot.opened_s) * 1_000)),
             silent_ms: Some(self.core.now_ms.saturating_sub(slot.seen_ms)),
-            queued: slot.rare.as_ref().map_or(0, |rare| rare.output.iter().map(bytes::Bytes::len).sum()),
+            queued: slot.rare.as_ref().map_or(0, |rare| rare.output.len()),
             about,
         })
     }

@@ -2,7 +2,8 @@
 
 use super::Worker;
 use super::connection::{REQUEST_BYTES_MAX, share_bytes};
-use super::output::{Written, send_now};
+use super::held::HeldOutput;
+use super::output::{SENT_BYTES_MAX, Written, send_now};
 use super::poller::Interest;
 use super::secured::{Heard, Secured};
 use super::slots::{Inbound, Phase, Rare};
@@ -37,11 +38,12 @@ impl Worker {
     fn read_records(&mut self, key: u64, buffer: &mut Vec<u8>, plain: &mut Vec<u8>) {
         let now_ms = self.core.now_ms;
         let Some(slot) = self.slots.get(key) else { return };
+        let of_exchange = slot.input_bytes_max();
         let Some(secured) = &mut slot.secured else { return };
         let incoming = secured.take_incoming();
         let start = incoming.len();
         let most = if slot.phase == Phase::Duplex { Worker::BUFFER_BYTES } else { REQUEST_BYTES_MAX };
-        let bytes_max = share_bytes(most, start, self.ready_count);
+        let bytes_max = share_bytes(most, start, self.ready_count).min(of_exchange);
         buffer.resize(start + bytes_max, 0);
         buffer[..start].copy_from_slice(&incoming);
         match rustix::io::read(&slot.socket, &mut buffer[start..]) {
@@ -155,12 +157,19 @@ impl Worker {
         let was_blocked = slot.is_blocked();
         let Some(secured) = &mut slot.secured else { return Written::Broken };
         let mut queue = match &mut slot.rare {
-            Some(rare) => std::mem::take(&mut rare.output),
+            Some(rare) => rare.output.take(),
             None => VecDeque::new(),
         };
         queue.extend(out.drain(..));
         let socket = slot.socket.as_fd();
-        match secured.send(&mut queue, |bytes| send_now(socket, bytes)) {
+        let mut total = 0;
+        let send = |bytes: &[u8]| {
+            if SENT_BYTES_MAX <= total {
+                return Err(std::io::ErrorKind::WouldBlock.into());
+            }
+            send_now(socket, bytes).inspect(|count| total += count)
+        };
+        match secured.send(&mut queue, send) {
             Err(_broken) => return Written::Broken,
             Ok(0) => {}
             Ok(_) => {
@@ -172,7 +181,8 @@ impl Worker {
             }
         }
         if !queue.is_empty() {
-            slot.rare.get_or_insert_with(Box::<Rare>::default).output = queue;
+            let output = HeldOutput::new(queue, &self.core.held_output);
+            slot.rare.get_or_insert_with(Box::<Rare>::default).output = output;
         }
         if !slot.is_blocked() {
             slot.slim();

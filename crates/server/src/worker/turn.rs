@@ -18,7 +18,7 @@ const TURN_MIN: Duration = Duration::from_micros(500);
 const TURN_MAX: Duration = Duration::from_millis(5);
 
 /// When what is ready takes longer than this to hear, news is looked at in between.
-const NEWS_EVERY: Duration = Duration::from_micros(500);
+pub(super) const NEWS_EVERY: Duration = Duration::from_micros(500);
 
 /// How often a turn looks at what is ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -242,7 +242,11 @@ impl Worker {
 
     /// Those who had to wait for room look again whether there is.
     fn go_on_postponed(&mut self) {
-        for (owner, number) in std::mem::take(&mut self.core.postponed) {
+        let mut postponed = std::mem::take(&mut self.core.postponed);
+        // News may have had them look in between.
+        postponed.sort_unstable();
+        postponed.dedup();
+        for (owner, number) in postponed {
             if let Some(task) = owner.task() {
                 self.tasks.on_changed(task, number);
             } else if let Some(exchange) = self.slots.get(owner.0).and_then(|slot| slot.exchange.as_mut()) {
@@ -313,6 +317,7 @@ impl Worker {
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
         self.tell_window();
+        self.core.owed.set(self.tasks.owed_bytes());
         self.shed();
         self.go_on_postponed();
         self.revisit();

@@ -26,6 +26,8 @@ fn server() -> Server {
         ("--request-memory-bytes", "200MiB".to_owned()),
         ("--memory-bytes", KEPT_BYTES.to_string()),
         ("--tail-cache-bytes", "1MiB".to_owned()),
+        // What is not taken has no room of its own here: it uses up the budget.
+        ("--max-unsent-bytes", "1GiB".to_owned()),
         ("--request-timeout", "2m".to_owned()),
         ("--heartbeat", "60s".to_owned()),
         ("--workers", "1".to_owned()),
@@ -348,4 +350,65 @@ fn who_takes_little_of_much_keeps_nobody_out_for_as_long_as_they_like() {
     assert!((1..stalled.len()).contains(&ended), "{ended} of {}", stalled.len());
     api.publish("a", "[1]");
     assert_eq!(live.message("message")["data"], 1, "who reads goes on");
+}
+
+/// Peers that take nothing of what is large have a room of their own: nobody is advised, refused or ended for them but the likes of them, and those
+/// only after a while.
+#[test]
+fn what_peers_leave_untaken_has_a_room_of_its_own() {
+    const MESSAGES: usize = 8;
+    const MESSAGE_BYTES: usize = 512 << 10;
+    const STALLED: usize = 90;
+    let server = Server::builder()
+        .setting("--memory-budget-bytes", format!("{BUDGET_MIB}MiB"))
+        .setting("--tail-cache-bytes", "1MiB")
+        .setting("--workers", "1")
+        .start();
+    let mut api = Api::new(server.address());
+    api.create("large", &[]);
+    api.create("a", &[]);
+    let mut random = Random(11);
+    for _ in 0..MESSAGES {
+        api.publish("large", &format!("[\"{}\"]", random.text(MESSAGE_BYTES)));
+    }
+    let mut live = Wire::upgraded(&server, FOLLOW);
+    live.message("live");
+    let before = anonymous_bytes(&server);
+    let read = "GET /v1/stream/large?offset=-1";
+    let stalled = (0..STALLED).map(|number| {
+        let mut wire = Wire::connect(&server);
+        rustix::net::sockopt::set_socket_recv_buffer_size(wire.socket(), 4096).expect("a socket has one");
+        wire.send(match number % 3 {
+            0 => format!("{read} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(20),
+            1 => format!("{read}&live=sse HTTP/1.1\r\nHost: a\r\n\r\n"),
+            _ => crate::requests::upgrade("/v1/stream/large?offset=-1"),
+        });
+        wire
+    });
+    let stalled: Vec<Wire> = stalled.collect();
+    let mut poller = Wire::connect(&server);
+    let full = "GET /v1/stream/large?offset=-1&limit=1 HTTP/1.1\r\nHost: a\r\n\r\n";
+    eventually("there is no room for another large answer", || {
+        (Wire::connect(&server).ask(full).status == 503).then_some(())
+    });
+    for number in 0..20 {
+        assert_eq!(advice(&mut poller), 1, "it is calm");
+        api.publish("a", &format!("[{number}]"));
+        assert_eq!(live.message("message")["data"], number);
+        let held = Wire::connect(&server)
+            .ask("GET /v1/stream/a?offset=now&live=long-poll&timeout=0.1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(held.status, 204);
+    }
+    let grown = anonymous_bytes(&server).saturating_sub(before);
+    assert!(grown < 24 << 20, "{} MiB for a room of {}", grown >> 20, BUDGET_MIB / 8);
+    // Who reads has its turn: those who don't are ended.
+    eventually("somebody who reads is answered", || {
+        (Wire::connect(&server).ask(full).status == 200).then_some(())
+    });
+    let mut back = Reader::new(server.address(), "large", Start::beginning());
+    back.follow_until_count(Transport::WebSocket, MESSAGES);
+    drop(stalled);
+    assert_eq!(advice(&mut poller), 1, "it was calm all the time");
+    let log = server.printed();
+    assert!(!log.contains("memory: "), "{log}");
 }

@@ -15,6 +15,7 @@ pub(super) fn check(settings: &Settings) -> Finding {
         settings.tail_cache_bytes,
         settings.request_memory_bytes,
         settings.max_unfinished_bytes,
+        settings.max_unsent_bytes,
     ];
     let wanted = budgets.iter().fold(BESIDE_BYTES, |sum, bytes| sum.saturating_add(*bytes as u64));
     let Some(there) = memory_bytes() else {
@@ -29,8 +30,8 @@ pub(super) fn check(settings: &Settings) -> Finding {
     let finding = if wanted <= there {
         Finding::good(ABOUT, found)
     } else {
-        let advice = "lower `memory_bytes` (what `memory` streams may take), `request_memory_bytes` or \
-                      `max_unfinished_bytes`: when all are used up at once, the system ends the process";
+        let advice = "lower `memory_bytes` (what `memory` streams may take), `request_memory_bytes`, \
+                      `max_unfinished_bytes` or `max_unsent_bytes`: when all are used up at once, the system ends the process";
         Finding::doubtful(ABOUT, found, advice)
     };
     finding.with("bytes", there).with("budgets_bytes", wanted)

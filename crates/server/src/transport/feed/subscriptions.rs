@@ -11,6 +11,7 @@ use tidings_engine::{FollowerKind, Reader, Reply};
 use tidings_model::StreamName;
 
 /// One stream that is followed.
+#[expect(clippy::struct_excessive_bools, reason = "facts that are independent of each other, a byte each")]
 pub(super) struct Subscription {
     /// The feed's own number for it; never used twice.
     pub(super) number: u32,
@@ -18,6 +19,8 @@ pub(super) struct Subscription {
     /// Whether the client was told that it has everything.
     pub(super) live: bool,
     pub(super) fetching: bool,
+    /// There was no room for its next page.
+    pub(super) is_large: bool,
     pub(super) fetched: Option<Box<Reply>>,
     /// `None` where it only reads what is there.
     following: Option<Following>,
@@ -91,8 +94,16 @@ impl Subscriptions {
         core: &mut Core,
     ) {
         let following = kind.map(|kind| core.follow(reader.stream(), owner, number, kind));
-        let fresh =
-            Subscription { number, reader, live, fetching: false, fetched: None, following, queued: false };
+        let fresh = Subscription {
+            number,
+            reader,
+            live,
+            fetching: false,
+            is_large: false,
+            fetched: None,
+            following,
+            queued: false,
+        };
         match &self.first {
             None => self.first = Some(fresh),
             Some(first) => {

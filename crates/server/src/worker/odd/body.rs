@@ -31,7 +31,12 @@ pub(super) async fn collect(
     if limit.saturating_add(DROPPED_BYTES_MAX) < body.size_hint().lower() {
         return Collected::Unread(too_large(bytes_max));
     }
-    match tokio::time::timeout(time_max, read(body, bytes_max, room)).await {
+    if !body.is_end_stream() && !room.begin() {
+        return Collected::Unread(Problem::too_busy(1));
+    }
+    let collected = tokio::time::timeout(time_max, read(body, bytes_max, room)).await;
+    room.end();
+    match collected {
         Ok(read) => read,
         Err(_elapsed) => {
             let detail = "send the whole body within `request_timeout`";

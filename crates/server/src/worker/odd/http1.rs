@@ -39,7 +39,7 @@ enum Served {
 }
 
 pub(super) async fn serve(worker: &Shared, socket: Rewound, whose: Whose) -> std::io::Result<()> {
-    let state = ConnectionState::new(whose, socket.stream());
+    let state = ConnectionState::new(whose, socket.stream(), worker);
     let settings = Arc::clone(&worker.borrow().core.settings);
     let header_bytes_max = settings.max_header_bytes;
     state.is_served(worker, socket.quiet());

@@ -28,7 +28,7 @@ const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves the connection to its end. Its preface is in `input`, whole: hyper waits for nothing that a peer may withhold.
 pub(super) async fn serve(worker: &Shared, (stream, whose): (Stream, Whose), input: Bytes) -> Result<()> {
-    let state = ConnectionState::new(whose, &stream);
+    let state = ConnectionState::new(whose, &stream, worker);
     let served = serve_requests(worker, &state, Rewound::new(stream, input)).await;
     let worker = worker.borrow();
     let end = match &served {

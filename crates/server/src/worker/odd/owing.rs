@@ -2,7 +2,9 @@
 //!
 //! hyper holds an answer until its peer takes it. Does not know what the answer is.
 
+use super::body_room::READING_BYTES;
 use super::rewound::Quiet;
+use crate::worker::held::HeldBytes;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -15,15 +17,13 @@ const REQUEST_BYTES: usize = 12 << 10;
 /// With less a connection is not worth ending: somebody publishes, or reads a page.
 const WORTH_BYTES: usize = 128 << 10;
 
-/// What hyper takes for a connection whose request it reads, roughly as measured.
-const READING_BYTES: usize = 64 << 10;
-
 /// Who needs longer to send a body is as good as who takes nothing.
 const SENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// One for each connection that hyper has.
-#[derive(Default)]
 pub(super) struct Owing {
+    /// What all of the worker's owe, roughly: see [`Debtors::count`].
+    owed: HeldBytes,
     /// Bytes that were said, counted from where all had left that was said before.
     said: Cell<u64>,
     /// Requests whose answers are not yet complete.
@@ -36,7 +36,19 @@ pub(super) struct Owing {
 }
 
 impl Owing {
+    pub(super) fn new(owed: HeldBytes) -> Owing {
+        Owing {
+            owed,
+            said: Cell::new(0),
+            open_requests: Cell::new(0),
+            bodies: Cell::new((0, None)),
+            quiet: OnceCell::new(),
+            end: Notify::new(),
+        }
+    }
+
     pub(super) fn on_said(&self, bytes: usize) {
+        self.owed.add(bytes);
         // What goes to the socket has heads too.
         self.said.set(self.said.get().max(self.written()) + bytes as u64);
     }
@@ -107,6 +119,11 @@ impl Debtors {
         all.push(Rc::downgrade(owing));
     }
 
+    /// How many bytes all of them owe.
+    pub(super) fn count(&self) -> usize {
+        self.0.borrow().iter().filter_map(Weak::upgrade).map(|owing| owing.unsent_bytes()).sum()
+    }
+
     /// Those that hold anything worth having, and how much.
     pub(super) fn all(&self) -> Vec<(usize, Debtor)> {
         let all = self.0.borrow();
@@ -133,13 +150,14 @@ mod tests {
     fn who_has_gone_is_forgotten() {
         let debtors = Debtors::default();
         for _ in 0..1_000 {
-            debtors.add(&Rc::default());
+            debtors.add(&Rc::new(Owing::new(HeldBytes::default())));
         }
-        let owing = Rc::new(Owing::default());
+        let owing = Rc::new(Owing::new(HeldBytes::default()));
         debtors.add(&owing);
         assert!(debtors.all().is_empty(), "it owes nothing");
         owing.on_said(WORTH_BYTES);
         assert_eq!(debtors.all().iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [WORTH_BYTES]);
+        assert_eq!((debtors.count(), owing.owed.get()), (WORTH_BYTES, WORTH_BYTES));
         assert!(debtors.0.borrow().len() < 100);
     }
 }

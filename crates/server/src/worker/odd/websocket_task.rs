@@ -147,7 +147,9 @@ impl WebSocketTask {
     /// stream because it needs it no more.
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Result<usize>> {
         let mut space = [MaybeUninit::uninit(); INPUT_BYTES];
-        let mut buffer = ReadBuf::uninit(&mut space);
+        let mut most = INPUT_BYTES;
+        self.seat.tell(|exchange, _core| most = most.min(exchange.input_bytes_max()));
+        let mut buffer = ReadBuf::uninit(&mut space[..most]);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         let input = buffer.filled_mut();
         let count = input.len();
