@@ -158,6 +158,8 @@ impl Ladder {
             self.is_outlasted = outlasts;
             return Some(self.take(needed, now_ms));
         }
+        // What is needed by itself is no matter of patience any more.
+        self.is_outlasted &= by_share < Step::Ending;
         // Where nobody's end helps, those who go on are left in peace again for a while.
         let until = if self.is_outlasted { Step::Ending.from() } else { self.step.until() };
         if self.step == Step::Calm || until <= share {
@@ -263,6 +265,11 @@ mod tests {
                 "{share}"
             );
         }
+        // What is needed by itself meanwhile is not undone, and everybody who holds anything is in question.
+        assert_eq!(steps(&mut ladder, (0..100).map(|_| used(800)), &mut now_ms), [Step::Refusing]);
+        assert_eq!(steps(&mut ladder, (0..11).map(|_| used(800)), &mut now_ms), [Step::Ending]);
+        assert_eq!(steps(&mut ladder, (0..100).map(|_| used(960)), &mut now_ms), []);
+        assert_eq!(ladder.enough(), Step::Ending.until());
         // Driven there by what is in use, it ends no more than it must.
         let (mut ladder, mut now_ms) = (Ladder::new(BUDGET), 0);
         assert_eq!(steps(&mut ladder, [used(960)], &mut now_ms), [Step::Ending]);

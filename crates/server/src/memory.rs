@@ -104,8 +104,9 @@ impl Memory {
             self.resident_bytes.store(amounts.resident_bytes, Ordering::Relaxed);
             amounts.used_bytes = amounts.used_bytes.max(self.found_bytes.swap(0, Ordering::Relaxed));
             let before = ladder.step();
-            if let Some(step) = ladder.on_amounts(amounts, now_ms) {
-                self.enough.store(ladder.enough().0, Ordering::Relaxed);
+            let changed = ladder.on_amounts(amounts, now_ms);
+            self.enough.store(ladder.enough().0, Ordering::Relaxed);
+            if let Some(step) = changed {
                 self.step.store(step as u8, Ordering::Relaxed);
                 self.changes.fetch_add(1, Ordering::Relaxed);
                 tell(before, step, amounts, self.budget_bytes);

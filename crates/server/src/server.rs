@@ -200,6 +200,8 @@ fn start_engine(
     settings: &Settings,
     live: &Arc<LiveSettings>,
 ) -> Result<Engine, RunError> {
+    /// Each worker has a hundred under way, so more are never asked for; the queue takes room for all that it may hold.
+    const PENDING_FETCHES_MAX: usize = 4_096;
     Engine::start(EngineSettings {
         storage,
         segment_bytes: settings.segment_bytes as u64,
@@ -209,7 +211,7 @@ fn start_engine(
         producers_max: settings.max_producers,
         tail_cache_bytes: settings.tail_cache_bytes,
         pending_operations_max: settings.max_pending_publishes,
-        pending_fetches_max: settings.max_connections,
+        pending_fetches_max: settings.max_connections.min(PENDING_FETCHES_MAX),
         policy: Arc::<LiveSettings>::clone(live),
         clock: Arc::new(SystemClock),
         on_failed: Box::new(|detail| {

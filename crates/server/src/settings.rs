@@ -8,6 +8,7 @@
 
 mod access;
 mod asking;
+mod bounded_file;
 mod byte_size;
 mod check;
 mod default_file;

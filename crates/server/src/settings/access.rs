@@ -2,7 +2,7 @@
 
 use super::definition::Given;
 use super::suggestion::nearest;
-use super::{InvalidValue, Origin, Settings, SettingsError, SettingsInput};
+use super::{InvalidValue, Origin, Settings, SettingsError, SettingsInput, bounded_file};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -349,7 +349,7 @@ impl SettingsInput {
     fn digest_of_key_files(&self) -> Digest {
         let files = [&self.token_keys, &self.token_secret_file].into_iter().flatten();
         // What can't be read was refused when it was read as keys.
-        let contents = files.filter_map(|given| std::fs::read(given.value.as_ref()?).ok());
+        let contents = files.filter_map(|given| bounded_file::read(given.value.as_ref()?).ok());
         Digest::of(
             &contents.flat_map(|bytes| Digest::of(&bytes).to_string().into_bytes()).collect::<Vec<u8>>(),
         )
@@ -402,8 +402,6 @@ fn keys_of(
     given: Option<&Given<Option<PathBuf>>>,
     parse: fn(&[u8]) -> Result<KeySet, InvalidKeys>,
 ) -> Result<Option<KeySet>, SettingsError> {
-    /// More is no key.
-    const FILE_BYTES_MAX: usize = 1 << 20;
     let Some((given, path)) = given.and_then(|given| Some((given, given.value.as_ref()?))) else {
         return Ok(None);
     };
@@ -412,10 +410,7 @@ fn keys_of(
         path: path.display().to_string(),
         reason,
     };
-    let bytes = std::fs::read(path).map_err(|error| refused(format!("can't be read: {error}")))?;
-    if FILE_BYTES_MAX < bytes.len() {
-        return Err(refused("is larger than 1 MiB".to_owned()));
-    }
+    let bytes = bounded_file::read(path).map_err(|error| refused(format!("can't be read: {error}")))?;
     parse(&bytes).map(Some).map_err(|reason| refused(reason.to_string()))
 }
 

@@ -1,6 +1,6 @@
 //! What the server asks of others: where, what about, and what holds when they don't answer.
 
-use super::{InvalidValue, SettingsError, SettingsInput};
+use super::{InvalidValue, SettingsError, SettingsInput, bounded_file};
 use http::Uri;
 use std::fmt;
 use std::net::IpAddr;
@@ -126,7 +126,7 @@ impl SettingsInput {
             path: path.display().to_string(),
             reason,
         };
-        let bytes = std::fs::read(path).map_err(|error| refused(format!("can't be read: {error}")))?;
+        let bytes = bounded_file::read(path).map_err(|error| refused(format!("can't be read: {error}")))?;
         let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
         if secret.len() < SECRET_BYTES_MIN {

@@ -4,7 +4,7 @@ use super::access::{TableInput, TableKind};
 use super::environment::unknown_setting;
 use super::origins::OriginsInput;
 use super::rule::{RULE_KEYS, Rule, RuleInput};
-use super::{Origin, SETTINGS, SettingsError, SettingsInput};
+use super::{Origin, SETTINGS, SettingsError, SettingsInput, bounded_file};
 use std::path::Path;
 use std::sync::Arc;
 use toml::Spanned;
@@ -20,7 +20,7 @@ impl SettingsInput {
     /// Reads a settings file.
     pub fn from_file(path: &Path) -> Result<SettingsInput, SettingsError> {
         let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        match bounded_file::read_text(path) {
             Ok(text) => SettingsInput::parse_toml(&text, &name),
             Err(error) => Err(SettingsError::Unreadable { path: name, error }),
         }

@@ -193,7 +193,7 @@ settings_table! {
         /// than one of the largest takes. Above it: the connection whose message grows is closed with 1013.
         max_unfinished_bytes: usize = BYTES "256 MiB" in "1 MiB"..="1 TiB",
         /// What may be held for peers that don't take it, over all connections, before answers of polls become small, and what is large waits (a
-        /// follower), or is answered 503 (a poll). After ten seconds of it connections that hold most are ended.
+        /// follower), or is answered 503 (a poll). Where it has been nearly full for ten seconds, connections that hold most are ended.
         max_unsent_bytes: usize = BYTES "1 GiB" in "1 MiB"..="1 TiB",
         /// How many streams one WebSocket connection may follow. Above it: the error `too_many_subscriptions`.
         max_subscriptions: usize = COUNT "1000" in "1"..="1000000",

@@ -188,7 +188,7 @@ impl Feed {
             return on;
         }
         match step {
-            Step::Page(page) if !self.answers_once() && core.has_no_room_for(&page) => {
+            Step::Page(page) if core.has_no_room_for(&page) => {
                 if let Some(subscription) = self.subscriptions.get(number) {
                     subscription.is_large = true;
                 }
@@ -198,7 +198,7 @@ impl Feed {
             Step::Page(page) => self.on_page(number, &page, core, out),
             Step::AtTail { closed } => self.on_tail(number, closed, core, out),
             Step::Reset(reset) => self.on_reset(number, &reset, core, out),
-            Step::Stored if !self.answers_once() && !core.may_fetch(owner) => {
+            Step::Stored if !core.may_fetch(owner) => {
                 core.postpone(owner, number);
                 return Stepped::Postponed;
             }

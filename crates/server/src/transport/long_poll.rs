@@ -54,9 +54,14 @@ pub(super) fn open(read: Read, owner: Owner, asked: &ReadRequest, core: &mut Cor
 }
 
 impl LongPoll {
-    /// As long as it may be held.
+    /// As long as it may be held, and as long as a poll at least.
     fn wait_for_room(&mut self, owner: Owner, core: &mut Core) -> Advance {
-        self.is_large = true;
+        if core.draining {
+            return Advance::Respond(respond_nothing(&self.read, false, core));
+        }
+        if !std::mem::replace(&mut self.is_large, true) {
+            self.until_ms = self.until_ms.max(core.now_ms + poll::ROOM_WITHIN_MS);
+        }
         if self.until_ms <= core.now_ms {
             return Advance::Respond(Response::problem(&core.short_of_memory()));
         }
@@ -88,6 +93,7 @@ impl Exchange for LongPoll {
                 Advance::Respond(respond_nothing(&self.read, false, core))
             }
             Step::AtTail { closed: false } => Advance::Wait { until_ms: self.until_ms },
+            Step::Stored if !core.may_fetch(owner) => self.wait_for_room(owner, core),
             Step::Stored => {
                 self.fetching = true;
                 core.fetch(&self.read.reader, limit, owner, 0);

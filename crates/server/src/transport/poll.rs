@@ -27,7 +27,7 @@ struct Poll {
 }
 
 /// How long a poll waits for room: what holds it most often leaves in moments.
-const ROOM_WITHIN_MS: u64 = 1_000;
+pub(super) const ROOM_WITHIN_MS: u64 = 1_000;
 
 /// Answers at once, unless the disk is needed.
 pub(super) fn open(read: Read, owner: Owner, _asked: &ReadRequest, core: &mut Core) -> Opened {

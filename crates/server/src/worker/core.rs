@@ -18,6 +18,7 @@ use crate::worker::fetching::{Fetching, Wanted};
 use crate::worker::followers::{Followers, Following, Owner};
 use crate::worker::held::HeldBytes;
 use crate::worker::load::Load;
+use crate::worker::odd::Owed;
 use crate::worker::pressure::Postponed;
 use crate::worker::ready::Ready;
 use crate::worker::survey::Colleagues;
@@ -81,9 +82,9 @@ pub(crate) struct Core {
     pub(crate) echoes: bool,
     /// Those who can go on.
     pub(super) ready: Ready,
-    /// What sockets did not take, of parked connections and of hyper's; the latter as they were with the last tick, and what they were told since.
+    /// What sockets did not take, of parked connections and of hyper's.
     pub(super) held_output: HeldBytes,
-    pub(super) owed: HeldBytes,
+    pub(super) owed: Owed,
     /// Those who wait for room in memory until the next tick; one for each stream that is followed at most.
     pub(super) postponed: Vec<Postponed>,
     started: Instant,
@@ -135,7 +136,7 @@ impl Core {
             draining: false,
             ready: Ready::default(),
             held_output: HeldBytes::default(),
-            owed: HeldBytes::default(),
+            owed: Owed::default(),
             postponed: Vec::new(),
             started: now,
             asked: Slab::new(),

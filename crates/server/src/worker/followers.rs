@@ -9,7 +9,7 @@ use tidings_engine::{FollowerKind, Stream, WorkerId};
 use tidings_model::{Incarnation, Timestamp};
 
 /// Who owns an exchange: a slot's key, or a task's with [`Owner::TASK`] set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Owner(pub(crate) u64);
 
 impl Owner {

@@ -37,11 +37,7 @@ impl HeldBytes {
         self.0.get()
     }
 
-    pub(super) fn set(&self, bytes: usize) {
-        self.0.set(bytes);
-    }
-
-    pub(super) fn add(&self, bytes: usize) {
+    fn add(&self, bytes: usize) {
         self.0.set(self.0.get().saturating_add(bytes));
     }
 

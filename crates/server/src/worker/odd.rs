@@ -32,9 +32,9 @@ use crate::transport::websocket::FirstSubscription;
 use crate::worker::core::Core;
 use bytes::Bytes;
 use gate::Admitted;
-pub(super) use owing::Debtor;
+pub(super) use owing::{Debtor, Owed};
 use owing::{Debtors, Owing};
-use rewound::{Quiet, Rewound};
+use rewound::Rewound;
 use seat::{Seat, TaskNews};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -74,14 +74,14 @@ impl Tasks {
         self.connections == 0 && self.exchanges.is_empty()
     }
 
-    /// What hyper holds for peers that don't take it.
-    pub(super) fn owed_bytes(&self) -> usize {
-        self.debtors.count()
-    }
-
-    /// Connections that hold memory for peers that don't take what they were told, and how much.
+    /// Connections that hold memory for peers that don't take what they were told, or send slowly, and how much.
     pub(super) fn debtors(&self) -> Vec<(usize, Debtor)> {
         self.debtors.all()
+    }
+
+    /// Those that hold what their peers don't take, and how much of it.
+    pub(super) fn unsent(&self) -> Vec<(usize, Debtor)> {
+        self.debtors.unsent()
     }
 
     /// A place for the news of one exchange.
@@ -215,8 +215,7 @@ impl ConnectionState {
     }
 
     /// It may be ended for what it holds from here on.
-    fn is_served(&self, worker: &Shared, quiet: Rc<Quiet>) {
-        self.owing.watch(quiet);
+    fn is_served(&self, worker: &Shared) {
         worker.borrow().tasks.debtors.add(&self.owing);
     }
 

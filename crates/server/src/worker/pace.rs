@@ -28,8 +28,11 @@ pub(super) struct Pace {
     fresh: Cell<usize>,
     /// Somebody has done something in this round that takes long.
     is_spent: Cell<bool>,
-    /// Those who have had their share of this round. Bounded by the connections and requests that there are.
+    /// Those who have had their share of this round, each once; by numbers that rise, of which this is the first.
     waiting: RefCell<VecDeque<Waker>>,
+    first: Cell<u64>,
+    /// Those who wait to do what takes long. Bounded by the requests that there are.
+    patient: RefCell<VecDeque<Waker>>,
     wanted: Notify,
 }
 
@@ -38,7 +41,8 @@ pub(super) struct Pace {
 pub(super) struct Share {
     round: u64,
     left: usize,
-    has_waited: bool,
+    /// Its number among those who wait, or have waited.
+    number: Option<u64>,
 }
 
 impl Default for Pace {
@@ -50,6 +54,8 @@ impl Default for Pace {
             fresh: Cell::new(0),
             is_spent: Cell::new(false),
             waiting: RefCell::default(),
+            first: Cell::new(0),
+            patient: RefCell::default(),
             wanted: Notify::new(),
         }
     }
@@ -71,8 +77,13 @@ impl Pace {
         let share = ROUND_BYTES / waiting.len().max(1);
         self.share_bytes.set(share.clamp(SHARE_BYTES_MIN, SHARE_BYTES_MAX));
         let woken = waiting.len().min(WOKEN_MAX);
+        self.first.set(self.first.get() + woken as u64);
         waiting.drain(..woken).for_each(Waker::wake);
-        if !waiting.is_empty() {
+        let mut patient = self.patient.borrow_mut();
+        if let Some(next) = patient.pop_front() {
+            next.wake();
+        }
+        if !(waiting.is_empty() && patient.is_empty()) {
             self.wanted.notify_one();
         }
     }
@@ -80,32 +91,47 @@ impl Pace {
     /// Ready when the connection may read. What it then reads may be more than its share: the next time it waits.
     pub(super) fn poll_share(&self, share: &mut Share, context: &Context<'_>) -> Poll<()> {
         if share.round != self.round.get() {
-            let (count, most) =
-                if share.has_waited { (&self.woken, WOKEN_MAX) } else { (&self.fresh, FRESH_MAX) };
-            if count.get() < most {
+            let was_woken = share.number.is_some_and(|number| number < self.first.get());
+            let (count, most) = if was_woken { (&self.woken, WOKEN_MAX) } else { (&self.fresh, FRESH_MAX) };
+            let is_waiting = share.number.is_some() && !was_woken;
+            share.left = 0;
+            if count.get() < most && !is_waiting {
                 count.set(count.get() + 1);
-                *share = Share { round: self.round.get(), left: self.share_bytes.get(), has_waited: false };
-            } else {
-                share.left = 0;
+                *share = Share { round: self.round.get(), left: self.share_bytes.get(), number: None };
             }
         }
         if share.left != 0 {
             return Poll::Ready(());
         }
-        share.has_waited = true;
-        self.wait(context)
+        self.wait_in_line(share, context);
+        self.wanted.notify_one();
+        Poll::Pending
+    }
+
+    /// Puts it at the end of those who wait, if it does not wait yet.
+    fn wait_in_line(&self, share: &mut Share, context: &Context<'_>) {
+        let mut waiting = self.waiting.borrow_mut();
+        let place = share.number.and_then(|number| number.checked_sub(self.first.get()));
+        match place.and_then(|place| waiting.get_mut(usize::try_from(place).ok()?)) {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => {
+                share.number = Some(self.first.get() + waiting.len() as u64);
+                waiting.push_back(context.waker().clone());
+            }
+        }
     }
 
     /// Waits until nobody else has done something in this round that takes long.
     pub(super) async fn alone(&self) {
-        poll_fn(|context| if self.is_spent.replace(true) { self.wait(context) } else { Poll::Ready(()) })
-            .await;
-    }
-
-    fn wait(&self, context: &Context<'_>) -> Poll<()> {
-        self.waiting.borrow_mut().push_back(context.waker().clone());
-        self.wanted.notify_one();
-        Poll::Pending
+        poll_fn(|context| {
+            if !self.is_spent.replace(true) {
+                return Poll::Ready(());
+            }
+            self.patient.borrow_mut().push_back(context.waker().clone());
+            self.wanted.notify_one();
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -142,12 +168,18 @@ mod tests {
     fn the_more_wait_the_less_each_reads() {
         let pace = Pace::default();
         for (waiting, share_bytes) in [(1, SHARE_BYTES_MAX), (8, ROUND_BYTES / 8), (1_000, SHARE_BYTES_MIN)] {
-            for _ in 0..waiting {
-                assert!(pace.wait(&context()).is_pending());
+            let mut shares: Vec<Share> = (0..waiting).map(|_| Share::default()).collect();
+            // Looked at again, nobody waits twice.
+            for _ in 0..2 {
+                for share in &mut shares {
+                    pace.wait_in_line(share, &context());
+                }
             }
+            assert_eq!(pace.waiting.borrow().len(), waiting);
             pace.next_round();
             assert_eq!(pace.share_bytes.get(), share_bytes, "{waiting}");
             assert_eq!(pace.waiting.borrow().len(), usize::saturating_sub(waiting, WOKEN_MAX));
+            (0..waiting / WOKEN_MAX).for_each(|_| pace.next_round());
         }
     }
 

@@ -3,6 +3,7 @@
 use super::core::Core;
 use crate::ladder::Step;
 use crate::worker::followers::Owner;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tidings_engine::{Page, PageLimit};
 use tidings_protocol::Problem;
@@ -12,6 +13,9 @@ const REFUSED_WITHIN_S: u64 = 8;
 
 /// What a peer takes at once in most cases: so much is held for it only while its socket is full.
 pub(super) const LARGE_BYTES: usize = 64 << 10;
+
+/// What stands around a message, in the longest form: its offset, its time, and words.
+const AROUND_BYTES: usize = 170;
 
 /// Who goes on with the next tick: the owner, and which of its streams.
 pub(super) type Postponed = (Owner, u32);
@@ -46,14 +50,19 @@ impl Core {
 
     /// How much one answer may hold: less where much is held for peers that don't take it, or new followers are refused.
     pub(crate) fn page_limit(&self, messages: Option<u64>) -> PageLimit {
-        let is_ample = self.ladder() < Step::Refusing && self.unsent_bytes() < self.unsent_bytes_max() / 2;
-        let most = if is_ample { usize::MAX } else { LARGE_BYTES };
-        PageLimit { bytes: self.settings.page_bytes.min(most), messages: messages.unwrap_or(u64::MAX) }
+        let limit = PageLimit { bytes: self.settings.page_bytes, messages: messages.unwrap_or(u64::MAX) };
+        if self.ladder() < Step::Refusing && self.unsent_bytes() < self.unsent_bytes_max() / 2 {
+            return limit;
+        }
+        let messages_max = (LARGE_BYTES / AROUND_BYTES) as u64;
+        PageLimit { bytes: limit.bytes.min(LARGE_BYTES), messages: limit.messages.min(messages_max) }
     }
 
     /// Whether there is no room to hold that page for whoever asks. What is small goes on.
     pub(crate) fn has_no_room_for(&self, page: &Page) -> bool {
-        !self.has_room() && LARGE_BYTES < page.bytes()
+        let around =
+            || usize::try_from(page.end - page.start).unwrap_or(usize::MAX).saturating_mul(AROUND_BYTES);
+        !self.has_room() && 2 * LARGE_BYTES < page.bytes().saturating_add(around())
     }
 
     /// Whether there is room to hold what is large.
@@ -68,17 +77,12 @@ impl Core {
 
     /// What this worker holds for peers that don't take it.
     pub(super) fn unsent_bytes(&self) -> usize {
-        self.held_output.get() + self.owed.get()
+        self.held_output.get() + self.owed.load(Ordering::Relaxed)
     }
 
     /// Its share of what may be held so.
     pub(super) fn unsent_bytes_max(&self) -> usize {
         self.settings.max_unsent_bytes / self.settings.workers.max(1)
-    }
-
-    /// Whether there is no room for what takes much, whatever it turns out to be.
-    pub(crate) fn check_room(&mut self) -> Result<(), Problem> {
-        if self.ladder() < Step::Ending { Ok(()) } else { Err(self.short_of_memory()) }
     }
 
     /// Whether there is room for anything but what is read and answered in a moment.

@@ -6,6 +6,7 @@ use super::poller::Interest;
 use super::slots::{Inbound, Phase, Rare};
 use super::{Owner, Worker};
 use crate::exchange::Opened;
+use crate::ladder::Step;
 use crate::peer::Peer;
 use crate::request::{self, Request};
 use crate::settings::Settings;
@@ -46,7 +47,7 @@ impl Worker {
             match self.parse(key, &input[at..]) {
                 Parsed::Incomplete => break,
                 // hyper takes much for a connection of HTTP/2, which can be told nothing without it.
-                Parsed::Odd if input[at..].starts_with(b"PRI ") && self.core.check_room().is_err() => {
+                Parsed::Odd if input[at..].starts_with(b"PRI ") && self.core.ladder() == Step::Ending => {
                     return self.close(key);
                 }
                 Parsed::Odd => match self.core.check_any_room() {

@@ -24,24 +24,21 @@ enum Holder {
     Task(Debtor),
 }
 
-/// Since when peers leave as much untaken as they may.
+/// Since when peers leave nearly as much untaken as they may.
 #[derive(Debug, Default)]
 pub(super) struct Untaken {
     since_ms: Option<u64>,
-    /// It was too long, and is not over.
-    is_ending: bool,
 }
 
 impl Untaken {
     /// For so long at a time.
     const LASTS_MS: u64 = 10_000;
 
-    /// Whether some are to be ended: it was too long, and more than half of it is left. Looked at with each tick.
+    /// Whether some are to be ended: from three quarters on, until half is free. Looked at with each tick.
     fn lasts(&mut self, bytes: usize, bytes_max: usize, now_ms: u64) -> bool {
-        self.since_ms = (bytes_max <= bytes).then(|| self.since_ms.unwrap_or(now_ms));
-        let is_long = self.since_ms.is_some_and(|since_ms| Untaken::LASTS_MS <= now_ms - since_ms);
-        self.is_ending = is_long || (self.is_ending && bytes_max / 2 < bytes);
-        self.is_ending
+        let from = if self.since_ms.is_some() { bytes_max / 2 } else { bytes_max / 4 * 3 };
+        self.since_ms = (from < bytes).then(|| self.since_ms.unwrap_or(now_ms));
+        self.since_ms.is_some_and(|since_ms| Untaken::LASTS_MS <= now_ms - since_ms)
     }
 }
 
@@ -57,7 +54,8 @@ impl Worker {
         let keys = self.slots.keys();
         let parked =
             keys.into_iter().filter_map(|key| Some((claim(self.slots.peek(key)?)?, Holder::Slot(key))));
-        let with_hyper = self.tasks.debtors().into_iter();
+        // Who only has requests open, or sends slowly, holds nothing of what is untaken.
+        let with_hyper = if is_short { self.tasks.debtors() } else { self.tasks.unsent() }.into_iter();
         // One of them may have many followers: they are ended by what they hold together.
         let with_hyper = with_hyper.map(|(bytes, debtor)| ((true, 0, bytes), Holder::Task(debtor)));
         // Where there is room, whoever holds little is left alone.
@@ -67,16 +65,22 @@ impl Worker {
         let mut claims: Vec<(Claim, Holder)> = claims.collect();
         claims.sort_unstable_by_key(|(claim, _)| Reverse(*claim));
         claims.truncate((claims.len() / PART).max(LEAST));
-        for (_, holder) in claims {
+        // Tasks give back what they hold when they are stepped.
+        let mut given_back = 0;
+        for ((_, _, bytes), holder) in claims {
             let is_enough = !is_short || self.core.memory.is_enough();
-            if is_enough && !(is_untaken && untaken_bytes_max / 2 < self.core.unsent_bytes()) {
+            let untaken_bytes = self.core.unsent_bytes().saturating_sub(given_back);
+            if is_enough && !(is_untaken && untaken_bytes_max / 2 < untaken_bytes) {
                 return;
             }
             self.core.metrics.shed.count();
             // A peer that takes nothing can't be told anything either.
             match holder {
                 Holder::Slot(key) => self.close(key),
-                Holder::Task(debtor) => debtor.end(),
+                Holder::Task(debtor) => {
+                    debtor.end();
+                    given_back += bytes;
+                }
             }
         }
     }
@@ -102,8 +106,12 @@ mod tests {
         let mut untaken = Untaken::default();
         assert!((0..100).all(|tick| !untaken.lasts(1_000, 1_000, tick * 100)));
         assert!([1_000, 999, 501].into_iter().all(|bytes| untaken.lasts(bytes, 1_000, Untaken::LASTS_MS)));
-        assert!([500, 501, 999].into_iter().all(|bytes| !untaken.lasts(bytes, 1_000, Untaken::LASTS_MS)));
-        let comes_and_goes = |tick| if tick % 90 == 0 { 999 } else { 1_000 };
-        assert!((0..1_000).all(|tick| !untaken.lasts(comes_and_goes(tick), 1_000, 30_000 + tick * 100)));
+        assert!([500, 501, 750].into_iter().all(|bytes| !untaken.lasts(bytes, 1_000, Untaken::LASTS_MS)));
+        // Who leaves a little room now and then is no better.
+        let nearly = |tick: u64| if tick.is_multiple_of(3) { 600 } else { 1_000 };
+        let ended = (1..200).find(|tick| untaken.lasts(nearly(*tick), 1_000, 30_000 + tick * 100));
+        assert_eq!(ended, Some(101));
+        let comes_and_goes = |tick: u64| if tick.is_multiple_of(90) { 500 } else { 1_000 };
+        assert!((0..1_000).all(|tick| !untaken.lasts(comes_and_goes(tick), 1_000, 60_000 + tick * 100)));
     }
 }

@@ -6,6 +6,7 @@ use crate::metrics::HeldBy;
 use crate::worker::accept::Entrance;
 use crate::worker::core::Core;
 use crate::worker::poller::Ready;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -242,11 +243,17 @@ impl Worker {
 
     /// Those who had to wait for room look again whether there is.
     fn go_on_postponed(&mut self) {
-        let mut postponed = std::mem::take(&mut self.core.postponed);
-        // News may have had them look in between.
-        postponed.sort_unstable();
-        postponed.dedup();
-        for (owner, number) in postponed {
+        /// Where there is no room they look only whether their time is up.
+        const WITHOUT_ROOM_EVERY: usize = 8;
+        if !self.core.has_room() && !self.tick.is_multiple_of(WITHOUT_ROOM_EVERY) {
+            return;
+        }
+        let mut seen = HashSet::new();
+        for (owner, number) in std::mem::take(&mut self.core.postponed) {
+            // News may have had it look in between. Who came first is first.
+            if !seen.insert((owner, number)) {
+                continue;
+            }
             if let Some(task) = owner.task() {
                 self.tasks.on_changed(task, number);
             } else if let Some(exchange) = self.slots.get(owner.0).and_then(|slot| slot.exchange.as_mut()) {
@@ -317,7 +324,6 @@ impl Worker {
         self.tick = self.tick.wrapping_add(1);
         self.resume_accepting();
         self.tell_window();
-        self.core.owed.set(self.tasks.owed_bytes());
         self.shed();
         self.go_on_postponed();
         self.revisit();

@@ -314,17 +314,10 @@ fn who_takes_little_of_much_keeps_nobody_out_for_as_long_as_they_like() {
     live.message("live");
     let filler = "x".repeat(MESSAGE_BYTES);
     let mut stalled: Vec<Wire> = Vec::new();
-    // What the log uses for a moment goes by.
-    let refuses = |poller: &mut Wire| {
-        (0..20).all(|_| {
-            tidings_testkit::pause(std::time::Duration::from_millis(100));
-            10 <= advice(poller)
-        })
-    };
-    while advice(&mut poller) < 10 || !refuses(&mut poller) {
+    let mut one_more = |stalled: &mut Vec<Wire>, api: &mut Api| {
         let mut wire = Wire::connect(&server);
         if wire.ask(crate::requests::upgrade(FOLLOW)).status == 503 {
-            continue;
+            return;
         }
         wire.message("live");
         rustix::net::sockopt::set_socket_recv_buffer_size(wire.socket(), 4096).expect("a socket has one");
@@ -332,22 +325,29 @@ fn who_takes_little_of_much_keeps_nobody_out_for_as_long_as_they_like() {
         assert!(stalled.len() < 2 * (BUDGET_MIB << 20) / MESSAGE_BYTES, "they pin nothing");
         api.publish("a", &format!("[{{\"filler\":\"{filler}\"}}]"));
         live.message("message");
-    }
-    assert_eq!(Wire::connect(&server).ask(HELD_FOR_LONG).status, 503);
-    eventually("somebody new may follow", || {
-        for wire in &mut stalled {
-            let _some = wire.socket().set_nonblocking(true);
-            let _ended = std::io::Read::read(&mut wire.socket(), &mut [0; 16]);
+    };
+    // What the log uses for a moment goes by without anybody's end: then there are too few of them yet.
+    let ended = (0..5).find_map(|_| {
+        while advice(&mut poller) < 10 {
+            one_more(&mut stalled, &mut api);
         }
-        tidings_testkit::pause(std::time::Duration::from_millis(100));
-        let mut wire = Wire::connect(&server);
-        let answer = wire.ask(crate::requests::upgrade(FOLLOW));
-        (answer.status == 101).then_some(())
+        eventually("somebody new may follow", || {
+            for wire in &mut stalled {
+                let _some = wire.socket().set_nonblocking(true);
+                let _ended = std::io::Read::read(&mut wire.socket(), &mut [0; 16]);
+            }
+            tidings_testkit::pause(std::time::Duration::from_millis(100));
+            let mut wire = Wire::connect(&server);
+            let answer = wire.ask(crate::requests::upgrade(FOLLOW));
+            (answer.status == 101).then_some(())
+        });
+        let page = api.expect(200, &Request::get("/metrics")).text();
+        let ended = page.lines().find_map(|line| line.strip_prefix("tidings_connections_shed_total "));
+        let ended: usize = ended.and_then(|count| count.parse().ok()).expect("it is counted");
+        (ended != 0).then_some(ended)
     });
-    let page = api.expect(200, &Request::get("/metrics")).text();
-    let ended = page.lines().find_map(|line| line.strip_prefix("tidings_connections_shed_total "));
-    let ended: usize = ended.and_then(|count| count.parse().ok()).expect("it is counted");
-    assert!((1..stalled.len()).contains(&ended), "{ended} of {}", stalled.len());
+    let ended = ended.expect("some of them are ended");
+    assert!(ended < stalled.len(), "{ended} of {}", stalled.len());
     api.publish("a", "[1]");
     assert_eq!(live.message("message")["data"], 1, "who reads goes on");
 }

@@ -84,8 +84,8 @@ pub(super) async fn settled(mut opened: Opened, mut seat: Seat) -> (Opened, Seat
 }
 
 /// An answer that may be large: hyper holds it until the peer takes it.
-fn said(state: &ConnectionState, response: Response) -> Answer {
-    state.owing.on_said(response.body.len());
+fn said(state: &ConnectionState, mut response: Response) -> Answer {
+    response.body = state.owing.owed(response.body);
     whole(response)
 }
 

@@ -69,8 +69,7 @@ impl ExchangeTask {
         let mut out = Vec::new();
         let advance = self.seat.step(context, &mut out);
         let said = !out.is_empty();
-        self.seat.on_said(&out);
-        self.out.extend(out);
+        self.out.extend(self.seat.said(out));
         match advance {
             Advance::Respond(response) => Stepped::Responded(response),
             Advance::Become(opened) => Stepped::Became(opened),

@@ -42,7 +42,7 @@ pub(super) async fn serve(worker: &Shared, socket: Rewound, whose: Whose) -> std
     let state = ConnectionState::new(whose, socket.stream(), worker);
     let settings = Arc::clone(&worker.borrow().core.settings);
     let header_bytes_max = settings.max_header_bytes;
-    state.is_served(worker, socket.quiet());
+    state.is_served(worker);
     let io = Gated::new(socket, Gate::new(header_bytes_max, narrow_bytes_max(&settings)));
     let passage = io.passage();
     let service = {

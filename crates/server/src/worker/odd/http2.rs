@@ -44,7 +44,7 @@ pub(super) async fn serve(worker: &Shared, (stream, whose): (Stream, Whose), inp
 async fn serve_requests(worker: &Shared, state: &Rc<ConnectionState>, rewound: Rewound) -> Result<()> {
     let limits = Limits::of(worker);
     let quiet = rewound.quiet();
-    state.is_served(worker, Rc::clone(&quiet));
+    state.is_served(worker);
     let service = service_fn(|request| Box::pin(answer(Rc::clone(worker), Rc::clone(state), request)));
     let mut served = pin!(limits.builder().serve_connection(TokioIo::new(rewound), service));
     let drain = Rc::clone(&worker.borrow().tasks.drain);

@@ -3,10 +3,11 @@
 //! hyper holds an answer until its peer takes it. Does not know what the answer is.
 
 use super::body_room::READING_BYTES;
-use super::rewound::Quiet;
-use crate::worker::held::HeldBytes;
-use std::cell::{Cell, OnceCell, RefCell};
+use bytes::Bytes;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -20,43 +21,65 @@ const WORTH_BYTES: usize = 128 << 10;
 /// Who needs longer to send a body is as good as who takes nothing.
 const SENDS_WITHIN: Duration = Duration::from_secs(2);
 
+/// Smaller pieces are not counted: what a peer does not take is few of them.
+const COUNTED_BYTES_MIN: usize = 4 << 10;
+
+/// What a worker's connections with hyper owe, all together.
+pub(in crate::worker) type Owed = Arc<AtomicUsize>;
+
 /// One for each connection that hyper has.
 pub(super) struct Owing {
-    /// What all of the worker's owe, roughly: see [`Debtors::count`].
-    owed: HeldBytes,
-    /// Bytes that were said, counted from where all had left that was said before.
-    said: Cell<u64>,
+    /// Bytes that were said and that hyper still has, and those of all of the worker's.
+    own: Owed,
+    all: Owed,
     /// Requests whose answers are not yet complete.
     pub(super) open_requests: Cell<usize>,
     /// Bodies that are being read, and since when there are any.
     bodies: Cell<(usize, Option<Instant>)>,
-    /// Knows how many went to the socket; there once the connection is served.
-    quiet: OnceCell<Rc<Quiet>>,
     end: Notify,
 }
 
+/// A piece that counts as owed until hyper has sent it, or thrown it away with the request.
+struct Piece {
+    bytes: Bytes,
+    counts: [Owed; 2],
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        for count in &self.counts {
+            count.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        }
+    }
+}
+
 impl Owing {
-    pub(super) fn new(owed: HeldBytes) -> Owing {
+    pub(super) fn new(all: Owed) -> Owing {
         Owing {
-            owed,
-            said: Cell::new(0),
+            own: Owed::default(),
+            all,
             open_requests: Cell::new(0),
             bodies: Cell::new((0, None)),
-            quiet: OnceCell::new(),
             end: Notify::new(),
         }
     }
 
-    pub(super) fn on_said(&self, bytes: usize) {
-        self.owed.add(bytes);
-        // What goes to the socket has heads too.
-        self.said.set(self.said.get().max(self.written()) + bytes as u64);
-    }
-
-    /// The connection is served from here on.
-    pub(super) fn watch(&self, quiet: Rc<Quiet>) {
-        // A connection is served once.
-        let _first = self.quiet.set(quiet);
+    /// The same bytes, which count as owed for as long as anybody has them.
+    pub(super) fn owed(&self, bytes: Bytes) -> Bytes {
+        if bytes.len() < COUNTED_BYTES_MIN {
+            return bytes;
+        }
+        let counts = [&self.own, &self.all].map(Arc::clone);
+        for count in &counts {
+            count.fetch_add(bytes.len(), Ordering::Relaxed);
+        }
+        Bytes::from_owner(Piece { bytes, counts })
     }
 
     /// Ready when the connection is to end.
@@ -88,11 +111,7 @@ impl Owing {
     }
 
     fn unsent_bytes(&self) -> usize {
-        usize::try_from(self.said.get().saturating_sub(self.written())).unwrap_or(usize::MAX)
-    }
-
-    fn written(&self) -> u64 {
-        self.quiet.get().map_or(0, |quiet| quiet.written())
+        self.own.load(Ordering::Relaxed)
     }
 }
 
@@ -102,7 +121,8 @@ pub(super) struct Reading(Rc<Owing>);
 impl Drop for Reading {
     fn drop(&mut self) {
         let (count, since) = self.0.bodies.get();
-        self.0.bodies.set((count - 1, since.filter(|_| 1 < count)));
+        // One that was read to its end shows that its sender goes on.
+        self.0.bodies.set((count - 1, since.filter(|_| 1 < count).map(|_| Instant::now())));
     }
 }
 
@@ -119,16 +139,18 @@ impl Debtors {
         all.push(Rc::downgrade(owing));
     }
 
-    /// How many bytes all of them owe.
-    pub(super) fn count(&self) -> usize {
-        self.0.borrow().iter().filter_map(Weak::upgrade).map(|owing| owing.unsent_bytes()).sum()
-    }
-
     /// Those that hold anything worth having, and how much.
     pub(super) fn all(&self) -> Vec<(usize, Debtor)> {
         let all = self.0.borrow();
         let worth = all.iter().filter_map(Weak::upgrade).filter(|owing| owing.is_worth_it());
         worth.map(|owing| (owing.bytes(), Debtor(owing))).collect()
+    }
+
+    /// Those that hold what their peers don't take, and how much.
+    pub(super) fn unsent(&self) -> Vec<(usize, Debtor)> {
+        let all = self.0.borrow();
+        let owing = all.iter().filter_map(Weak::upgrade);
+        owing.map(|owing| (owing.unsent_bytes(), Debtor(owing))).filter(|(bytes, _)| 0 < *bytes).collect()
     }
 }
 
@@ -149,15 +171,34 @@ mod tests {
     #[test]
     fn who_has_gone_is_forgotten() {
         let debtors = Debtors::default();
+        let owed = Owed::default();
         for _ in 0..1_000 {
-            debtors.add(&Rc::new(Owing::new(HeldBytes::default())));
+            debtors.add(&Rc::new(Owing::new(Arc::clone(&owed))));
         }
-        let owing = Rc::new(Owing::new(HeldBytes::default()));
+        let owing = Rc::new(Owing::new(Arc::clone(&owed)));
         debtors.add(&owing);
         assert!(debtors.all().is_empty(), "it owes nothing");
-        owing.on_said(WORTH_BYTES);
+        let said = owing.owed(Bytes::from(vec![0; WORTH_BYTES]));
         assert_eq!(debtors.all().iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>(), [WORTH_BYTES]);
-        assert_eq!((debtors.count(), owing.owed.get()), (WORTH_BYTES, WORTH_BYTES));
+        assert_eq!(debtors.unsent().len(), 1);
         assert!(debtors.0.borrow().len() < 100);
+        drop(said);
+        assert!(debtors.all().is_empty() && debtors.unsent().is_empty());
+    }
+
+    #[test]
+    fn what_is_said_counts_until_nobody_has_it() {
+        let owed = Owed::default();
+        let (one, other) = (Owing::new(Arc::clone(&owed)), Owing::new(Arc::clone(&owed)));
+        let small = one.owed(Bytes::from_static(b"abc"));
+        assert_eq!((owed.load(Ordering::Relaxed), &*small), (0, &b"abc"[..]));
+        let said = one.owed(Bytes::from(vec![1; 10_000]));
+        let shared = other.owed(said.clone());
+        assert_eq!(owed.load(Ordering::Relaxed), 20_000);
+        let part = said.slice(..10);
+        drop(said);
+        assert_eq!((one.unsent_bytes(), other.unsent_bytes()), (10_000, 10_000));
+        drop((part, shared));
+        assert_eq!((one.unsent_bytes(), owed.load(Ordering::Relaxed)), (0, 0));
     }
 }

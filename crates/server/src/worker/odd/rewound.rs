@@ -23,8 +23,6 @@ pub(super) struct Quiet {
     used: Cell<Instant>,
     heard: Cell<Instant>,
     flushed: Cell<bool>,
-    /// Bytes that the socket took, or TLS before it.
-    written: Cell<u64>,
 }
 
 impl Quiet {
@@ -42,17 +40,6 @@ impl Quiet {
         self.flushed.get()
     }
 
-    /// How many bytes were written to it.
-    pub(super) fn written(&self) -> u64 {
-        self.written.get()
-    }
-
-    fn on_written(&self, written: &Poll<Result<usize>>) {
-        if let Poll::Ready(Ok(count)) = written {
-            self.written.set(self.written.get() + *count as u64);
-        }
-    }
-
     fn on_used(&self) {
         self.used.set(Instant::now());
     }
@@ -66,8 +53,7 @@ impl Rewound {
 
     pub(super) fn new(socket: Stream, before: Bytes) -> Rewound {
         let now = Cell::new(Instant::now());
-        let quiet =
-            Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true), written: Cell::new(0) });
+        let quiet = Rc::new(Quiet { used: now.clone(), heard: now, flushed: Cell::new(true) });
         Rewound { before, socket, quiet, is_over: false }
     }
 
@@ -110,9 +96,7 @@ impl AsyncWrite for Rewound {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.quiet.on_used();
         self.quiet.flushed.set(false);
-        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.quiet.on_written(&written);
-        written
+        Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
@@ -134,9 +118,7 @@ impl AsyncWrite for Rewound {
     ) -> Poll<Result<usize>> {
         self.quiet.on_used();
         self.quiet.flushed.set(false);
-        let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.quiet.on_written(&written);
-        written
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

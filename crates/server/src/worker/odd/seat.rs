@@ -95,9 +95,9 @@ impl Seat {
         &self.request.0
     }
 
-    /// The exchange has said this, which is kept until the peer takes it.
-    pub(super) fn on_said(&self, out: &[Bytes]) {
-        self.connection().owing.on_said(out.iter().map(Bytes::len).sum());
+    /// What the exchange has said: it counts until the peer takes it.
+    pub(super) fn said(&self, out: Vec<Bytes>) -> impl Iterator<Item = Bytes> + use<'_> {
+        out.into_iter().map(|bytes| self.connection().owing.owed(bytes))
     }
 
     pub(super) fn worker(&self) -> &Shared {

@@ -139,8 +139,7 @@ impl WebSocketTask {
     }
 
     fn say(&mut self, out: Vec<Bytes>) {
-        self.seat.on_said(&out);
-        self.out.extend(out.into_iter().filter(|bytes| !bytes.is_empty()));
+        self.out.extend(self.seat.said(out).filter(|bytes| !bytes.is_empty()));
     }
 
     /// Reads once, and tells the exchange. How many bytes; none when the peer has ended its direction, or reset the
