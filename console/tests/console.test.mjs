@@ -156,6 +156,8 @@ test("the console is used by keyboard alone", async (t) => {
   await page.keyboard.press("Tab");
   await page.keyboard.type("orders/");
   await page.getByRole("link", { name: "evil/" }).waitFor({ state: "detached", timeout: PATIENCE });
+  // While the server is asked there is no list.
+  await page.getByRole("link", { name: "orders/42" }).waitFor({ timeout: PATIENCE });
   const seen = [];
   for (let n = 0; n < 10 && seen.at(-1) !== "orders/42"; n += 1) {
     await page.keyboard.press("Tab");

@@ -51,6 +51,8 @@ metrics! {
         lagging: Gauge = "tidings_followers_lagging",
         /// Messages that the furthest of them is behind.
         lag: Largest = "tidings_lag_messages",
+        /// What is held for peers that don't take it (`max_unsent_bytes`).
+        unsent: Gauge = "tidings_unsent_bytes",
         /// Connections that were ended to have memory, since the start: see `tidings_ladder_step`.
         shed: Counter = "tidings_connections_shed_total",
         /// Spans that were dropped because too many waited for the collector, since the start (`otlp_endpoint`).

@@ -42,7 +42,8 @@ fn check(engine: &Engine, told: &Mutex<(u64, Told)>) {
     let found = engine.find(&StreamName::parse(NAME).unwrap(), engine.now());
     let found = found.map(|stream| stream.offset(stream.tail().0));
     let (life_after, after) = *told.lock().unwrap();
-    if life != life_after || after == Told::Unsure {
+    let was_deleted_meanwhile = before != Told::Gone && after == Told::Gone;
+    if life != life_after || after == Told::Unsure || was_deleted_meanwhile {
         return;
     }
     match (before, found) {

@@ -346,11 +346,12 @@ impl Worker {
         self.lagging.on_looked(share, self.slots.places(), &self.core.metrics);
     }
 
-    /// Tells how many connections there are.
+    /// Tells how many connections there are, and what is held for them.
     fn count_connections(&self) {
         let connections = &self.core.metrics.connections;
         connections.of(HeldBy::Worker).set(self.slots.len() as u64);
         connections.of(HeldBy::Task).set((self.handed_over.len() + self.tasks.connections) as u64);
+        self.core.metrics.unsent.set(self.core.unsent_bytes() as u64);
     }
 
     /// Whether the hand of the clock has gone round, and it is too early for another round.
