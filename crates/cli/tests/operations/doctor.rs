@@ -51,6 +51,19 @@ fn what_would_keep_a_server_from_starting_is_bad() {
     assert_eq!((code, &about(&told, "port")["verdict"]), (Some(7), &Value::from("bad")), "{told:#}");
 }
 
+/// More than any system has: of files, and of memory.
+#[test]
+fn what_the_machine_does_not_have_is_doubtful() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = ["--listen", "127.0.0.1:0", "--max-connections", "10000000", "--memory-bytes", "1TiB"];
+    let (_, told) = doctor(folder.path(), &asked);
+    for (finding, advice) in [("open files", "LimitNOFILE=10000256"), ("memory", "lower `memory_bytes`")] {
+        let found = about(&told, finding);
+        assert_eq!(found["verdict"], "doubtful", "{found}");
+        assert!(found["advice"].as_str().unwrap().contains(advice), "{found}");
+    }
+}
+
 #[test]
 fn a_person_gets_lines_and_no_colours_in_a_pipe() {
     let folder = tempfile::tempdir().unwrap();
