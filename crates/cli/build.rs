@@ -18,7 +18,8 @@ fn main() {
     let target = std::env::var("TARGET").unwrap_or_default();
     let build = [commit, date, Some(target)].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    println!("cargo:rustc-env=TIDINGS_BUILD={version} ({build})");
+    // `cargo run` hands it to the program, which refuses variables of its own that it does not know.
+    println!("cargo:rustc-env=VERSION_AND_BUILD={version} ({build})");
 }
 
 fn said(variable: &str) -> Option<String> {

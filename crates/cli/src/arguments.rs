@@ -21,7 +21,7 @@ use std::io::{self, BufWriter};
 
 /// Named streams of messages, followed by polling, long polling, SSE and WebSocket, all from one offset.
 #[derive(Debug, Parser)]
-#[command(name = "tidings", version, long_version = env!("TIDINGS_BUILD"), after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "tidings", version, long_version = env!("VERSION_AND_BUILD"), after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -156,3 +156,9 @@ fn a_reader_of_the_output_may_go_away() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
 }
+
+/// `cargo run` hands the variables of a build script to the program, and a server refuses to start with one of its own that it does not know.
+#[test]
+fn the_build_names_no_variable_as_a_setting_is_named() {
+    assert!(!include_str!("../build.rs").contains("rustc-env=TIDINGS_"));
+}
