@@ -40,7 +40,7 @@ fn alone() -> Vec<Step> {
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
         run("crash tests", "log and simulation, with planted bugs", cargo_test(CRASH_TESTS.as_flattened())),
         run("tests", "all others, on the binary as it ships", cargo_test(&all_but_crash_tested())),
-        run("portable worker", "most of the same tests, without epoll and io_uring", portable_worker()),
+        run("portable worker", "the same tests, without epoll and io_uring", portable_worker()),
         run("binary", "what the foreign programs talk to", cargo_run(&binary())),
     ]
 }
@@ -185,12 +185,9 @@ fn cargo_test(scope: &[&str]) -> Program {
     cargo_run(&[&["test", "--no-fail-fast"], scope].concat()).counting(Form::PassedAndFailed)
 }
 
-/// The worker's tests on what every Unix has, but those of what is decided the same however events come and bytes go. The step before runs
-/// all of them on the best that this system has.
+/// The worker's tests on what every Unix has. The step before runs them on the best that this system has.
 fn portable_worker() -> Program {
-    const ELSEWHERE: [&str; 9] =
-        ["--", "--skip", "access::", "--skip", "acme::", "--skip", "ladder::", "--skip", "limits::"];
-    let tests = cargo_test(&[all_but_crash_tested(), vec!["--test", "worker"], ELSEWHERE.to_vec()].concat());
+    let tests = cargo_test(&[all_but_crash_tested(), vec!["--test", "worker"]].concat());
     let environment = vec![("TIDINGS_EVENT_LOOP", "portable".into()), ("TIDINGS_SENDS", "send".into())];
     Program { environment, ..tests }
 }
