@@ -78,13 +78,14 @@ impl Reloader {
     }
 }
 
+/// The last line says that it is done.
 fn tell(reloaded: &Reloaded) {
+    if !reloaded.at_next_start.is_empty() {
+        log::warn!("only the next start changes {}", reloaded.at_next_start.join(", "));
+    }
     if reloaded.changed.is_empty() {
         log::info!("the settings were reloaded");
     } else {
         log::info!("the settings were reloaded; others now: {}", reloaded.changed.join(", "));
-    }
-    if !reloaded.at_next_start.is_empty() {
-        log::warn!("only the next start changes {}", reloaded.at_next_start.join(", "));
     }
 }

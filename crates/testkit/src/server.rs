@@ -21,6 +21,9 @@ use tempfile::TempDir;
 /// How often another port is tried when somebody took the chosen one.
 const PORTS_TRIED_MAX: usize = 8;
 
+/// What every server of a test has as its settings where the test was told so: all tests are run on each event loop.
+const UNDER_TEST: [&str; 2] = ["TIDINGS_EVENT_LOOP", "TIDINGS_SENDS"];
+
 /// How a server is to be started.
 #[derive(Debug, Default)]
 pub struct ServerBuilder {
@@ -304,8 +307,10 @@ impl Drop for Server {
 /// Starts the process and waits until it is ready; else what it printed.
 fn launch(how: &ServerBuilder, data: &Path, address: SocketAddr) -> Result<(Child, Output), String> {
     let mut command = Command::new(tidings_binary());
-    // The server takes what begins with `TIDINGS_` for settings; what this test was told is none of its business.
-    let told = |name: &OsString| name.as_encoded_bytes().starts_with(b"TIDINGS_");
+    // The server takes what begins with `TIDINGS_` for settings; what else this test was told is none of its business.
+    let told = |name: &OsString| {
+        name.as_encoded_bytes().starts_with(b"TIDINGS_") && !UNDER_TEST.iter().any(|kept| name == kept)
+    };
     for (name, _) in std::env::vars_os().filter(|(name, _)| told(name)) {
         command.env_remove(name);
     }

@@ -3,7 +3,7 @@
 use crate::process::clients_by_worker;
 use crate::requests::POLL;
 use crate::wire::Wire;
-use tidings_testkit::{Api, Server};
+use tidings_testkit::{Api, Server, eventually};
 
 /// Connects, and waits for an answer: from here on the connection stays where it is.
 fn connected(server: &Server) -> Wire {
@@ -35,4 +35,21 @@ fn a_new_connection_goes_to_the_worker_that_has_fewest() {
     let after = spread(&server, &wires);
     assert_eq!(after.len(), 2, "{after:?}");
     assert!(after.iter().all(|clients| EACH.abs_diff(clients.len()) <= 2 * NEARLY), "{after:?}");
+}
+
+/// All of these tests are run on each event loop, by these variables. A run that does not have what it asked for shows nothing.
+#[test]
+fn the_server_runs_on_what_the_tests_are_run_on() {
+    let server = Server::start();
+    let told = |name| std::env::var(name).ok().filter(|word| word != "auto");
+    let line = eventually("it says what it runs on", || {
+        let printed = server.printed();
+        let line = printed.lines().find(|line| line.contains("event loop: "))?.to_owned();
+        line.contains("; sends: ").then_some(line)
+    });
+    for (variable, label) in [("TIDINGS_EVENT_LOOP", "event loop"), ("TIDINGS_SENDS", "sends")] {
+        if let Some(word) = told(variable) {
+            assert!(line.contains(&format!("{label}: {word}")), "{line}, and not {word}");
+        }
+    }
 }

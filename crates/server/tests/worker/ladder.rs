@@ -305,49 +305,61 @@ fn who_takes_nothing_over_http2_is_ended_before_the_budget_is_used_up() {
 /// Peers that take a little of much, now and then, and what they hold is not quite enough to be ended for: they don't keep others out.
 #[test]
 fn who_takes_little_of_much_keeps_nobody_out_for_as_long_as_they_like() {
+    const MESSAGES: usize = 4;
     const MESSAGE_BYTES: usize = 512 << 10;
     let server = server();
     let mut api = Api::new(server.address());
     api.create("a", &[]);
+    api.create("large", &[]);
+    let mut random = Random(5);
+    for _ in 0..MESSAGES {
+        api.publish("large", &format!("[\"{}\"]", random.text(MESSAGE_BYTES)));
+    }
     let mut poller = Wire::connect(&server);
     let mut live = Wire::upgraded(&server, FOLLOW);
     live.message("live");
-    let filler = "x".repeat(MESSAGE_BYTES);
-    let mut stalled: Vec<Wire> = Vec::new();
-    let mut one_more = |stalled: &mut Vec<Wire>, api: &mut Api| {
-        let mut wire = Wire::connect(&server);
-        if wire.ask(crate::requests::upgrade(FOLLOW)).status == 503 {
-            return;
-        }
-        wire.message("live");
-        rustix::net::sockopt::set_socket_recv_buffer_size(wire.socket(), 4096).expect("a socket has one");
-        stalled.push(wire);
-        assert!(stalled.len() < 2 * (BUDGET_MIB << 20) / MESSAGE_BYTES, "they pin nothing");
-        api.publish("a", &format!("[{{\"filler\":\"{filler}\"}}]"));
-        live.message("message");
+    let may_follow = || {
+        let answer = Wire::connect(&server).ask(crate::requests::upgrade(FOLLOW));
+        assert!(matches!(answer.status, 101 | 503), "{}", answer.head);
+        answer.status == 101
     };
-    // What the log uses for a moment goes by without anybody's end: then there are too few of them yet.
-    let ended = (0..5).find_map(|_| {
-        while advice(&mut poller) < 10 {
-            one_more(&mut stalled, &mut api);
+    let mut stalled: Vec<Wire> = Vec::new();
+    let take_a_little = |stalled: &mut Vec<Wire>| {
+        for wire in stalled {
+            let _some = wire.socket().set_nonblocking(true);
+            let _ended = std::io::Read::read(&mut wire.socket(), &mut [0; 16]);
         }
-        eventually("somebody new may follow", || {
-            for wire in &mut stalled {
-                let _some = wire.socket().set_nonblocking(true);
-                let _ended = std::io::Read::read(&mut wire.socket(), &mut [0; 16]);
-            }
-            tidings_testkit::pause(std::time::Duration::from_millis(100));
+        tidings_testkit::pause(std::time::Duration::from_millis(100));
+    };
+    let steadily = |stalled: &mut Vec<Wire>, poller: &mut Wire| {
+        (0..20).all(|_| {
+            take_a_little(stalled);
+            10 <= advice(poller)
+        })
+    };
+    // One after the other; what the reading of a page takes for a moment more goes by.
+    while !steadily(&mut stalled, &mut poller) {
+        while advice(&mut poller) < 10 {
             let mut wire = Wire::connect(&server);
-            let answer = wire.ask(crate::requests::upgrade(FOLLOW));
-            (answer.status == 101).then_some(())
-        });
+            rustix::net::sockopt::set_socket_recv_buffer_size(wire.socket(), 4096).expect("a socket has one");
+            wire.send(crate::requests::upgrade("/v1/stream/large?offset=-1"));
+            stalled.push(wire);
+            assert!(stalled.len() < 2 * (BUDGET_MIB << 20) / MESSAGE_BYTES, "they hold nothing");
+            tidings_testkit::pause(std::time::Duration::from_millis(20));
+        }
+    }
+    let ended = |api: &mut Api| -> usize {
         let page = api.expect(200, &Request::get("/metrics")).text();
-        let ended = page.lines().find_map(|line| line.strip_prefix("tidings_connections_shed_total "));
-        let ended: usize = ended.and_then(|count| count.parse().ok()).expect("it is counted");
-        (ended != 0).then_some(ended)
+        let line = page.lines().find_map(|line| line.strip_prefix("tidings_connections_shed_total "));
+        line.and_then(|count| count.parse().ok()).expect("it is counted")
+    };
+    assert_eq!((may_follow(), ended(&mut api)), (false, 0), "they keep others out");
+    eventually("somebody new may follow", || {
+        take_a_little(&mut stalled);
+        may_follow().then_some(())
     });
-    let ended = ended.expect("some of them are ended");
-    assert!(ended < stalled.len(), "{ended} of {}", stalled.len());
+    let ended = ended(&mut api);
+    assert!((1..stalled.len()).contains(&ended), "{ended} of {}", stalled.len());
     api.publish("a", "[1]");
     assert_eq!(live.message("message")["data"], 1, "who reads goes on");
 }
