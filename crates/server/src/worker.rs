@@ -146,6 +146,8 @@ pub(crate) struct Worker {
     /// How many there were.
     ready_count: usize,
     under_the_hand: Vec<u64>,
+    /// Slots that the hand has still to look at, of those that were due at the last tick.
+    hand_left: usize,
     lagging: Lagging,
     /// How many ticks there were.
     tick: usize,
@@ -164,8 +166,8 @@ impl Worker {
     const TICK_MS: u32 = 50;
     /// Slots looked at in one tick, at most.
     const HAND_SHARE: usize = 8_192;
-    /// Of these so many at once: what is known of them meanwhile takes little room.
-    const HAND_AT_ONCE: usize = 256;
+    /// After so many the time is looked at.
+    const HAND_AT_ONCE: usize = 64;
     /// Every slot is looked at within that many ticks while there are few.
     const HAND_TICKS: usize = 2;
     /// With more slots than this the hand goes round in as many ticks, and then rests: a look at each of thousands costs
@@ -222,6 +224,7 @@ impl Worker {
             ready_count: 0,
             pace: Rc::default(),
             under_the_hand: Vec::new(),
+            hand_left: 0,
             lagging: Lagging::default(),
             tick: 0,
             handed_over: Vec::new(),

@@ -118,6 +118,7 @@ unsafe impl GlobalAlloc for CountingHeap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
     /// What the tests of this crate run on.
     #[global_allocator]
@@ -126,12 +127,16 @@ mod tests {
     /// More than all else that the tests of this crate have at a time.
     const MUCH: usize = 64 << 20;
 
+    /// Held by a test while it counts: there is one count for all of the process.
+    static COUNTING: Mutex<()> = Mutex::new(());
+
     fn allocated() -> usize {
         allocated_bytes().expect("this binary counts")
     }
 
     #[test]
     fn what_is_in_use_counts_until_it_is_given_back() {
+        let _others_wait = COUNTING.lock();
         let before = allocated();
         let mut much = Vec::<u8>::with_capacity(MUCH);
         assert!(before + MUCH / 2 < allocated());
@@ -151,6 +156,7 @@ mod tests {
     fn many_small_pieces_count_as_what_they_take() {
         const COUNT: usize = 1_000_000;
         assert_eq!([taken(1), taken(24), taken(25), taken(88), taken(89)], [32, 32, 48, 96, 112]);
+        let _others_wait = COUNTING.lock();
         let before = allocated();
         let pieces: Vec<Box<u64>> = (0..COUNT as u64).map(Box::new).collect();
         let taken = allocated() - before;

@@ -50,7 +50,6 @@ struct Waited {
 pub(crate) struct Latencies([Duration; 4]);
 
 impl Latencies {
-    /// Each kind of them, with its name.
     /// That of one of them.
     pub(crate) fn of(&self, transport: Transport) -> Duration {
         self.0[transport as usize]

@@ -108,7 +108,7 @@ impl Worker {
 
     /// Sleeps until something is ready, unless something is left to do.
     fn sleep(&mut self) -> std::io::Result<()> {
-        if self.heard == self.ready.len() && self.core.ready.is_empty() {
+        if self.heard == self.ready.len() && self.core.ready.is_empty() && self.hand_left == 0 {
             self.poller.sleep(&mut self.ready)?;
             self.heard = 0;
             self.ready_count = self.ready.len();
@@ -127,7 +127,8 @@ impl Worker {
             }
             let was_ready = !ready.is_empty();
             let all_heard = self.hear(&ready, began, budget);
-            let finished = self.advance_ready(began, budget) && all_heard;
+            self.move_hand();
+            let finished = self.advance_ready(began, budget) && all_heard && self.hand_left == 0;
             if self.is_drained() {
                 break Turn::Over;
             }
@@ -327,23 +328,30 @@ impl Worker {
         self.shed();
         self.go_on_postponed();
         self.revisit();
-        if self.hand_rests() {
+        if !self.hand_rests() {
+            self.hand_left = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
+        }
+    }
+
+    /// The hand of the clock goes on, for a moment: of a thousand connections that came together the time is up together, and to end each takes
+    /// longer than to look at it.
+    fn move_hand(&mut self) {
+        if self.hand_left == 0 {
             return;
         }
-        let share = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
+        let began = now();
         let mut keys = std::mem::take(&mut self.under_the_hand);
-        let mut left = share;
-        while left != 0 {
-            let part = left.min(Worker::HAND_AT_ONCE);
-            left -= part;
+        while self.hand_left != 0 && now().saturating_duration_since(began) < NEWS_EVERY {
+            let part = self.hand_left.min(Worker::HAND_AT_ONCE);
+            self.hand_left -= part;
             self.slots.under_the_hand(part, &mut keys);
             for key in &keys {
                 self.on_hand(*key);
             }
+            self.lagging.on_looked(part, self.slots.places(), &self.core.metrics);
         }
         self.send_together();
         self.under_the_hand = keys;
-        self.lagging.on_looked(share, self.slots.places(), &self.core.metrics);
     }
 
     /// Tells how many connections there are, and what is held for them.

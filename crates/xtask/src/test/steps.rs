@@ -5,6 +5,7 @@ use super::needs;
 use super::step::{Action, Program, Stage, Step};
 use crate::workspace::{CRASH_TESTED, Workspace, all_but_crash_tested, cargo};
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 /// Where other people's suites and clients are.
@@ -39,7 +40,11 @@ fn alone() -> Vec<Step> {
         run("format", "cargo fmt --check", cargo_run(&["fmt", "--all", "--check"])),
         run("tidy", "layers, module docs, error codes", cargo_run(&["xtask", "tidy"])),
         run("crash tests", "log and simulation, with planted bugs", cargo_test(CRASH_TESTS.as_flattened())),
-        run("tests", "all others, on the binary as it ships", cargo_test(&all_but_crash_tested())),
+        run(
+            "tests",
+            "all others, on the binary as it ships",
+            mostly_waiting(cargo_test(&all_but_crash_tested())),
+        ),
         run("portable worker", "the same tests, without epoll and io_uring", portable_worker()),
         run("binary", "what the foreign programs talk to", cargo_run(&binary())),
     ]
@@ -188,8 +193,17 @@ fn cargo_test(scope: &[&str]) -> Program {
 /// The worker's tests on what every Unix has. The step before runs them on the best that this system has.
 fn portable_worker() -> Program {
     let tests = cargo_test(&[all_but_crash_tested(), vec!["--test", "worker"]].concat());
-    let environment = vec![("TIDINGS_EVENT_LOOP", "portable".into()), ("TIDINGS_SENDS", "send".into())];
-    Program { environment, ..tests }
+    let portable = [("TIDINGS_EVENT_LOOP", "portable".into()), ("TIDINGS_SENDS", "send".into())];
+    let mut tests = mostly_waiting(tests);
+    tests.environment.extend(portable);
+    tests
+}
+
+/// Tests that wait for servers, time limits and disks for most of their time: more of them at once than there are processors.
+fn mostly_waiting(mut tests: Program) -> Program {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    tests.environment.push(("RUST_TEST_THREADS", (2 * processors).to_string().into()));
+    tests
 }
 
 fn client(path: &str, arguments: &[&str]) -> Program {
