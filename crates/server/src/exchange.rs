@@ -60,6 +60,11 @@ pub(crate) trait Exchange {
         usize::MAX
     }
 
+    /// Whether its peer has said the beginning of something, and not the rest.
+    fn is_unfinished(&self) -> bool {
+        false
+    }
+
     /// Nothing was sent for the heartbeat interval.
     fn on_silence(&mut self, _out: &mut Vec<Bytes>) {}
 
@@ -133,6 +138,10 @@ macro_rules! pass_on_to_exchange {
 
         fn input_bytes_max(&self) -> usize {
             self.exchange.input_bytes_max()
+        }
+
+        fn is_unfinished(&self) -> bool {
+            self.exchange.is_unfinished()
         }
 
         fn on_silence(&mut self, out: &mut Vec<Bytes>) {

@@ -21,13 +21,13 @@ use rustix::net::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use tidings_auth::Tickets;
 use tidings_engine::{Engine, EngineSettings, StartError, Storage, SystemClock};
 use tidings_protocol::websocket::memory::MessageMemory;
@@ -58,6 +58,17 @@ pub enum RunError {
         address: SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+    /// No connection could be opened.
+    #[error(
+        "the system lets this process open {allowed} files, and it needs {least} at least: raise that, as with `ulimit -n`, or \
+         `LimitNOFILE=` of systemd"
+    )]
+    Descriptors {
+        /// How many there may be.
+        allowed: usize,
+        /// With fewer it does not start.
+        least: usize,
     },
     /// A certificate, its key or an authority can't be used.
     #[error("TLS: {0}")]
@@ -112,12 +123,12 @@ pub fn run_on(
     shout_if_insecure(settings);
     log::info!("the streams in {} are ready", settings.data.display());
     let workers = settings.workers;
+    let descriptors = descriptors_for_connections(settings)?;
     let (listens, places) = listen_all(settings)?;
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let draining = AtomicBool::new(false);
     let memory = Memory::new(settings.memory_budget_bytes);
     let _watch = memory.watch(worker::now)?;
-    let descriptors = descriptors_for_connections(settings);
     let registry = Arc::new(Registry::new(places.len(), engine.now()));
     let collector = Collector::start(settings, &registry)?;
     let (asks, line) = Asks::new(settings, engine.now());
@@ -143,12 +154,7 @@ pub fn run_on(
         draining,
     });
     let asking = asks::start(&common, line)?;
-    let mut threads = Vec::new();
-    for (index, (listeners, purpose)) in places.into_iter().enumerate() {
-        let common = Arc::clone(&common);
-        let thread = thread::Builder::new().name(format!("worker-{index}"));
-        threads.push(thread.spawn(move || worker::run(common, listeners, index, purpose))?);
-    }
+    let mut threads = start_workers(places, &common, &signals)?;
     listens.tell(workers);
     let keeper = crate::tls::keeper::start(&common)?;
     let reloading = Reloading::start(loaded, Arc::clone(&common))?;
@@ -175,6 +181,31 @@ pub fn run_on(
     }
     log::info!("ended");
     Ok(())
+}
+
+fn start_workers(
+    places: Vec<Place>,
+    common: &Arc<Common>,
+    signals: &Signals,
+) -> io::Result<Vec<JoinHandle<io::Result<()>>>> {
+    let start = |(index, (listeners, purpose))| {
+        let (common, end) = (Arc::clone(common), EndOfServer(signals.handle()));
+        thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            // Also where it panics: the others end in order, and a supervisor starts the server again.
+            let _end = end;
+            worker::run(common, listeners, index, purpose)
+        })
+    };
+    places.into_iter().enumerate().map(start).collect()
+}
+
+/// When this is dropped the server ends, as if it had been asked to.
+struct EndOfServer(Handle);
+
+impl Drop for EndOfServer {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 fn open_revocations(folder: &Path) -> Result<Revoking, RunError> {
@@ -223,22 +254,24 @@ fn start_engine(
 }
 
 /// How many connections the system lets this process have, after it was asked for as many as it may give.
-fn descriptors_for_connections(settings: &Settings) -> usize {
+fn descriptors_for_connections(settings: &Settings) -> Result<usize, RunError> {
     /// For segments, listeners, the workers' own, and what a library opens for a moment.
-    const OTHERS: u64 = 256;
+    const OTHERS: usize = 256;
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let current = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_kept) => limit.current,
     };
-    let descriptors = current
-        .map_or(usize::MAX, |count| usize::try_from(count.saturating_sub(OTHERS)).unwrap_or(usize::MAX))
-        .max(1);
+    let allowed = current.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+    let descriptors = match allowed.checked_sub(OTHERS) {
+        None | Some(0) => return Err(RunError::Descriptors { allowed, least: OTHERS + 1 }),
+        Some(descriptors) => descriptors,
+    };
     if descriptors < settings.max_connections {
         log::warn!("the system allows {descriptors} connections, fewer than `max_connections`");
     }
-    descriptors
+    Ok(descriptors)
 }
 
 /// What one worker listens on, and what for.
@@ -297,4 +330,21 @@ fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     bind(&socket, &SocketAddrAny::from(address))?;
     listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_fails_ends_the_server() {
+        let mut signals = Signals::new([signal_hook::consts::SIGUSR2]).unwrap();
+        let end = EndOfServer(signals.handle());
+        let worker = thread::spawn(move || {
+            let _end = end;
+            panic!("as a worker may");
+        });
+        assert_eq!(signals.forever().next(), None);
+        worker.join().unwrap_err();
+    }
 }

@@ -143,7 +143,10 @@ pub(crate) struct Worker {
     said: Vec<Bytes>,
     /// How many of `ready` were attended to.
     heard: usize,
-    /// How many there were.
+    /// Those that come behind, and how many of them were attended to.
+    behind: Vec<Ready>,
+    heard_behind: usize,
+    /// How many there were of both.
     ready_count: usize,
     under_the_hand: Vec<u64>,
     /// Slots that the hand has still to look at, of those that were due at the last tick.
@@ -199,7 +202,7 @@ impl Worker {
         let inbox = inbox.ok_or_else(|| std::io::Error::other("too many workers"))?;
         common.pulse.on_begun(index);
         for Listening { socket, entrance } in &listeners {
-            poller.add(socket, entrance.key(), poller::Interest::Read)?;
+            poller.add(socket, entrance.key(), poller::Interest::Read, poller::Rank::Behind)?;
         }
         let core = Core::new(&common, index, inbox, now);
         Ok(Worker {
@@ -221,6 +224,8 @@ impl Worker {
             together,
             said: Vec::new(),
             heard: 0,
+            behind: Vec::new(),
+            heard_behind: 0,
             ready_count: 0,
             pace: Rc::default(),
             under_the_hand: Vec::new(),

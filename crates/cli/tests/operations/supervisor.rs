@@ -1,9 +1,11 @@
 //! A supervisor: a socket that is told what the server does, as systemd has one.
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
-use tidings_testkit::{PATIENCE, Server};
+use tidings_testkit::{Connection, Deadline, PATIENCE, Request, Server, eventually, tidings_binary};
 
 struct Supervisor {
     socket: UnixDatagram,
@@ -77,4 +79,47 @@ fn without_a_watchdog_nothing_is_told_of_being_alive() {
     let mut bytes = [0; 64];
     assert!(supervisor.socket.recv(&mut bytes).is_err(), "nobody asked");
     drop(server);
+}
+
+/// A server that could open nothing for its clients does not begin to serve.
+#[test]
+fn a_server_that_gets_too_few_descriptors_ends_and_says_what_to_do() {
+    for (descriptors, serves) in [(8, false), (14, false), (32, false), (256, false), (300, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = std::fs::File::create(folder.path().join("said")).unwrap();
+        let command = format!(
+            r#"ulimit -n {descriptors}; exec "$1" serve --data data --listen 127.0.0.1:0 --workers 2"#
+        );
+        let mut server = Command::new("sh")
+            .args(["-c", &command, "sh"])
+            .arg(tidings_binary())
+            .env_clear()
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(said.try_clone().unwrap())
+            .stderr(said)
+            .spawn()
+            .unwrap();
+        let text = || std::fs::read_to_string(folder.path().join("said")).unwrap();
+        let ended = eventually("it serves, or ends", || match server.try_wait().unwrap() {
+            Some(status) => Some(Some(status)),
+            None => answers(&text()).then_some(None),
+        });
+        if ended.is_none() {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+        let (said, failed) = (text(), ended.is_some_and(|status| !status.success()));
+        assert_eq!((ended.is_none(), failed), (serves, !serves), "{descriptors}: {said}");
+        assert!(serves || said.contains("`ulimit -n`") || said.contains("oo many open files"), "{said}");
+    }
+}
+
+/// Whether the server that has printed this is there for whoever asks.
+fn answers(printed: &str) -> bool {
+    let address = printed.lines().find_map(|line| line.strip_prefix("tidings listens on http://"));
+    let Some(Ok(address)) = address.map(str::parse::<SocketAddr>) else { return false };
+    let answer = Connection::open(address)
+        .and_then(|mut connection| connection.ask(&Request::get("/health/live"), Deadline::patient()));
+    answer.is_ok_and(|answer| answer.status == 200)
 }

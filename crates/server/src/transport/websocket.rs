@@ -337,6 +337,10 @@ impl<T: Talk> Exchange for Connection<T> {
         if self.talk.deflate().is_some() { DEFLATED_BYTES_MAX } else { usize::MAX }
     }
 
+    fn is_unfinished(&self) -> bool {
+        self.assembler.is_some()
+    }
+
     fn on_input(&mut self, input: &mut Input<'_>, owner: Owner, core: &mut Core, out: &mut Vec<Bytes>) {
         let message_bytes_max = self.talk.message_bytes_max(core);
         let memory = Arc::clone(&core.message_memory);

@@ -2,7 +2,7 @@
 
 use super::arrivals::Arrival;
 use super::output::SEND_FLAGS;
-use super::poller::{Interest, LISTENER, SECURED_LISTENER};
+use super::poller::{Interest, LISTENER, Rank, SECURED_LISTENER};
 use super::secured::Secured;
 use super::slots::{Channel, Phase, Slot};
 use super::{Worker, turn};
@@ -49,15 +49,13 @@ pub(crate) struct Listening {
 }
 
 impl Worker {
-    /// Connections taken in one go, and in so many the time is looked at; the others stay with the kernel for a moment.
+    /// Connections taken in one go, and no longer than news may wait; the others stay with the kernel for a moment.
     const ACCEPTED_MAX: usize = 64;
-    const ACCEPTED_LEAST: usize = 8;
 
     pub(super) fn accept(&mut self, entrance: Entrance) {
         let began = turn::now();
-        for count in 1..=Worker::ACCEPTED_MAX {
-            let look = count % Worker::ACCEPTED_LEAST == 0;
-            if look && turn::NEWS_EVERY <= turn::now().saturating_duration_since(began) {
+        for _ in 0..Worker::ACCEPTED_MAX {
+            if turn::NEWS_EVERY <= turn::now().saturating_duration_since(began) {
                 return;
             }
             let Some(listener) = self.listeners.iter().find(|one| one.entrance == entrance) else { return };
@@ -114,7 +112,7 @@ impl Worker {
         if self.core.settings.proxy_protocol && slot.peer.is_proxy() {
             slot.phase = Phase::ProxyHeader;
         }
-        if self.poller.add(&slot.socket, key, Interest::Read).is_err() {
+        if self.poller.add(&slot.socket, key, slot.interest, slot.rank).is_err() {
             self.slots.remove(key);
             return;
         }
@@ -183,14 +181,14 @@ impl Worker {
     fn watch_listeners(&mut self, interest: Interest) {
         for Listening { socket, entrance } in &self.listeners {
             // It is registered for as long as it is there; the kernel has no reason to refuse.
-            let _changed = self.poller.change(socket, entrance.key(), interest);
+            let _changed = self.poller.change(socket, entrance.key(), interest, Rank::Behind);
         }
     }
 
     /// No new connections from here on.
     pub(super) fn stop_accepting(&mut self) {
         for Listening { socket, entrance } in self.listeners.drain(..) {
-            self.poller.remove(&socket, entrance.key());
+            self.poller.remove(&socket, entrance.key(), Rank::Behind);
         }
     }
 }

@@ -32,6 +32,20 @@ impl Worker {
         }
         if event.readable {
             self.on_readable(key);
+            self.rank(key);
+        }
+    }
+
+    /// Who has said all that it began to say comes before all who have not.
+    pub(super) fn rank(&mut self, key: u64) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let rank = slot.due_rank();
+        if slot.rank == rank {
+            return;
+        }
+        slot.rank = rank;
+        if self.poller.set_rank(&slot.socket, key, slot.interest, rank).is_err() {
+            self.close(key);
         }
     }
 
@@ -48,17 +62,15 @@ impl Worker {
         if slot.secured.is_some() {
             return self.on_readable_secured(key);
         }
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let held = slot.take_input();
-        let start = held.len();
-        buffer.resize(start + Worker::BUFFER_BYTES, 0);
-        buffer[..start].copy_from_slice(&held);
+        let held_bytes = slot.rare.as_ref().map_or(0, |rare| rare.input.len());
         let most = if slot.phase == Phase::Request { REQUEST_BYTES_MAX } else { Worker::BUFFER_BYTES };
-        let bytes_max = share_bytes(most, start, self.ready_count).min(slot.input_bytes_max());
-        match rustix::io::read(&slot.socket, &mut buffer[start..start + bytes_max]) {
+        let bytes_max = share_bytes(most, held_bytes, self.ready_count).min(slot.input_bytes_max());
+        let mut buffer = std::mem::take(&mut self.buffer);
+        match rustix::io::read(&slot.socket, &mut buffer[..bytes_max]) {
             Ok(0) => {
                 slot.inbound = Inbound::Ended;
-                self.on_input(key, &mut buffer[..start]);
+                let mut held = slot.take_input();
+                self.on_input(key, &mut held);
             }
             Ok(count) => {
                 slot.seen_ms = now_ms;
@@ -66,17 +78,33 @@ impl Worker {
                 if let Some(story) = &mut slot.story {
                     story.on_received(count);
                 }
-                if slot.phase == Phase::Request && start == 0 {
+                if slot.phase == Phase::Request && held_bytes == 0 {
                     slot.due_ms = due_ms;
                 }
-                self.on_input(key, &mut buffer[..start + count]);
+                if held_bytes == 0 {
+                    self.on_input(key, &mut buffer[..count]);
+                } else {
+                    self.on_more(key, &buffer[..count]);
+                }
             }
-            Err(Errno::AGAIN | Errno::INTR) => self.keep_input(key, &buffer[..start]),
+            Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_broken) => self.close(key),
         }
-        buffer.truncate(Worker::BUFFER_BYTES);
-        buffer.shrink_to(Worker::BUFFER_BYTES);
         self.buffer = buffer;
+    }
+
+    /// More of what has begun. As long as it is known that it is not all, it is only put to the rest: a byte every so often costs no more
+    /// than to read it.
+    fn on_more(&mut self, key: u64, more: &[u8]) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let least = slot.rare.as_ref().map_or(0, |rare| rare.input.least());
+        let mut held = slot.take_input();
+        held.extend_from_slice(more);
+        if held.len() < least && self.has_room_for(held.len()) {
+            self.hold_input(key, held, least);
+        } else {
+            self.on_input(key, &mut held);
+        }
     }
 
     /// The peer has ended its direction while it is being answered. A stream is probed: if the peer is gone
@@ -161,7 +189,7 @@ impl Worker {
 
     pub(super) fn close(&mut self, key: u64) {
         let Some(mut slot) = self.slots.remove(key) else { return };
-        self.poller.remove(&slot.socket, key);
+        self.poller.remove(&slot.socket, key, slot.rank);
         if let Some(story) = slot.story.take() {
             story.tell(end_of(&slot, &self.core), self.core.now_ms);
         }

@@ -239,7 +239,7 @@ impl Worker {
         if slot.interest != interest {
             slot.interest = interest;
             // The descriptor is registered for as long as the slot lives; the kernel has no reason to refuse.
-            let _changed = self.poller.change(&slot.socket, key, interest);
+            let _changed = self.poller.change(&slot.socket, key, interest, slot.rank);
         }
     }
 

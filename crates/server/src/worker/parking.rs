@@ -3,7 +3,6 @@
 use super::Worker;
 use super::odd::HandedOver;
 use super::output::Written;
-use super::poller::Interest;
 use super::slots::{Channel, Phase, Slot};
 use crate::limits::Caller;
 use crate::story::Story;
@@ -22,7 +21,7 @@ impl Worker {
             Written::Broken => return self.close(key),
         }
         if let Some(slot) = self.slots.remove(key) {
-            self.poller.remove(&slot.socket, key);
+            self.poller.remove(&slot.socket, key, slot.rank);
             let Slot { socket, secured, peer, share, story, .. } = slot;
             let (channel, input) = (Channel { socket, secured }, Bytes::copy_from_slice(input));
             self.handed_over.push(HandedOver { channel, input, whose: (Caller { peer, share }, story) });
@@ -76,15 +75,18 @@ impl Worker {
         slot
     }
 
-    fn park_slot(&mut self, slot: Slot, mut input: Vec<u8>) -> Option<u64> {
+    fn park_slot(&mut self, mut slot: Slot, mut input: Vec<u8>) -> Option<u64> {
+        slot.rank = slot.due_rank();
         let key = self.slots.insert(slot);
-        let added = self.slots.get(key).map(|slot| self.poller.add(&slot.socket, key, Interest::Read));
+        let added =
+            self.slots.get(key).map(|slot| self.poller.add(&slot.socket, key, slot.interest, slot.rank));
         if !matches!(added, Some(Ok(()))) {
             self.close(key);
             return None;
         }
         if !input.is_empty() {
             self.on_input(key, &mut input);
+            self.rank(key);
             // This is no turn, and in the next one an event of this connection may come first.
             self.send_together();
         }

@@ -32,6 +32,15 @@ pub(crate) enum Interest {
     Neither,
 }
 
+/// Who comes first when more is ready than can be heard at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// Connections that have said all that they began to say, and the worker's own.
+    First,
+    /// New ones, and those in the middle of a handshake, a request or a message, however many there are.
+    Behind,
+}
+
 /// One readiness.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
@@ -103,26 +112,67 @@ impl Poller {
         either!(self, inner => inner.descriptor())
     }
 
-    pub(crate) fn add(&mut self, socket: impl AsFd, key: u64, interest: Interest) -> Result<()> {
-        either!(self, inner => inner.add(socket.as_fd(), key, interest))
+    pub(crate) fn add(&mut self, socket: impl AsFd, key: u64, interest: Interest, rank: Rank) -> Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Poller::Epoll(inner) => inner.add(socket.as_fd(), key, interest, rank),
+            Poller::Portable(inner) => inner.add(socket.as_fd(), key, interest),
+        }
     }
 
-    pub(crate) fn change(&mut self, socket: impl AsFd, key: u64, interest: Interest) -> Result<()> {
-        either!(self, inner => inner.change(socket.as_fd(), key, interest))
+    pub(crate) fn change(
+        &mut self,
+        socket: impl AsFd,
+        key: u64,
+        interest: Interest,
+        rank: Rank,
+    ) -> Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Poller::Epoll(inner) => inner.change(socket.as_fd(), key, interest, rank),
+            Poller::Portable(inner) => inner.change(socket.as_fd(), key, interest),
+        }
+    }
+
+    /// Gives it that rank in place of the other one. The portable twin knows no ranks.
+    pub(crate) fn set_rank(
+        &mut self,
+        socket: impl AsFd,
+        key: u64,
+        interest: Interest,
+        rank: Rank,
+    ) -> Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Poller::Epoll(inner) => inner.set_rank(socket.as_fd(), key, interest, rank),
+            Poller::Portable(_) => Ok(()),
+        }
     }
 
     /// Before a descriptor is closed or goes elsewhere.
-    pub(crate) fn remove(&mut self, socket: impl AsFd, key: u64) {
+    pub(crate) fn remove(&mut self, socket: impl AsFd, key: u64, rank: Rank) {
         match self {
             #[cfg(target_os = "linux")]
-            Poller::Epoll(inner) => inner.remove(socket.as_fd()),
+            Poller::Epoll(inner) => inner.remove(socket.as_fd(), rank),
             Poller::Portable(inner) => inner.remove(socket.as_fd(), key),
         }
     }
 
-    /// Takes what is ready, without waiting. Empty: nothing is.
+    /// Takes what is ready, without waiting. Empty: nothing of the first rank is.
     pub(crate) fn take(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
         either!(self, inner => inner.take(ready))
+    }
+
+    /// Takes some of those behind that were ready at the last `take` or `sleep`, without waiting.
+    pub(crate) fn take_behind(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Poller::Epoll(inner) => inner.take_behind(ready),
+            Poller::Portable(_) => {
+                ready.clear();
+                Ok(())
+            }
+        }
     }
 
     /// Whether `sleep` may be called: nothing that wakes it is a task of the runtime.
@@ -159,5 +209,72 @@ impl Poller {
             Poller::Epoll(inner) => inner.clear_clock(),
             Poller::Portable(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::write;
+    use std::os::unix::net::UnixStream;
+
+    /// The keys of what is ready: of the first rank, and of those behind.
+    fn keys(poller: &mut Poller) -> [Vec<u64>; 2] {
+        let (mut first, mut behind) = (Vec::new(), Vec::new());
+        poller.take(&mut first).unwrap();
+        poller.take_behind(&mut behind).unwrap();
+        [first, behind].map(|ready| {
+            let mut keys: Vec<u64> = ready.iter().map(|ready| ready.key).filter(|key| *key < CLOCK).collect();
+            keys.sort_unstable();
+            keys
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_stands_behind_is_taken_by_itself_and_a_few_at_a_time() {
+        const BEHIND: u64 = 100;
+        let mut poller = Poller::new(EventLoop::Epoll, 900).unwrap();
+        let pairs: Vec<_> = (0..=BEHIND).map(|_| UnixStream::pair().unwrap()).collect();
+        for (key, (ours, theirs)) in (0..).zip(&pairs) {
+            let rank = if key == BEHIND { Rank::First } else { Rank::Behind };
+            poller.add(ours, key, Interest::Read, rank).unwrap();
+            write(theirs, b"x").unwrap();
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..2 {
+            let [first, behind] = keys(&mut poller);
+            assert_eq!(first, [BEHIND], "however many others are ready");
+            assert!(behind.len() < pairs.len() - 1);
+            seen.extend(behind);
+        }
+        assert_eq!(seen.len(), pairs.len() - 1, "each of them has its turn");
+        // Whoever has finished comes first, and whoever begins comes behind.
+        for (key, (ours, _)) in (0..).zip(&pairs[..99]) {
+            poller.set_rank(ours, key, Interest::Read, Rank::First).unwrap();
+        }
+        poller.set_rank(&pairs[100].0, BEHIND, Interest::Read, Rank::Behind).unwrap();
+        let [first, behind] = keys(&mut poller);
+        assert_eq!((first, behind), ((0..99).collect(), vec![99, BEHIND]));
+        poller.change(&pairs[99].0, 99, Interest::Neither, Rank::Behind).unwrap();
+        poller.remove(&pairs[100].0, BEHIND, Rank::Behind);
+        assert_eq!(keys(&mut poller)[1], Vec::<u64>::new());
+    }
+
+    #[test]
+    fn the_portable_twin_has_one_rank() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let mut poller = Poller::new(EventLoop::Portable, 900).unwrap();
+            let pairs = [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
+            for ((key, rank), (ours, theirs)) in (0..).zip([Rank::First, Rank::Behind]).zip(&pairs) {
+                poller.add(ours, key, Interest::Read, rank).unwrap();
+                write(theirs, b"x").unwrap();
+            }
+            assert_eq!(keys(&mut poller), [vec![0, 1], vec![]]);
+            poller.set_rank(&pairs[1].0, 1, Interest::Read, Rank::First).unwrap();
+            poller.remove(&pairs[1].0, 1, Rank::First);
+            assert_eq!(keys(&mut poller), [vec![0], vec![]]);
+        });
     }
 }

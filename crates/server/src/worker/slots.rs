@@ -2,6 +2,7 @@
 
 use super::held::{HeldInput, HeldOutput};
 use super::pages::Pages;
+use super::poller::{Interest, Rank};
 use super::secured::Secured;
 use crate::exchange::Exchange;
 use crate::limits::{Caller, ConnectionShare};
@@ -29,7 +30,9 @@ pub(crate) struct Slot {
     /// It stands in the queue of those that can go on.
     pub(crate) queued: bool,
     /// What the poller waits for on its behalf.
-    pub(crate) interest: super::poller::Interest,
+    pub(crate) interest: Interest,
+    /// Where it stands among those that are ready.
+    pub(crate) rank: Rank,
     pub(crate) inbound: Inbound,
     /// Who has made it.
     pub(crate) peer: Peer,
@@ -109,7 +112,8 @@ impl Slot {
             secured,
             generation: 0,
             queued: false,
-            interest: super::poller::Interest::Read,
+            interest: Interest::Read,
+            rank: Rank::Behind,
             inbound: Inbound::Open,
             peer: caller.peer,
             share: caller.share,
@@ -141,6 +145,16 @@ impl Slot {
     /// Whether bytes of a request wait for the rest of it.
     pub(crate) fn has_input(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.input.is_empty())
+    }
+
+    /// The rank that it has by what it has said.
+    pub(super) fn due_rank(&self) -> Rank {
+        let is_unfinished = match self.phase {
+            Phase::ProxyHeader | Phase::Handshake | Phase::Last => true,
+            Phase::Request | Phase::Answer => self.has_input(),
+            Phase::Duplex => self.exchange.as_ref().is_some_and(|exchange| exchange.is_unfinished()),
+        };
+        if is_unfinished { Rank::Behind } else { Rank::First }
     }
 
     /// Takes these bytes, for what comes next to be put behind them.

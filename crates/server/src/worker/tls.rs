@@ -44,9 +44,12 @@ impl Worker {
         let start = incoming.len();
         let most = if slot.phase == Phase::Duplex { Worker::BUFFER_BYTES } else { REQUEST_BYTES_MAX };
         let bytes_max = share_bytes(most, start, self.ready_count).min(of_exchange);
-        buffer.resize(start + bytes_max, 0);
+        let until = start + bytes_max;
+        if buffer.len() < until {
+            buffer.resize(until, 0);
+        }
         buffer[..start].copy_from_slice(&incoming);
-        match rustix::io::read(&slot.socket, &mut buffer[start..]) {
+        match rustix::io::read(&slot.socket, &mut buffer[start..until]) {
             // The rest of a record that is not whole will not come.
             Ok(0) => self.on_plain(key, plain, Heard::Ended),
             Ok(count) => {

@@ -108,10 +108,10 @@ impl Worker {
 
     /// Sleeps until something is ready, unless something is left to do.
     fn sleep(&mut self) -> std::io::Result<()> {
-        if self.heard == self.ready.len() && self.core.ready.is_empty() && self.hand_left == 0 {
+        let is_all_heard = self.heard == self.ready.len() && self.heard_behind == self.behind.len();
+        if is_all_heard && self.core.ready.is_empty() && self.hand_left == 0 {
             self.poller.sleep(&mut self.ready)?;
             self.heard = 0;
-            self.ready_count = self.ready.len();
         }
         Ok(())
     }
@@ -123,19 +123,24 @@ impl Worker {
             if self.heard == ready.len() {
                 self.poller.take(&mut ready)?;
                 self.heard = 0;
-                self.ready_count = ready.len();
             }
-            let was_ready = !ready.is_empty();
+            if self.heard_behind == self.behind.len() {
+                self.poller.take_behind(&mut self.behind)?;
+                self.heard_behind = 0;
+            }
+            self.ready_count = ready.len() + self.behind.len();
+            let was_ready = self.ready_count != 0;
             let all_heard = self.hear(&ready, began, budget);
             self.move_hand();
-            let finished = self.advance_ready(began, budget) && all_heard && self.hand_left == 0;
+            let all_heard = self.hear_behind(began, budget) && all_heard && self.hand_left == 0;
+            let finished = self.advance_ready(began, budget) && all_heard;
             if self.is_drained() {
                 break Turn::Over;
             }
-            if !finished || budget <= now().saturating_duration_since(began) {
+            if budget <= now().saturating_duration_since(began) {
                 break Turn::Cut;
             }
-            if !was_ready || look == Look::Once {
+            if look == Look::Once || finished && !was_ready {
                 break Turn::Idle;
             }
         };
@@ -172,6 +177,25 @@ impl Worker {
         }
         self.send_together();
         self.heard == ready.len()
+    }
+
+    /// The same for those who come behind, for a moment only: who comes first may have something to say again. They have that moment in each
+    /// turn, however many others there are. Says whether nothing is left.
+    fn hear_behind(&mut self, began: Instant, budget: Duration) -> bool {
+        if self.heard_behind == self.behind.len() {
+            return true;
+        }
+        self.advance_ready(began, budget);
+        let began = now();
+        while let Some(event) = self.behind.get(self.heard_behind) {
+            self.on_ready(*event);
+            self.heard_behind += 1;
+            if NEWS_EVERY <= now().saturating_duration_since(began) {
+                break;
+            }
+        }
+        self.send_together();
+        self.heard_behind == self.behind.len()
     }
 
     /// Followers don't wait for all who ask: what was committed meanwhile is about to go out.

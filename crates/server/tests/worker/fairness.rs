@@ -2,6 +2,7 @@
 
 use crate::requests::{FOLLOW, OPTIONS, POLL, get};
 use crate::wire::Wire;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -145,4 +146,52 @@ fn a_thousand_connections_with_90_kb_each_are_all_answered() {
             assert_eq!(wire.answer().status, 200);
         }
     }
+}
+
+/// A thousand are in the middle of a request, and all of them go on in the same moment: who is not comes before them, also as the last one.
+#[test]
+fn who_has_said_everything_comes_before_a_thousand_who_have_not() {
+    const OTHERS: usize = 1_000;
+    const ROUNDS: usize = 5;
+    if std::env::var("TIDINGS_EVENT_LOOP").is_ok_and(|word| word == "portable") {
+        // It has one queue.
+        return;
+    }
+    let (server, _) = server_with_a_stream();
+    let (beginning, rest) = POLL.split_at(POLL.len() - 2);
+    let mut known = Wire::connect(&server);
+    assert_eq!(known.ask(POLL).status, 200);
+    let pid = i32::try_from(server.process_id()).ok().and_then(Pid::from_raw).expect("a process has an id");
+    let signal = |signal| kill_process(pid, signal).expect("a process that we started can be signalled");
+    let is_answered = |wire: &&Wire| {
+        wire.socket().set_nonblocking(true).expect("a socket has this option");
+        let seen = wire.socket().peek(&mut [0]);
+        wire.socket().set_nonblocking(false).expect("a socket has this option");
+        seen.is_ok()
+    };
+    let mut others: Vec<_> = (0..OTHERS).map(|_| Wire::connect(&server)).collect();
+    let mut before = Vec::new();
+    for _ in 0..ROUNDS {
+        for wire in &mut others {
+            wire.send(beginning);
+        }
+        // These are read before what comes now.
+        tidings_testkit::pause(Duration::from_millis(200));
+        assert_eq!(known.ask(POLL).status, 200);
+        signal(Signal::STOP);
+        for wire in &mut others {
+            wire.send(rest);
+        }
+        known.send(POLL);
+        signal(Signal::CONT);
+        assert_eq!(known.answer().status, 200);
+        signal(Signal::STOP);
+        before.push(others.iter().filter(is_answered).count());
+        signal(Signal::CONT);
+        for wire in &mut others {
+            assert_eq!(wire.answer().status, 200, "each has its turn");
+        }
+    }
+    // The server goes on until it is stopped again, which may take a while on a busy machine: one round shows it.
+    assert_eq!(before.iter().min(), Some(&0), "of {OTHERS} so many come first: {before:?}");
 }

@@ -95,6 +95,30 @@ fn a_handshake_may_come_byte_by_byte() {
     assert_eq!(wire.message("message")["data"], 1);
 }
 
+/// What is read of the one kind of connection goes where what was read of the other went.
+#[test]
+fn connections_in_plain_text_and_over_tls_share_a_worker() {
+    let server = server(&["--workers", "1"]);
+    let mut api = Api::new(server.address());
+    let mut plain = Wire::upgraded(&server, "/v1/ws");
+    plain.message("hello");
+    let mut secured = Wire::secured(&server);
+    let filler = "x".repeat(100 << 10);
+    for number in 0..3_u64 {
+        assert_eq!(secured.ask(POLL).status, 200);
+        let publish = format!(
+            r#"{{"type":"publish","id":"{number}","stream":"a","data":{{"number":{number},"filler":"{filler}"}}}}"#
+        );
+        plain.send_frame(crate::wire::TEXT, publish.as_bytes());
+        assert_eq!(plain.message("published")["id"], number.to_string());
+        api.publish("a", "[0]");
+    }
+    let page = secured.ask(crate::requests::get("/v1/stream/a?offset=-1")).text();
+    let page: serde_json::Value = serde_json::from_str(&page).expect("it is JSON");
+    let numbers: Vec<_> = [0, 2, 4].map(|index| page[index]["number"].as_u64()).into();
+    assert_eq!(numbers, [Some(0), Some(1), Some(2)]);
+}
+
 #[test]
 fn silent_strangers_are_closed_and_keep_nobody_out() {
     let server = server(&["--workers", "1", "--max-tls-handshakes", "8", "--tls-handshake-timeout", "300ms"]);

@@ -1,6 +1,7 @@
-//! The poller of Linux: one epoll, with an eventfd and a timerfd of its own. No allocation, no bookkeeping.
+//! The poller of Linux: an epoll with an eventfd and a timerfd of its own, and in it another one, with those who come behind: the kernel
+//! keeps two queues. No allocation, no bookkeeping.
 
-use super::{CLOCK, Interest, Ready, WAKE};
+use super::{CLOCK, Interest, Rank, Ready, WAKE};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::time::{
@@ -10,34 +11,44 @@ use std::io::Result;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// An epoll, level-triggered, with the two descriptors that are the worker's own.
+/// What the readiness of those behind is told under: above every key, and none of the poller's users.
+const BEHIND: u64 = u64::MAX - 4;
+
+/// Level-triggered, with the two descriptors that are the worker's own.
 pub(crate) struct Epoll {
-    descriptor: Arc<OwnedFd>,
+    first: Queue,
+    behind: Queue,
+    /// Whether some of those behind are ready.
+    are_ready: bool,
     wake: Arc<OwnedFd>,
     clock: OwnedFd,
+}
+
+/// An epoll, and what it told last.
+struct Queue {
+    descriptor: Arc<OwnedFd>,
     events: Vec<Event>,
 }
 
 impl Epoll {
     /// Readiness taken at a time.
     const EVENTS: usize = 256;
+    /// The same of those behind. Others may have something to say meanwhile.
+    const EVENTS_BEHIND: usize = 64;
 
     pub(super) fn new(tick_ms: u32) -> Result<Epoll> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let first = Queue::new(Epoll::EVENTS)?;
+        let behind = Queue::new(Epoll::EVENTS_BEHIND)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let clock =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(tick_ms) * 1_000_000 };
         let every = Itimerspec { it_interval: tick, it_value: tick };
         timerfd_settime(&clock, TimerfdTimerFlags::empty(), &every)?;
-        epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
-        epoll::add(&epoll, &clock, EventData::new_u64(CLOCK), EventFlags::IN)?;
-        Ok(Epoll {
-            descriptor: Arc::new(epoll),
-            wake: Arc::new(wake),
-            clock,
-            events: Vec::with_capacity(Epoll::EVENTS),
-        })
+        epoll::add(&first.descriptor, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+        epoll::add(&first.descriptor, &clock, EventData::new_u64(CLOCK), EventFlags::IN)?;
+        epoll::add(&first.descriptor, &behind.descriptor, EventData::new_u64(BEHIND), EventFlags::IN)?;
+        Ok(Epoll { first, behind, are_ready: false, wake: Arc::new(wake), clock })
     }
 
     pub(super) fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
@@ -50,30 +61,94 @@ impl Epoll {
     }
 
     pub(super) fn descriptor(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.descriptor)
+        Arc::clone(&self.first.descriptor)
     }
 
-    pub(super) fn add(&self, socket: BorrowedFd<'_>, key: u64, interest: Interest) -> Result<()> {
-        Ok(epoll::add(&self.descriptor, socket, EventData::new_u64(key), flags(interest))?)
+    pub(super) fn add(&self, socket: BorrowedFd<'_>, key: u64, interest: Interest, rank: Rank) -> Result<()> {
+        let queue = &self.queue(rank).descriptor;
+        Ok(epoll::add(queue, socket, EventData::new_u64(key), flags(interest))?)
     }
 
-    pub(super) fn change(&self, socket: BorrowedFd<'_>, key: u64, interest: Interest) -> Result<()> {
-        Ok(epoll::modify(&self.descriptor, socket, EventData::new_u64(key), flags(interest))?)
+    pub(super) fn change(
+        &self,
+        socket: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+        rank: Rank,
+    ) -> Result<()> {
+        let queue = &self.queue(rank).descriptor;
+        Ok(epoll::modify(queue, socket, EventData::new_u64(key), flags(interest))?)
     }
 
-    pub(super) fn remove(&self, socket: BorrowedFd<'_>) {
+    pub(super) fn set_rank(
+        &self,
+        socket: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+        rank: Rank,
+    ) -> Result<()> {
+        let other = match rank {
+            Rank::First => Rank::Behind,
+            Rank::Behind => Rank::First,
+        };
+        epoll::delete(&self.queue(other).descriptor, socket)?;
+        self.add(socket, key, interest, rank)
+    }
+
+    pub(super) fn remove(&self, socket: BorrowedFd<'_>, rank: Rank) {
         // Not there any more is what is asked for.
-        let _gone = epoll::delete(&self.descriptor, socket);
+        let _gone = epoll::delete(&self.queue(rank).descriptor, socket);
+    }
+
+    fn queue(&self, rank: Rank) -> &Queue {
+        match rank {
+            Rank::First => &self.first,
+            Rank::Behind => &self.behind,
+        }
     }
 
     pub(super) fn take(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
-        self.wait(ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
+        self.wait(ready, Some(&NO_TIME))
     }
 
     pub(super) fn sleep(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
         self.wait(ready, None)
     }
 
+    fn wait(&mut self, ready: &mut Vec<Ready>, time: Option<&Timespec>) -> Result<()> {
+        self.first.wait(ready, time)?;
+        let all = ready.len();
+        ready.retain(|event| event.key != BEHIND);
+        self.are_ready |= ready.len() < all;
+        Ok(())
+    }
+
+    pub(super) fn take_behind(&mut self, ready: &mut Vec<Ready>) -> Result<()> {
+        if !std::mem::take(&mut self.are_ready) {
+            ready.clear();
+            return Ok(());
+        }
+        self.behind.wait(ready, Some(&NO_TIME))
+    }
+
+    pub(super) fn clear_wake(&self) {
+        let _count = rustix::io::read(&*self.wake, &mut [0_u8; 8]);
+    }
+
+    pub(super) fn clear_clock(&self) {
+        let _count = rustix::io::read(&self.clock, &mut [0_u8; 8]);
+    }
+}
+
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+impl Queue {
+    fn new(events: usize) -> Result<Queue> {
+        let descriptor = Arc::new(epoll::create(CreateFlags::CLOEXEC)?);
+        Ok(Queue { descriptor, events: Vec::with_capacity(events) })
+    }
+
+    /// Takes what is ready in place of what is in `ready`.
     fn wait(&mut self, ready: &mut Vec<Ready>, time: Option<&Timespec>) -> Result<()> {
         ready.clear();
         self.events.clear();
@@ -93,14 +168,6 @@ impl Epoll {
             }
         }));
         Ok(())
-    }
-
-    pub(super) fn clear_wake(&self) {
-        let _count = rustix::io::read(&*self.wake, &mut [0_u8; 8]);
-    }
-
-    pub(super) fn clear_clock(&self) {
-        let _count = rustix::io::read(&self.clock, &mut [0_u8; 8]);
     }
 }
 
