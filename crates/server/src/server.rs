@@ -171,13 +171,15 @@ pub fn run_on(
         keeper.thread().unpark();
         threads.push(keeper);
     }
-    for thread in threads {
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    }
+    // All of them, also where one has failed.
+    let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
     asking.end();
     drop(common);
     if let Some(engine) = Arc::into_inner(engine) {
         engine.stop();
+    }
+    for ended in ended {
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     }
     log::info!("ended");
     Ok(())
@@ -257,11 +259,17 @@ fn start_engine(
 fn descriptors_for_connections(settings: &Settings) -> Result<usize, RunError> {
     /// For segments, listeners, the workers' own, and what a library opens for a moment.
     const OTHERS: usize = 256;
+    /// Some systems allow this much and no limit at all, which is more.
+    const OPEN_MAX: u64 = 10_240;
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let current = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_kept) => limit.current,
+    let raise = |current| setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum }).is_ok();
+    let finite = limit.maximum.map_or(OPEN_MAX, |maximum| maximum.min(OPEN_MAX));
+    let current = if raise(limit.maximum) {
+        limit.maximum
+    } else if limit.current.is_some_and(|current| current < finite) && raise(Some(finite)) {
+        Some(finite)
+    } else {
+        limit.current
     };
     let allowed = current.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
     let descriptors = match allowed.checked_sub(OTHERS) {

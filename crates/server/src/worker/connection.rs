@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::output::Written;
-use super::poller::{Interest, Ready};
+use super::poller::{Interest, Rank, Ready};
 use super::slots::{Inbound, Phase, Slot};
 use crate::story::{self, End};
 use crate::worker::core::Core;
@@ -31,15 +31,20 @@ impl Worker {
             self.flush(key, &mut Vec::new());
         }
         if event.readable {
+            let was_unfinished = self.slots.peek(key).is_some_and(Slot::is_unfinished);
             self.on_readable(key);
-            self.rank(key);
+            self.rank(key, was_unfinished);
         }
     }
 
-    /// Who has said all that it began to say comes before all who have not.
-    pub(super) fn rank(&mut self, key: u64) {
+    /// Who has said all that it began to say comes before all who have not. A request in two pieces is no reason to move.
+    pub(super) fn rank(&mut self, key: u64, was_unfinished: bool) {
         let Some(slot) = self.slots.get(key) else { return };
-        let rank = slot.due_rank();
+        let rank = match (slot.is_unfinished(), was_unfinished) {
+            (false, _) => Rank::First,
+            (true, true) => Rank::Behind,
+            (true, false) => return,
+        };
         if slot.rank == rank {
             return;
         }
@@ -84,27 +89,15 @@ impl Worker {
                 if held_bytes == 0 {
                     self.on_input(key, &mut buffer[..count]);
                 } else {
-                    self.on_more(key, &buffer[..count]);
+                    let mut held = slot.take_input();
+                    held.extend_from_slice(&buffer[..count]);
+                    self.on_input(key, &mut held);
                 }
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_broken) => self.close(key),
         }
         self.buffer = buffer;
-    }
-
-    /// More of what has begun. As long as it is known that it is not all, it is only put to the rest: a byte every so often costs no more
-    /// than to read it.
-    fn on_more(&mut self, key: u64, more: &[u8]) {
-        let Some(slot) = self.slots.get(key) else { return };
-        let least = slot.rare.as_ref().map_or(0, |rare| rare.input.least());
-        let mut held = slot.take_input();
-        held.extend_from_slice(more);
-        if held.len() < least && self.has_room_for(held.len()) {
-            self.hold_input(key, held, least);
-        } else {
-            self.on_input(key, &mut held);
-        }
     }
 
     /// The peer has ended its direction while it is being answered. A stream is probed: if the peer is gone

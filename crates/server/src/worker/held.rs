@@ -14,7 +14,6 @@ pub(super) struct HeldBytes(Rc<Cell<usize>>);
 #[derive(Default)]
 pub(super) struct HeldInput {
     bytes: Vec<u8>,
-    least: usize,
     _counted: Counted,
 }
 
@@ -57,15 +56,9 @@ impl Drop for Counted {
 }
 
 impl HeldInput {
-    /// These, with what is reserved behind them; they count until they are taken or dropped. As long as there are fewer than `least` nothing
-    /// can be done with them.
-    pub(super) fn new(bytes: Vec<u8>, least: usize, count: &HeldBytes) -> HeldInput {
-        let counted = count.count(bytes.capacity());
-        HeldInput { bytes, least, _counted: counted }
-    }
-
-    pub(super) fn least(&self) -> usize {
-        self.least
+    /// A copy of these, which counts until it is taken or dropped.
+    pub(super) fn new(bytes: &[u8], count: &HeldBytes) -> HeldInput {
+        HeldInput { bytes: bytes.to_vec(), _counted: count.count(bytes.len()) }
     }
 
     pub(super) fn take(&mut self) -> Vec<u8> {
@@ -109,8 +102,8 @@ mod tests {
     #[test]
     fn bytes_count_until_they_are_taken_or_dropped() {
         let count = HeldBytes::default();
-        let mut first = HeldInput::new(b"abc".to_vec(), 0, &count);
-        let second = HeldInput::new(b"de".to_vec(), 9, &count);
+        let mut first = HeldInput::new(b"abc", &count);
+        let second = HeldInput::new(b"de", &count);
         assert_eq!((count.get(), first.len(), first.is_empty()), (5, 3, false));
         assert_eq!(first.take(), b"abc");
         assert_eq!((count.get(), first.is_empty()), (2, true));

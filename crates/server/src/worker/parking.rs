@@ -3,6 +3,7 @@
 use super::Worker;
 use super::odd::HandedOver;
 use super::output::Written;
+use super::poller::Rank;
 use super::slots::{Channel, Phase, Slot};
 use crate::limits::Caller;
 use crate::story::Story;
@@ -76,7 +77,7 @@ impl Worker {
     }
 
     fn park_slot(&mut self, mut slot: Slot, mut input: Vec<u8>) -> Option<u64> {
-        slot.rank = slot.due_rank();
+        slot.rank = if slot.is_unfinished() { Rank::Behind } else { Rank::First };
         let key = self.slots.insert(slot);
         let added =
             self.slots.get(key).map(|slot| self.poller.add(&slot.socket, key, slot.interest, slot.rank));
@@ -86,7 +87,7 @@ impl Worker {
         }
         if !input.is_empty() {
             self.on_input(key, &mut input);
-            self.rank(key);
+            self.rank(key, true);
             // This is no turn, and in the next one an event of this connection may come first.
             self.send_together();
         }

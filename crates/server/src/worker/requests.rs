@@ -24,8 +24,8 @@ const ANSWERS_BYTES_MAX: usize = 256 << 10;
 
 /// What the beginning of some input is.
 enum Parsed {
-    /// Not all of it is here: there must be so many bytes at least.
-    Incomplete { least: usize },
+    /// Not all of it is here.
+    Incomplete,
     /// A request of that many bytes has become this.
     Opened { bytes: usize, opened: Opened },
     /// For hyper.
@@ -37,7 +37,7 @@ enum Parsed {
 impl Worker {
     /// Requests, as many as are here and can be answered at once; their answers leave in one write.
     pub(super) fn on_requests(&mut self, key: u64, input: &mut [u8]) {
-        let (mut at, mut least) = (0, 0);
+        let mut at = 0;
         let mut out: Vec<Bytes> = Vec::new();
         while at < input.len() {
             let Some(slot) = self.slots.get(key) else { return };
@@ -45,10 +45,7 @@ impl Worker {
                 break;
             }
             match self.parse(key, &input[at..]) {
-                Parsed::Incomplete { least: bytes } => {
-                    least = bytes;
-                    break;
-                }
+                Parsed::Incomplete => break,
                 // hyper takes much for a connection of HTTP/2, which can be told nothing without it.
                 Parsed::Odd if input[at..].starts_with(b"PRI ") && self.core.ladder() == Step::Ending => {
                     return self.close(key);
@@ -89,7 +86,7 @@ impl Worker {
             self.flush(key, &mut out);
             return self.on_duplex_input(key, &mut input[at..]);
         }
-        self.keep_beginning(key, &input[at..], least, &mut out);
+        self.keep_beginning(key, &input[at..], &mut out);
         self.send_with_others(key, &mut out, Then::Resume);
     }
 
@@ -108,7 +105,7 @@ impl Worker {
     fn parse(&mut self, key: u64, input: &[u8]) -> Parsed {
         let mut fields = FieldSlots::new();
         let head = match parse_head(input, &mut fields, self.core.settings.max_header_bytes) {
-            Head::Partial => return Parsed::Incomplete { least: 0 },
+            Head::Partial => return Parsed::Incomplete,
             Head::Rare => return Parsed::Odd,
             Head::Invalid(problem) => return Parsed::Invalid(problem),
             Head::Complete(head) => head,
@@ -116,9 +113,9 @@ impl Worker {
         let bytes_max = narrow_bytes_max(&self.core.settings);
         let Some(body_bytes) = narrow_body_bytes(&head, bytes_max) else { return Parsed::Odd };
         let Some(body) = input.get(head.bytes..head.bytes + body_bytes) else {
-            return self.refuse_by_head(key, input.len(), &head, head.bytes + body_bytes);
+            return self.refuse_by_head(key, input.len(), &head);
         };
-        let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete { least: 0 } };
+        let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
         slot.http10 = head.version == Version::Http10;
         slot.keep_alive = head.keep_alive && !self.core.draining;
         let peer = slot.peer.of_request(head.fields, &self.core.settings);
@@ -131,14 +128,12 @@ impl Worker {
     }
 
     /// The body is not all here. Who may not send it is told now, and the rest is not waited for.
-    fn refuse_by_head(&mut self, key: u64, bytes: usize, head: &RequestHead<'_, '_>, least: usize) -> Parsed {
-        let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete { least } };
+    fn refuse_by_head(&mut self, key: u64, bytes: usize, head: &RequestHead<'_, '_>) -> Parsed {
+        let Some(slot) = self.slots.get(key) else { return Parsed::Incomplete };
         let peer = slot.peer.of_request(head.fields, &self.core.settings);
         let certificate = slot.certificate();
         let request = Request { certificate, ..request_of(head, Bytes::new(), Owner(key), peer) };
-        let Some(refusal) = request::admit(&request, &mut self.core) else {
-            return Parsed::Incomplete { least };
-        };
+        let Some(refusal) = request::admit(&request, &mut self.core) else { return Parsed::Incomplete };
         slot.http10 = head.version == Version::Http10;
         slot.keep_alive = false;
         Parsed::Opened { bytes, opened: Opened::Response(refusal) }
@@ -153,7 +148,7 @@ impl Worker {
             return self.close(key);
         }
         let mut out = Vec::new();
-        self.keep_beginning(key, &held, 0, &mut out);
+        self.keep_beginning(key, &held, &mut out);
         if !out.is_empty() {
             self.flush(key, &mut out);
         }
@@ -173,11 +168,6 @@ impl Worker {
     }
 
     pub(super) fn keep_input(&mut self, key: u64, input: &[u8]) {
-        self.hold_input(key, input.to_vec(), 0);
-    }
-
-    /// Keeps the beginning of a request, that can be nothing else as long as there are fewer than `least` bytes.
-    pub(super) fn hold_input(&mut self, key: u64, input: Vec<u8>, least: usize) {
         let due_ms = self.core.ms_after(self.core.settings.request_timeout);
         let Some(slot) = self.slots.get(key) else { return };
         if input.is_empty() {
@@ -187,22 +177,16 @@ impl Worker {
             // It is no later than it was when the request began.
             slot.due_ms = slot.due_ms.min(due_ms);
         }
-        slot.rare.get_or_insert_with(Box::<Rare>::default).input =
-            HeldInput::new(input, least, &self.held_bytes);
-    }
-
-    /// Whether so many bytes of a request that has not fully arrived may be kept.
-    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
-        /// A head of the usual size has room in any case: a crowd of large bodies keeps no poll out.
-        const ALWAYS_BYTES: usize = 4 << 10;
-        let room = self.core.settings.request_memory_bytes / self.core.settings.workers.max(1);
-        bytes <= ALWAYS_BYTES || self.held_bytes.get() + bytes <= room
+        slot.rare.get_or_insert_with(Box::<Rare>::default).input = HeldInput::new(input, &self.held_bytes);
     }
 
     /// Keeps what may be the beginning of a request, if there is room for it; else it is refused behind `out`.
-    fn keep_beginning(&mut self, key: u64, input: &[u8], least: usize, out: &mut Vec<Bytes>) {
-        if !self.is_asked(key) || self.has_room_for(input.len()) {
-            return self.hold_input(key, input.to_vec(), least);
+    fn keep_beginning(&mut self, key: u64, input: &[u8], out: &mut Vec<Bytes>) {
+        /// A head of the usual size has room in any case: a crowd of large bodies keeps no poll out.
+        const ALWAYS_BYTES: usize = 4 << 10;
+        let room = self.core.settings.request_memory_bytes / self.core.settings.workers.max(1);
+        if input.len() <= ALWAYS_BYTES || !self.is_asked(key) || self.held_bytes.get() + input.len() <= room {
+            return self.keep_input(key, input);
         }
         let busy = Problem::too_busy(self.core.spread_s(1));
         self.core.metrics.problems.of(busy.code).count();

@@ -87,6 +87,11 @@ impl Secured {
     }
 
     /// What came before and was not a whole record: to be put before what comes next.
+    pub fn has_incoming(&self) -> bool {
+        !self.incoming.is_empty()
+    }
+
+    /// Takes them.
     pub fn take_incoming(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.incoming)
     }

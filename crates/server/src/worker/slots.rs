@@ -147,14 +147,16 @@ impl Slot {
         self.rare.as_ref().is_some_and(|rare| !rare.input.is_empty())
     }
 
-    /// The rank that it has by what it has said.
-    pub(super) fn due_rank(&self) -> Rank {
-        let is_unfinished = match self.phase {
+    /// Whether its peer has said the beginning of something, and not the rest.
+    pub(super) fn is_unfinished(&self) -> bool {
+        match self.phase {
             Phase::ProxyHeader | Phase::Handshake | Phase::Last => true,
-            Phase::Request | Phase::Answer => self.has_input(),
-            Phase::Duplex => self.exchange.as_ref().is_some_and(|exchange| exchange.is_unfinished()),
-        };
-        if is_unfinished { Rank::Behind } else { Rank::First }
+            Phase::Request | Phase::Answer | Phase::Duplex => {
+                self.has_input()
+                    || self.secured.as_ref().is_some_and(|secured| secured.has_incoming())
+                    || self.exchange.as_ref().is_some_and(|exchange| exchange.is_unfinished())
+            }
+        }
     }
 
     /// Takes these bytes, for what comes next to be put behind them.

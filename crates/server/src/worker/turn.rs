@@ -53,11 +53,14 @@ pub(super) async fn run(worker: Shared) -> std::io::Result<()> {
             }
             continue;
         }
+        let has_left = worker.borrow().has_left();
         let mut guard = tokio::select! {
-            // Both arms may be dropped: what is ready stays so, and who waits for the next round is remembered.
+            // All arms may be dropped: what is ready stays so, and who waits for the next round is remembered.
             biased;
             guard = readiness.readable() => Some(guard?),
             () = pace.wanted() => None,
+            // The last turn was one without tokio.
+            () = std::future::ready(()), if has_left => None,
         };
         loop {
             let now = now();
@@ -106,10 +109,15 @@ impl Worker {
         self.alone_from_ms <= self.core.now_ms && self.poller.can_sleep()
     }
 
+    /// Whether the last turn has left something to do.
+    fn has_left(&self) -> bool {
+        let is_all_heard = self.heard == self.ready.len() && self.heard_behind == self.behind.len();
+        !is_all_heard || !self.core.ready.is_empty() || self.hand_left != 0
+    }
+
     /// Sleeps until something is ready, unless something is left to do.
     fn sleep(&mut self) -> std::io::Result<()> {
-        let is_all_heard = self.heard == self.ready.len() && self.heard_behind == self.behind.len();
-        if is_all_heard && self.core.ready.is_empty() && self.hand_left == 0 {
+        if !self.has_left() {
             self.poller.sleep(&mut self.ready)?;
             self.heard = 0;
         }
@@ -353,7 +361,9 @@ impl Worker {
         self.go_on_postponed();
         self.revisit();
         if !self.hand_rests() {
-            self.hand_left = self.slots.len().div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
+            let places = self.slots.places();
+            let share = places.div_ceil(Worker::HAND_TICKS).clamp(256, Worker::HAND_SHARE);
+            self.hand_left = (self.hand_left + share).min(places);
         }
     }
 
@@ -389,7 +399,7 @@ impl Worker {
     /// Whether the hand of the clock has gone round, and it is too early for another round.
     fn hand_rests(&self) -> bool {
         let in_one_round = Worker::HAND_SHARE * Worker::HAND_TICKS;
-        let rests = Worker::HAND_RESTS_ABOVE < self.slots.len() && self.slots.len() <= in_one_round;
+        let rests = Worker::HAND_RESTS_ABOVE < self.slots.len() && self.slots.places() <= in_one_round;
         rests && Worker::HAND_TICKS <= self.tick % Worker::HAND_ROUND_TICKS
     }
 }

@@ -4,6 +4,8 @@
 mod admin;
 #[path = "access/certificates.rs"]
 mod certificates;
+#[path = "access/cost.rs"]
+mod cost;
 #[path = "access/expiry.rs"]
 mod expiry;
 #[path = "access/frames.rs"]

@@ -119,7 +119,8 @@ impl Epoll {
         self.first.wait(ready, time)?;
         let all = ready.len();
         ready.retain(|event| event.key != BEHIND);
-        self.are_ready |= ready.len() < all;
+        // Where there are more than it tells at once, it tells of those behind only now and then.
+        self.are_ready |= ready.len() < all || all == Epoll::EVENTS;
         Ok(())
     }
 
