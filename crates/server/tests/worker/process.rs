@@ -67,6 +67,16 @@ pub(crate) fn processor_ns(server: &Server) -> u64 {
     tasks.filter_map(of_task).sum()
 }
 
+/// Whether each of its threads stands still, as SIGSTOP has them do.
+pub(crate) fn is_stopped(server: &Server) -> bool {
+    let mut tasks = fs::read_dir(folder(server).join("task")).expect("the process runs").flatten();
+    let is_stopped = |task: fs::DirEntry| {
+        let text = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        text.rsplit(')').next().is_some_and(|behind_the_name| behind_the_name.trim_start().starts_with('T'))
+    };
+    tasks.all(is_stopped)
+}
+
 /// Its folder in `/proc`: that of the process with the server's data folder among its arguments.
 fn folder(server: &Server) -> PathBuf {
     let data = server.data().to_str().expect("a temporary folder has a plain name").as_bytes();
