@@ -7,6 +7,7 @@
 
 mod publishing;
 mod small_disk;
+mod turns;
 
 use publishing::{
     assert_reads, fill, fill_by_turns, fill_the_rest, message, publish, readiness, small_files,
@@ -15,6 +16,7 @@ use publishing::{
 use serde_json::json;
 use small_disk::SmallDisk;
 use tidings_testkit::{Api, Reader, Request, Server, Socket, Start, Transport, eventually};
+use turns::Turn;
 
 const STREAM: &str = "full/stream";
 const DISK_MEBIBYTES: usize = 24;
@@ -24,6 +26,7 @@ const MEMORY_BYTES: usize = 8 << 20;
 
 #[test]
 fn scenario_27_a_full_disk_refuses_publishes_and_recovers_by_itself() {
+    let _turn = Turn::take();
     let disk = SmallDisk::mount(DISK_MEBIBYTES);
     let mut server = small_files().data_inside(disk.folder()).start();
     let address = server.address();
@@ -64,6 +67,7 @@ fn scenario_27_a_full_disk_refuses_publishes_and_recovers_by_itself() {
 
 #[test]
 fn scenario_27_full_memory_refuses_publishes_to_memory_streams() {
+    let _turn = Turn::take();
     let server = small_files().setting("--memory-bytes", MEMORY_BYTES.to_string()).start();
     let mut api = Api::new(server.address());
     api.create(STREAM, &[("Stream-Durability", "memory")]);
@@ -78,6 +82,7 @@ fn scenario_27_full_memory_refuses_publishes_to_memory_streams() {
 
 #[test]
 fn scenario_27_a_deleted_stream_gives_its_room_on_disk_back() {
+    let _turn = Turn::take();
     let disk = SmallDisk::mount(DISK_MEBIBYTES);
     let server = small_files().data_inside(disk.folder()).start();
     a_deleted_stream_gives_its_room_back(&server, "disk", "storage_full", DISK_BYTES);
@@ -85,6 +90,7 @@ fn scenario_27_a_deleted_stream_gives_its_room_on_disk_back() {
 
 #[test]
 fn scenario_27_a_deleted_stream_gives_its_room_in_memory_back() {
+    let _turn = Turn::take();
     let server = small_files().setting("--memory-bytes", MEMORY_BYTES.to_string()).start();
     a_deleted_stream_gives_its_room_back(&server, "memory", "memory_full", MEMORY_BYTES);
 }
@@ -115,6 +121,7 @@ fn a_deleted_stream_gives_its_room_back(server: &Server, durability: &str, reaso
 
 #[test]
 fn scenario_27_what_lay_between_other_messages_gives_its_room_on_disk_back() {
+    let _turn = Turn::take();
     let disk = SmallDisk::mount(DISK_MEBIBYTES);
     let server = small_files().data_inside(disk.folder()).start();
     one_of_two_gives_its_room_back(&server, "disk", "storage_full", DISK_BYTES);
@@ -122,6 +129,7 @@ fn scenario_27_what_lay_between_other_messages_gives_its_room_on_disk_back() {
 
 #[test]
 fn scenario_27_what_lay_between_other_messages_gives_its_room_in_memory_back() {
+    let _turn = Turn::take();
     let server = small_files().setting("--memory-bytes", MEMORY_BYTES.to_string()).start();
     one_of_two_gives_its_room_back(&server, "memory", "memory_full", MEMORY_BYTES);
 }
