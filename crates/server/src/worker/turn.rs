@@ -145,7 +145,7 @@ impl Worker {
             if self.is_drained() {
                 break Turn::Over;
             }
-            if budget <= now().saturating_duration_since(began) {
+            if look == Look::Once && !finished || budget <= now().saturating_duration_since(began) {
                 break Turn::Cut;
             }
             if look == Look::Once || finished && !was_ready {
